@@ -1,0 +1,46 @@
+# `make demo` and `make test` set up a virtual environment of the project's own on first
+# use. Other torch: `make demo TORCH='torch==2.4.1'` installs that one; `make demo TORCH=`
+# (empty) takes the torch, and the mmcv, of the Python that runs the set-up.
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+DEMO ?= work_dirs/demo
+SAMPLE ?= data/sample_dfew
+SEED ?= 0
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint clean
+help:
+	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
+	@echo 'make test   run the tests'
+	@echo 'make lint   ruff and mypy'
+	@echo 'make clean  remove the virtual environment, the sample set and the demo'
+
+setup: $(READY)
+# The stamp depends on what decides the environment, so a second call does nothing.
+$(READY): pyproject.toml tools/setup_env.sh
+	PYTHON='$(PYTHON)' TORCH='$(TORCH)' bash tools/setup_env.sh '$(VENV)'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python tools/data/make_sample_dfew.py $(SAMPLE)
+	$(BIN)/python tools/train.py configs/ifdd_vit_sample.py --work-dir $(DEMO) \
+	    --seed $(SEED) --cfg-options train_dataloader.dataset.data_root=$(SAMPLE) \
+	    val_dataloader.dataset.data_root=$(SAMPLE)
+	$(BIN)/python tools/test.py configs/ifdd_vit_sample.py $(DEMO)/last.pth \
+	    --work-dir $(DEMO) --dump $(DEMO)/predictions.json \
+	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
+	$(BIN)/python tools/analysis/plot_results.py $(DEMO)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(SAMPLE) $(DEMO)

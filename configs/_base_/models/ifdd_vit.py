@@ -1,0 +1,32 @@
+# IFDD on MViTv2-tiny at 16 x 224 x 224: 8 x 14 x 14 and 8 x 7 x 7 tokens in the two
+# stages that are aggregated.
+num_classes = 7
+
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='PyramidMViT', arch='tiny', out_scales=[2, 3], drop_path_rate=0.2
+    ),
+    neck=dict(type='IFDDNeck', in_channels=[384, 768], input_size=(8, 7, 7)),
+    cls_head=dict(
+        type='IFDDHead',
+        num_classes=num_classes,
+        in_channels=768,
+        label_smooth_eps=0.1,
+        average_clips='score',
+    ),
+    # Inputs are in [0, 1] without further normalisation.
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor',
+        mean=[0.0, 0.0, 0.0],
+        std=[255.0, 255.0, 255.0],
+        format_shape='NCTHW',
+        blending=dict(
+            type='RandomBatchAugment',
+            augments=[
+                dict(type='MixupBlending', alpha=0.8, num_classes=num_classes),
+                dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes),
+            ],
+        ),
+    ),
+)

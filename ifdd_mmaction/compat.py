@@ -1,0 +1,244 @@
+"""The one place that knows the defects of the installed stack, and mends them.
+
+MMAction2 has not moved since October 2023 while PyTorch, NumPy and transformers have.
+Each function here mends one defect, may be called any number of times, and does
+nothing where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`.
+"""
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.device import get_device
+from mmengine.logging import HistoryBuffer
+
+
+def apply() -> None:
+    """Apply every mend; call it before anything imports ``mmaction.models``."""
+    require_mmcv()
+    serve_missing_drn()
+    disable_broken_multimodal()
+    allow_checkpoint_globals()
+    load_weights_only()
+    init_dist_on_cpu()
+    wrap_ddp_on_cpu()
+
+
+def require_mmcv() -> None:
+    """Say what to install where mmcv, which nothing can depend on, is absent."""
+    spec = find_spec('mmcv')
+    # A folder without __init__.py is what is left of mmcv after uninstalling
+    # mmcv-lite next to it.
+    if spec is None or spec.origin is None:
+        raise ImportError(
+            'ifdd_mmaction needs mmcv. Install either mmcv-lite with '
+            '`pip install "ifdd-mmaction[lite]"` or the full mmcv (>=2.1,<2.2), not '
+            'both: they share one import directory.',
+            name='mmcv',
+        )
+
+
+# --- import mmaction.models -------------------------------------------------
+
+_DRN = 'mmaction.models.localizers.drn'
+
+
+class _DrnFinder(MetaPathFinder, Loader):
+    """Find ``drn/drn.py`` of MMAction2 and, if that is absent or fails, stand in."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname not in (_DRN, f'{_DRN}.drn'):
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if fullname == _DRN:
+            return spec or ModuleSpec(fullname, self, is_package=True)
+        spec = spec or ModuleSpec(fullname, None)
+        self._upstream, spec.loader = spec.loader, self
+        return spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ == _DRN:
+            return
+        reason: Exception = ModuleNotFoundError(f"No module named '{_DRN}'")
+        if self._upstream is not None:
+            # A torchvision that does not fit torch raises RuntimeError.
+            try:
+                return self._upstream.exec_module(module)
+            except Exception as error:
+                reason = error
+
+        from mmaction.registry import MODELS
+
+        @MODELS.register_module(force=True)
+        class DRN:
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                raise ImportError(
+                    f'DRN is not available in the installed mmaction2: {reason}. It '
+                    'needs mmaction2 from its git source, and torchvision.'
+                ) from reason
+
+        vars(module)['DRN'] = DRN
+
+
+_drn_finder = _DrnFinder()
+
+
+def serve_missing_drn() -> None:
+    """The mmaction2 wheel imports ``localizers.drn`` but lacks it (mmaction2#2714).
+
+    The git source has it, but needs torchvision to import it. Where the real module
+    imports, it is the one that is served.
+    """
+    if _drn_finder not in sys.meta_path:
+        # In front, to be asked also where the real module exists but fails.
+        sys.meta_path.insert(0, _drn_finder)
+
+
+def disable_broken_multimodal() -> None:
+    """With transformers installed, mmaction2 imports models that it cannot import.
+
+    They need timm, torchvision and names that transformers 4.56 moved. With all of
+    these at hand the models stay enabled.
+    """
+    from mmaction.utils import dependency
+
+    if dependency.WITH_MULTIMODAL and not _multimodal_imports():
+        dependency.WITH_MULTIMODAL = False
+
+
+def _multimodal_imports() -> bool:
+    import mmaction
+
+    # Looks for files and reads them: importing these packages takes seconds.
+    specs = [find_spec(name) for name in ('timm', 'torchvision', 'transformers')]
+    files = [Path(spec.origin) for spec in specs if spec and spec.origin]
+    if len(files) < len(specs):
+        return False
+    bert = Path(mmaction.__path__[0]) / 'models/multimodal/vindlu/modeling_bert.py'
+    statement = re.search(
+        r'from transformers\.modeling_utils import \(([^)]*)\)',
+        bert.read_text(encoding='utf-8'),
+    )
+    asked = re.findall(r'\w+', statement[1]) if statement else []
+    offered = files[-1].with_name('modeling_utils.py').read_text(encoding='utf-8')
+    return all(name in offered for name in asked)
+
+
+# --- load checkpoints -------------------------------------------------------
+
+
+def _history_buffer_getattr(owner: Any, name: str) -> Any:
+    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'a checkpoint may not take {name!r} of {owner!r}')
+
+
+def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
+    # add_safe_globals files a callable under its own name; before torch 2.6 it takes
+    # no other.
+    def alias(*args: Any) -> Any:
+        return function(*args)
+
+    alias.__module__, alias.__name__, alias.__qualname__ = module, name, name
+    return alias
+
+
+# What a MessageHub pickles: HistoryBuffers with their arrays and four methods, and
+# NumPy scalars. NumPy 2 moved numpy.core, and each version reads the other's files.
+_SAFE_GLOBALS: list[Any] = [
+    HistoryBuffer,
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'b1', 'u1')),
+    *(
+        _named(example.__reduce__()[0], f'numpy.{core}.multiarray', name)  # type: ignore
+        for core in ('core', '_core')
+        for name, example in (('_reconstruct', np.empty(0)), ('scalar', np.float64(0)))
+    ),
+    _named(_history_buffer_getattr, 'builtins', 'getattr'),
+]
+
+
+def allow_checkpoint_globals() -> None:
+    """MMEngine's checkpoints fail to load with ``weights_only`` (mmengine#1655).
+
+    Allowing again what MMEngine may one day allow itself changes nothing.
+    """
+    torch.serialization.add_safe_globals(_SAFE_GLOBALS)
+
+
+def load_weights_only() -> None:
+    """MMEngine lets a checkpoint run code: from URLs, and from files before torch 2.6.
+
+    It leaves ``weights_only`` to defaults, which are False in ``torch.hub`` to this
+    day and in ``torch.load`` before 2.6. Passing True changes nothing once it does.
+    """
+    from mmengine.runner import checkpoint
+
+    if checkpoint.torch is not torch:
+        return
+
+    def load(*args: Any, **kwargs: Any) -> Any:
+        return torch.load(*args, **{**kwargs, 'weights_only': True})
+
+    # Every loader of that module calls its global `torch.load`. Giving it a torch of
+    # its own leaves the torch.load of everybody else alone.
+    view = ModuleType('torch')
+    vars(view).update(load=load, __getattr__=functools.partial(getattr, torch))
+    checkpoint.torch = view
+    checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+
+
+# --- torchrun without a GPU -------------------------------------------------
+
+
+def init_dist_on_cpu() -> None:
+    """MMEngine's pytorch launcher sets the CUDA device where there is none.
+
+    Without an accelerator it also cannot use the default backend, nccl; gloo it is.
+    """
+    from mmengine.dist import utils
+
+    upstream = utils._init_dist_pytorch
+    if get_device() != 'cpu' or upstream.__module__ == __name__:
+        return
+
+    def init_dist(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:
+        if init_backend != 'torch':
+            return upstream(backend, init_backend=init_backend, **kwargs)
+        backend = 'gloo' if backend == 'nccl' else backend
+        torch.distributed.init_process_group(backend=backend, **kwargs)
+
+    utils._init_dist_pytorch = init_dist
+
+
+def wrap_ddp_on_cpu() -> None:
+    """MMEngine's Runner passes GPU ``device_ids`` to DDP also for a model on the CPU.
+
+    Inactive where there is an accelerator; leaving them out is what a fix would do.
+    """
+    from mmengine.model import MMDistributedDataParallel
+
+    upstream = MMDistributedDataParallel.__init__
+    if get_device() != 'cpu' or upstream.__module__ == __name__:
+        return
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        upstream(self, *args, **{**kwargs, 'device_ids': None})
+
+    MMDistributedDataParallel.__init__ = __init__

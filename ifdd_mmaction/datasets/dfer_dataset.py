@@ -1,0 +1,161 @@
+"""Base of the DFER datasets: labelled clips stored as folders of frames."""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from mmaction.datasets import BaseActionDataset
+from mmengine.logging import print_log
+
+FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
+#: Errors of one kind to name before the rest is counted.
+NAMED_ERRORS = 5
+
+
+class DatasetError(ValueError):
+    """What is on disk is not what the dataset expects; the message says what to do."""
+
+
+class Clip(NamedTuple):
+    """One annotated clip: its name, its label from 0, and the folder of its frames."""
+
+    name: str
+    label: int
+    folder: Path
+
+
+def list_frames(folder: Path) -> list[str]:
+    """Return the frame files of a folder in the order of the numbers in their names.
+
+    ``1.jpg, 2.jpg, ..., 10.jpg``: sorting names as strings would shuffle time.
+
+    Raises:
+        DatasetError: If the folder is absent or empty, or a frame has no number.
+    """
+    try:
+        names = [n for n in os.listdir(folder) if n.lower().endswith(FRAME_SUFFIXES)]
+    except FileNotFoundError:
+        raise DatasetError(f'{folder}: no such folder') from None
+    if not names:
+        raise DatasetError(f'{folder}: no frame ({", ".join(FRAME_SUFFIXES)})')
+    numbers = {name: re.findall(r'\d+', Path(name).stem) for name in names}
+    for name, found in numbers.items():
+        if not found:
+            raise DatasetError(f'{folder / name}: no frame number in the file name')
+    return sorted(names, key=lambda name: (int(numbers[name][-1]), name))
+
+
+class DFERDataset(BaseActionDataset):
+    """Clips of one split and fold of a dynamic facial expression dataset.
+
+    A subclass says where annotations and frames are (:meth:`load_clips`) and what the
+    classes are (``METAINFO``). Every annotated clip is kept, short ones too; frames
+    are listed from disk, never taken from a list that may be out of date.
+
+    Args:
+        data_root: Folder of the dataset, as ``data/README.md`` lays it out.
+        split: ``'train'`` or ``'test'``.
+        fold: Number of the official fold.
+        frame_dir: Folder of the frames below ``data_root``; by default the release
+            that is found there.
+        pipeline: Transforms. They get ``frame_dir`` and ``frames`` (names in order),
+            ``total_frames``, ``label`` and ``video_id``.
+        test_mode: Whether to load deterministically; by default in the test split.
+
+    Raises:
+        DatasetError: If the layout, an annotation or a clip folder is missing or
+            wrong; all clips are looked at before the message is written.
+    """
+
+    SPLITS = ('train', 'test')
+    #: The page that tells how to get the data and where to put it.
+    HELP_PAGE = 'data/README.md'
+
+    def __init__(
+        self,
+        data_root: str | os.PathLike,
+        split: str = 'train',
+        fold: int = 1,
+        frame_dir: str | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool | None = None,
+        **kwargs: object,
+    ) -> None:
+        if split not in self.SPLITS:
+            raise DatasetError(f'split={split!r}: choose one of {self.SPLITS}')
+        self.root = Path(data_root)
+        self.split = split
+        self.fold = fold
+        self.frame_dir = frame_dir
+        super().__init__(
+            ann_file='',
+            pipeline=list(pipeline),
+            data_prefix={},
+            test_mode=split != 'train' if test_mode is None else test_mode,
+            **kwargs,
+        )
+
+    @abstractmethod
+    def load_clips(self) -> list[Clip]:
+        """Read the annotation of the split and fold."""
+
+    def load_data_list(self) -> list[dict]:
+        """List the clips with their frames, or raise one error for all bad ones."""
+        name = type(self).__name__
+        if not self.root.is_dir():
+            raise DatasetError(
+                f'{name}: no folder {self.root} (looked at {self.root.resolve()}).\n'
+                f'How to get the data and where to put it: {self.HELP_PAGE}'
+            )
+        clips = self.load_clips()
+        # The list is checked whole before training starts; threads hide the latency
+        # of network file systems.
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            results = list(pool.map(_frames_or_error, (c.folder for c in clips)))
+        errors = [str(r) for r in results if isinstance(r, DatasetError)]
+        if errors:
+            raise DatasetError(
+                f'{name}: {len(errors)} of {len(clips)} clips of {self.split} fold '
+                f'{self.fold} cannot be read:\n' + name_some(errors)
+            )
+        self._metainfo.update(fold=self.fold, release=self.frame_dir)
+        print_log(
+            f'{name}: {len(clips)} clips in {self.split} fold {self.fold}, frames of '
+            f'{self.root / str(self.frame_dir)}',
+            logger='current',
+        )
+        return [
+            dict(
+                video_id=clip.name,
+                label=clip.label,
+                frame_dir=str(clip.folder),
+                frames=frames,
+                total_frames=len(frames),
+            )
+            for clip, frames in zip(clips, results, strict=True)
+        ]
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the label of a clip in a list, as ``ClassBalancedDataset`` wants."""
+        return [self.get_data_info(idx)['label']]
+
+
+def name_some(errors: Sequence[str]) -> str:
+    """Name the first few errors and count the rest."""
+    lines = [f'  {error}' for error in errors[:NAMED_ERRORS]]
+    if len(errors) > NAMED_ERRORS:
+        lines.append(f'  ... and {len(errors) - NAMED_ERRORS} more')
+    return '\n'.join(lines)
+
+
+def _frames_or_error(folder: Path) -> list[str] | DatasetError:
+    try:
+        return list_frames(folder)
+    except DatasetError as error:
+        return error

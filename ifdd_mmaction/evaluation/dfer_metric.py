@@ -1,0 +1,113 @@
+"""WAR, UAR, macro F1, per-class recall and confusion matrix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+from ..fileio import write_atomic
+
+
+def dfer_scores(confusion: np.ndarray) -> dict[str, Any]:
+    """Compute the scores of DFER from a confusion matrix.
+
+    Args:
+        confusion: ``(K, K)`` counts, rows are labels and columns predictions.
+
+    Returns:
+        Fractions of 1. ``WAR``: weighted average recall, which is accuracy. ``UAR``:
+        mean recall of the classes that occur as labels. ``F1``: mean F1 of the classes
+        that occur as label or prediction. ``recall``: ``(K,)``, NaN where a class does
+        not occur. These are scikit-learn's ``accuracy_score``,
+        ``balanced_accuracy_score`` and ``f1_score(average='macro')``.
+    """
+    confusion = np.asarray(confusion, dtype=np.int64)
+    hits = np.diag(confusion)
+    labels, predictions = confusion.sum(axis=1), confusion.sum(axis=0)
+    recall = np.full(len(confusion), np.nan)
+    np.divide(hits, labels, out=recall, where=labels > 0)
+    seen = labels + predictions > 0
+    f1 = 2 * hits[seen] / (labels + predictions)[seen]
+    return dict(
+        WAR=float(hits.sum() / confusion.sum()),
+        UAR=float(np.nanmean(recall)),
+        F1=float(f1.mean()),
+        recall=recall,
+    )
+
+
+@METRICS.register_module()
+class DFERMetric(BaseMetric):
+    """The metrics of DFER, as fractions of 1; class names come from the dataset.
+
+    Args:
+        dump: JSON file for the scores, the confusion matrix and each clip's label,
+            prediction and scores; written anew at every evaluation, on rank 0.
+        collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
+        prefix: Put before the names of the metrics in logs.
+    """
+
+    default_prefix = 'dfer'
+
+    def __init__(
+        self,
+        dump: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.dump = dump
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep name, label and scores of each clip."""
+        for sample in data_samples:
+            label = sample['gt_label']
+            if label.numel() != 1:
+                raise ValueError(
+                    f'DFERMetric got a label of shape {tuple(label.shape)}: one class '
+                    'index a clip is wanted (no soft labels in evaluation).'
+                )
+            self.results.append(
+                dict(
+                    clip=str(sample.get('video_id', len(self.results))),
+                    label=int(label.reshape(-1)[0]),
+                    scores=sample['pred_score'].float().cpu().tolist(),
+                )
+            )
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, Any]:
+        """Return WAR, UAR, F1, ``recall/<class>`` and the confusion matrix."""
+        num_classes = len(results[0]['scores'])
+        classes = (self.dataset_meta or {}).get('classes', range(num_classes))
+        classes = [str(name) for name in classes]
+        if len(classes) != num_classes:
+            raise ValueError(
+                f'the model scores {num_classes} classes, the dataset has '
+                f'{len(classes)}: {classes}. Set num_classes of the head.'
+            )
+        confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+        for result in results:
+            result['prediction'] = int(np.argmax(result['scores']))
+            confusion[result['label'], result['prediction']] += 1
+        scores = dfer_scores(confusion)
+        recall = dict(zip(classes, scores.pop('recall').tolist(), strict=True))
+        present = {k: v for k, v in recall.items() if not np.isnan(v)}
+        if self.dump:
+            report = dict(
+                scores,
+                classes=classes,
+                recall={k: present.get(k) for k in classes},
+                confusion_matrix=confusion.tolist(),
+                clips=results,
+            )
+            write_atomic(self.dump, json.dumps(report, indent=1).encode())
+        return {
+            **scores,
+            **{f'recall/{name}': value for name, value in present.items()},
+            'confusion_matrix': confusion.tolist(),
+        }

@@ -1,0 +1,3 @@
+from .pyramid_mvit import PyramidMViT
+
+__all__ = ['PyramidMViT']

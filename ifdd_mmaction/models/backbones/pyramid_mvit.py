@@ -1,0 +1,65 @@
+"""MViTv2 that hands out its intermediate stages as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmaction.models.backbones.mvit import MViT
+from mmaction.registry import MODELS
+from mmengine.model.weight_init import trunc_normal_
+from torch import nn
+
+#: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
+#: and convolutions keep PyTorch's default.
+INIT_CFG = (
+    dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
+    dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
+)
+
+
+@MODELS.register_module()
+class PyramidMViT(MViT):
+    """MMAction2's MViT whose output stages but the last are not normalised.
+
+    MMAction2 normalises the map of every output scale *and feeds the normalised map
+    onward*, so asking for one more scale changes the network. IFDD aggregates the raw
+    maps and normalises only the last stage (Sec. "Pyramid aggregation"); with the
+    other norms replaced by identities, asking for a scale changes nothing else and
+    every MViT checkpoint fits.
+
+    Args:
+        out_scales: Stages to return, from 0 (stride 4) to 3 (stride 32).
+        output_cls_token: Whether each stage is ``[map, class token]`` instead of the
+            map alone; the necks of this package take maps alone.
+        kwargs: Everything else of :class:`mmaction.models.MViT`.
+
+    Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        out_scales: Sequence[int] = (2, 3),
+        output_cls_token: bool = False,
+        init_cfg: Any = INIT_CFG,
+        **kwargs: Any,
+    ) -> None:
+        # MViT copies init_cfg and writes into out_scales: hand it lists of its own.
+        init_cfg = list(init_cfg) if isinstance(init_cfg, tuple) else init_cfg
+        super().__init__(
+            *args,
+            out_scales=list(out_scales),
+            output_cls_token=output_cls_token,
+            init_cfg=init_cfg,
+            **kwargs,
+        )
+        for scale in self.out_scales:
+            if scale != self.num_scales - 1:
+                setattr(self, f'norm{scale}', nn.Identity())
+
+    def init_weights(self, pretrained: str | None = None) -> None:
+        """Initialise as the paper does; a ``Pretrained`` init_cfg is left alone."""
+        super().init_weights(pretrained)
+        if isinstance(self.init_cfg, list):
+            trunc_normal_(self.cls_token, std=0.02)

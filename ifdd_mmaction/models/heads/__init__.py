@@ -1,0 +1,3 @@
+from .ifdd_head import IFDDHead
+
+__all__ = ['IFDDHead']

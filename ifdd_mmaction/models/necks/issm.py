@@ -1,0 +1,159 @@
+"""ISSM: split the frames of a clip into global context and unique dynamics."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+
+
+def pad_to_even(x: Tensor) -> Tensor:
+    """Repeat the last frame of ``(N, C, T, ...)`` when T is odd, T = 1 included.
+
+    Both groups of a split have the same number of frames: the predictor subtracts
+    them frame by frame. This is the rule for odd clips everywhere in this package.
+    """
+    return torch.cat([x, x[:, :, -1:]], dim=2) if x.shape[2] % 2 else x
+
+
+def sample_frames(x: Tensor, position: Tensor) -> Tensor:
+    """Read frames at real positions by linear interpolation, differentiable in both.
+
+    Args:
+        x: ``(N, C, T, H, W)``.
+        position: ``(N, n)``, in frames from 0 to T - 1; clipped into that range, with
+            no gradient where it is clipped.
+
+    Returns:
+        ``(N, C, n, H, W)``, laid out with channels last.
+    """
+    n, c, t, h, w = x.shape
+    position = position.clamp(0, t - 1)
+    # At most T - 2, so that a position on the last frame still sees a slope.
+    low = position.detach().floor().clamp(max=max(t - 2, 0))
+    fraction = (position - low)[..., None]
+    frame = torch.arange(t, device=x.device, dtype=position.dtype)
+    at_low = (frame == low[..., None]).to(position.dtype)
+    at_high = (frame == low[..., None] + 1).to(position.dtype)
+    weight = at_low * (1 - fraction) + at_high * fraction  # (N, n, T)
+    rows = x.permute(0, 2, 3, 4, 1).reshape(n, t, h * w * c)
+    frames = torch.bmm(weight.to(rows.dtype), rows)  # (N, n, H * W * C)
+    return frames.reshape(n, -1, h, w, c).permute(0, 4, 1, 2, 3)
+
+
+class SplitIndexes(NamedTuple):
+    """Where a clip is split: positions in frames ``(N, T/2)``, correlation ``(N, T, T)``.
+
+    ``static`` and ``dynamic`` are the positions that the context group X_S and the
+    dynamics group X_D read, before clipping into the clip.
+    """
+
+    static: Tensor
+    dynamic: Tensor
+    correlation: Tensor
+
+
+@MODELS.register_module()
+class ISSM(BaseModule):
+    """Inter-frame Static-dynamic Splitting Module: content-aware temporal split.
+
+    Frames are correlated, and each row of correlations, softmax-ed with either sign,
+    shifts the regular even and odd indexes by up to ``receptive_field`` frames; the
+    groups are read there by linear interpolation (Fig. 3, "index interpolation")::
+
+        z    = GELU(conv1x1(pool(x)))                   per frame, flattened
+        A    = z z^T / C                                (T, T)
+        i_S  = (0, 2, ...) + R tanh(W_S softmax( A))    context group
+        i_D  = (1, 3, ...) + R tanh(W_D softmax(-A))    dynamics group
+
+    It deviates from the authors' code in two points: position i reads frame i exactly
+    (see ``align_corners``), and their unused parameters are gone.
+
+    Args:
+        in_channels: Channels C of the input.
+        num_frames: Temporal length T of the input; an odd T is padded by repeating
+            the last frame.
+        receptive_field: Largest shift R, in frames.
+        pooled_size: Height and width to which each map is pooled for the correlation.
+        corr_channels: Channels of the correlated representation. The authors reuse
+            the pooled size, 7.
+        align_corners: True reads frame i at index i. False reproduces the grid of the
+            authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_frames: int,
+        receptive_field: float = 2.0,
+        pooled_size: int = 7,
+        corr_channels: int = 7,
+        align_corners: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if num_frames < 1:
+            raise ValueError(f'num_frames={num_frames}: a clip has at least one frame.')
+        self.in_channels = in_channels
+        self.num_frames = num_frames
+        self.receptive_field = receptive_field
+        self.pooled_size = pooled_size
+        self.align_corners = align_corners
+        frames = num_frames + num_frames % 2
+        self.reduce = nn.Conv2d(in_channels, corr_channels, kernel_size=1)
+        self.offset_static = nn.Linear(frames**2, frames // 2, bias=False)
+        self.offset_dynamic = nn.Linear(frames**2, frames // 2, bias=False)
+        trunc_normal_(self.offset_static.weight, std=0.03)
+        trunc_normal_(self.offset_dynamic.weight, std=0.03)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Split ``(N, C, T, H, W)`` into X_S and X_D, ``(N, C, ceil(T/2), H, W)`` each."""
+        x = self._even(x)
+        # Positions need float32: half precision resolves a frame number badly.
+        with torch.autocast(x.device.type, enabled=False):
+            wide = x.float() if x.dtype in (torch.half, torch.bfloat16) else x
+            indexes = self.split_indexes(wide)
+            position = torch.cat([indexes.static, indexes.dynamic], dim=1)
+            groups = sample_frames(wide, self._to_frames(position, x.shape[2]))
+        x_s, x_d = groups.to(x.dtype).chunk(2, dim=2)
+        return x_s, x_d
+
+    def split_indexes(self, x: Tensor) -> SplitIndexes:
+        """Return the content-aware indexes of ``(N, C, T, H, W)``."""
+        x = self._even(x)
+        n, c, t, _, _ = x.shape
+        frames = x.transpose(1, 2).flatten(0, 1)  # (N * T, C, H, W)
+        pooled = F.adaptive_avg_pool2d(frames, self.pooled_size)
+        z = F.gelu(self.reduce(pooled)).reshape(n, t, -1)
+        correlation = torch.bmm(z, z.transpose(1, 2)) / c  # (N, T, T)
+        regular = torch.arange(t, device=x.device, dtype=x.dtype)
+        return SplitIndexes(
+            regular[0::2] + self._shift(self.offset_static, correlation),
+            regular[1::2] + self._shift(self.offset_dynamic, -correlation),
+            correlation,
+        )
+
+    def _shift(self, project: nn.Linear, correlation: Tensor) -> Tensor:
+        weights = correlation.softmax(dim=-1).flatten(1)
+        return self.receptive_field * torch.tanh(project(weights))
+
+    def _to_frames(self, index: Tensor, num_frames: int) -> Tensor:
+        if self.align_corners or num_frames == 1:
+            return index
+        return index * num_frames / (num_frames - 1) - 0.5
+
+    def _even(self, x: Tensor) -> Tensor:
+        wanted = {self.num_frames, self.num_frames + self.num_frames % 2}
+        if x.dim() != 5 or x.shape[1] != self.in_channels or x.shape[2] not in wanted:
+            raise ValueError(
+                f'ISSM(in_channels={self.in_channels}, num_frames={self.num_frames}) '
+                f'got {tuple(x.shape)}, not (N, {self.in_channels}, '
+                f'{self.num_frames}, H, W): set in_channels and num_frames of the '
+                'neck to what the backbone returns.'
+            )
+        return pad_to_even(x)

@@ -1,0 +1,203 @@
+"""LADM: a learnable lifting step between the context and the dynamics of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from mmcv.cnn.bricks import DropPath
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .issm import pad_to_even
+
+
+def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:
+    """Return the gap between a clip's global context and its fine context Y_S.
+
+    Args:
+        x: Aggregated feature ``(N, C, T, H, W)``.
+        y_s: Fine context ``(N, C, T/2, H, W)``.
+        relaxed: Compare only averages over channels and time; otherwise compare every
+            value of Y_S with the mean of its pair of frames.
+
+    Returns:
+        ``(N, H, W)`` when relaxed, else ``(N, C, T/2, H, W)``.
+    """
+    if relaxed:
+        return x.mean(dim=(1, 2)) - y_s.mean(dim=(1, 2))
+    x = pad_to_even(x)
+    return (x[:, :, 0::2] + x[:, :, 1::2]) / 2 - y_s
+
+
+def to_tokens(x: Tensor) -> Tensor:
+    """Map ``(N, C, T, H, W)`` to tokens ``(N, T * H * W, C)`` in (t, h, w) order."""
+    return x.flatten(2).transpose(1, 2)
+
+
+class LiftingAttention(BaseModule):
+    """Cross-attention of a lifting step; ``(N, L, C)`` queries and sources.
+
+    Each query gathers from all source tokens, and with ``value_residual`` also takes
+    the value of the source token at its own place; that keeps the classical lifting
+    step, which pairs each odd frame with its even neighbour, as a special case.
+    """
+
+    def __init__(self, dims: int, num_heads: int, value_residual: bool = True) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.value_residual = value_residual
+        self.q = nn.Linear(dims, dims)
+        self.kv = nn.Linear(dims, 2 * dims)
+        self.proj = nn.Linear(dims, dims)
+
+    def forward(self, query: Tensor, source: Tensor) -> Tensor:
+        n, length, c = query.shape
+        q = self.q(query).view(n, length, self.num_heads, -1).transpose(1, 2)
+        kv = self.kv(source).view(n, source.shape[1], 2, self.num_heads, -1)
+        k, v = kv.permute(2, 0, 3, 1, 4)  # (N, heads, L, C / heads) each
+        out = F.scaled_dot_product_attention(q, k, v)
+        if self.value_residual:
+            out = out + v
+        return self.proj(out.transpose(1, 2).reshape(n, length, c))
+
+
+class SelfAttention(BaseModule):
+    """Plain multi-head self-attention over tokens ``(N, L, C)``."""
+
+    def __init__(self, dims: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(dims, 3 * dims)
+        self.proj = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, c = x.shape
+        qkv = self.qkv(x).view(n, length, 3, self.num_heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(out.transpose(1, 2).reshape(n, length, c))
+
+
+@MODELS.register_module()
+class LADM(BaseModule):
+    """Lifting-based Aggregation-Disentanglement Module with attention.
+
+    The updater aggregates both groups into fine context, the predictor subtracts from
+    the dynamics what that context explains; self-attention and an MLP refine the
+    rest, and a learned weighting of the tokens turns it into one vector::
+
+        Y_S = X_S + U(X_D | X_S)
+        Y_D = X_D - P(Y_S | X_D)          both groups layer-normalised first
+        Y_D <- Y_D + Attention(Y_D);  Y_D <- MLP(Y_D);  v = sum_t w_t Y_D[t]
+
+    As in the authors' code the MLP has no residual, so stochastic depth drops a
+    clip's whole feature with probability ``drop_path`` in training.
+
+    Args:
+        in_channels: Channels C.
+        input_size: (T, H, W) of the feature before the split.
+        num_heads: Attention heads.
+        mlp_ratio: Hidden width of the MLP over C.
+        drop_path: Stochastic depth of the two output branches.
+        update_first: Update before predict; False predicts first, from X_S.
+        norm: Layer norm on both groups before lifting.
+        value_residual: See :class:`LiftingAttention`.
+        output_attention: Self-attention and MLP on Y_D.
+        compress: Learned token weighting; False averages the tokens, so that any
+            (T, H, W) may follow.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        input_size: Sequence[int],
+        num_heads: int = 8,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.2,
+        update_first: bool = True,
+        norm: bool = True,
+        value_residual: bool = True,
+        output_attention: bool = True,
+        compress: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if in_channels % num_heads:
+            raise ValueError(
+                f'LADM: in_channels={in_channels} is no multiple of '
+                f'num_heads={num_heads}.'
+            )
+        t, h, w = input_size
+        self.in_channels = in_channels
+        self.num_tokens = (t + 1) // 2 * h * w if compress else None
+        self.update_first = update_first
+        self.norm_static = nn.LayerNorm(in_channels) if norm else nn.Identity()
+        self.norm_dynamic = nn.LayerNorm(in_channels) if norm else nn.Identity()
+        self.updater = LiftingAttention(in_channels, num_heads, value_residual)
+        self.predictor = LiftingAttention(in_channels, num_heads, value_residual)
+        self.output_attention = output_attention
+        if output_attention:
+            self.norm1 = nn.LayerNorm(in_channels)
+            self.attn = SelfAttention(in_channels, num_heads)
+            self.norm2 = nn.LayerNorm(in_channels)
+            hidden = int(in_channels * mlp_ratio)
+            self.mlp = nn.Sequential(
+                nn.Linear(in_channels, hidden),
+                nn.GELU(),
+                nn.Linear(hidden, in_channels),
+            )
+            self.drop_path = DropPath(drop_path)
+        if compress:
+            self.token_weight = nn.Linear(self.num_tokens, 1, bias=False)
+
+    def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Lift the two groups ``(N, C, T/2, H, W)``.
+
+        Returns:
+            The feature of the disentangled dynamics, ``(N, C)``, and the fine context
+            Y_S, ``(N, C, T/2, H, W)``.
+        """
+        self._check(x_s, x_d)
+        s, d = self.lift(to_tokens(x_s), to_tokens(x_d))
+        y_s = s.transpose(1, 2).reshape(x_s.shape)
+        return self.compress(self.refine(d)), y_s
+
+    def lift(self, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tokens of Y_S and Y_D, ``(N, L, C)``, of X_S and X_D."""
+        s, d = self.norm_static(s), self.norm_dynamic(d)
+        if self.update_first:
+            s = s + self.updater(s, d)
+            d = d - self.predictor(d, s)
+        else:
+            d = d - self.predictor(d, s)
+            s = s + self.updater(s, d)
+        return s, d
+
+    def refine(self, d: Tensor) -> Tensor:
+        """Mix the tokens ``(N, L, C)`` of Y_D among themselves."""
+        if not self.output_attention:
+            return d
+        d = d + self.drop_path(self.attn(self.norm1(d)))
+        return self.drop_path(self.mlp(self.norm2(d)))
+
+    def compress(self, d: Tensor) -> Tensor:
+        """Turn tokens ``(N, L, C)`` into a vector ``(N, C)``."""
+        if self.num_tokens is None:
+            return d.mean(dim=1)
+        return self.token_weight(d.transpose(1, 2))[..., 0]
+
+    def _check(self, x_s: Tensor, x_d: Tensor) -> None:
+        tokens = x_s.shape[2:].numel()
+        if (
+            x_s.shape != x_d.shape
+            or x_s.shape[1] != self.in_channels
+            or self.num_tokens not in (None, tokens)
+        ):
+            raise ValueError(
+                f'LADM(in_channels={self.in_channels}) for {self.num_tokens} tokens a '
+                f'group got groups of {tuple(x_s.shape)} and {tuple(x_d.shape)}, '
+                f'{tokens} tokens: set in_channels and input_size=(T, H, W) of the '
+                'neck to what the backbone returns, or compress=False for any size.'
+            )

@@ -1,0 +1,100 @@
+import pytest
+import torch
+
+from ifdd_mmaction.models.necks import ISSM, LADM
+from ifdd_mmaction.models.necks.ladm import context_gap
+from tests.golden import assert_gradients, load_golden, ours, pick
+
+THEIRS = 'backbone.WaveLifts.'
+
+
+def tokens_to_map(tokens, t, hw):
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, t, hw, hw)
+
+
+@pytest.mark.parametrize('name, t, hw, c, heads, options, issm', [
+    ('ladm_split1_pre1', 8, 3, 32, 8, {}, True),
+    ('ladm_split0_pre1', 8, 3, 32, 8, {}, False),
+    ('ladm_split0_pre0', 8, 3, 32, 8, dict(update_first=False), False),
+    ('ladm_nonorm', 4, 2, 16, 4, dict(norm=False), True),
+    ('ladm_norelax', 4, 2, 16, 4, {}, True),
+])  # fmt: skip
+def test_equals_the_authors_module_and_its_gradients(
+    name, t, hw, c, heads, options, issm
+):
+    golden = load_golden(name)
+    state = pick(golden, 'state/')
+    module = LADM(c, (t, hw, hw), num_heads=heads, **options).eval()
+    module.load_state_dict(ours(state, THEIRS, 'neck.lifting.'))
+    split = ISSM(c, t, align_corners=False)
+    x = tokens_to_map(golden['x'], t, hw).requires_grad_()
+    if issm:
+        split.load_state_dict(ours(state, THEIRS, 'neck.split.'))
+        x_s, x_d = split(x)
+    else:
+        x_s, x_d = x[:, :, 0::2], x[:, :, 1::2]
+    vector, y_s = module(x_s, x_d)
+    gap = context_gap(x, y_s, relaxed=name != 'ladm_norelax')
+
+    close = dict(atol=1e-5, rtol=0)
+    torch.testing.assert_close(vector, golden['x_d'], **close)
+    torch.testing.assert_close(gap, golden['pool_a'], **close)
+    if 'xa_tokens' in golden:
+        context = tokens_to_map(golden['xa_tokens'], t // 2, hw)
+        torch.testing.assert_close(y_s, context, **close)
+
+    torch.autograd.backward([vector, gap], [golden['gd'], golden['gp']])
+    expected = tokens_to_map(golden['grad_x'], t, hw)
+    torch.testing.assert_close(x.grad, expected, **close)
+    if name == 'ladm_split1_pre1':
+        gradients = pick(golden, 'grad_param/')
+        assert_gradients(module, ours(gradients, THEIRS, 'neck.lifting.'))
+        assert_gradients(split, ours(gradients, THEIRS, 'neck.split.'))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        dict(update_first=False),
+        dict(norm=False),
+        dict(value_residual=False),
+        dict(output_attention=False),
+        dict(compress=False),
+    ],
+)
+@pytest.mark.parametrize('size', [(1, 2, 3), (7, 1, 1), (8, 3, 2)])
+def test_every_switch_trains_every_parameter(options, size):
+    t, h, w = size
+    module = LADM(16, size, num_heads=4, drop_path=0.0, **options)
+    groups = [torch.randn(2, 16, (t + 1) // 2, h, w) for _ in range(2)]
+    vector, y_s = module(*groups)
+    assert vector.shape == (2, 16) and y_s.shape == groups[0].shape
+    (vector.square().sum() + y_s.sum()).backward()
+    missing = [n for n, p in module.named_parameters() if p.grad is None]
+    # Predicting first, the updater serves the constraint only.
+    assert missing == []
+
+
+def test_without_compression_any_size_may_follow():
+    module = LADM(8, (8, 2, 2), num_heads=2, compress=False)
+    vector, _ = module(torch.randn(1, 8, 3, 5, 4), torch.randn(1, 8, 3, 5, 4))
+    assert vector.shape == (1, 8)
+
+
+@pytest.mark.parametrize(
+    'shapes',
+    [
+        [(1, 8, 4, 2, 2), (1, 8, 3, 2, 2)],
+        [(1, 4, 4, 2, 2)] * 2,
+        [(1, 8, 4, 3, 2)] * 2,
+    ],
+)
+def test_a_wrong_shape_is_named_with_the_argument_to_change(shapes):
+    with pytest.raises(ValueError, match=r'input_size=\(T, H, W\)'):
+        LADM(8, (8, 2, 2), num_heads=2)(*map(torch.zeros, shapes))
+
+
+def test_heads_must_divide_the_channels():
+    with pytest.raises(ValueError, match='num_heads=8'):
+        LADM(12, (8, 2, 2), num_heads=8)

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from ifdd_mmaction.models.necks import PyramidAggregation
+from tests.golden import load_golden, ours, pick
+
+
+@pytest.mark.parametrize('name, stages', [('fpn_s23', [2, 3]), ('fpn_s3', [3])])
+def test_equals_the_authors_module(name, stages):
+    golden = load_golden(name)
+    channels, sizes = [4, 6, 8, 10], [16, 8, 4, 2]
+    module = PyramidAggregation([channels[i] for i in stages])
+    state = ours(pick(golden, 'state/'), 'backbone.', 'neck.aggregation.')
+    module.load_state_dict(state)
+    levels = []
+    for i in stages:
+        tokens = golden[f'stage{i}'][:, 1:]  # without the class token
+        levels.append(
+            tokens.transpose(1, 2).reshape(-1, channels[i], 2, sizes[i], sizes[i])
+        )
+    out = module(levels).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(out, golden['out'], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    'strides, sizes',
+    [([4, 2, 1], [28, 14, 7]), ([4, 2, 1], [27, 14, 7]), ([1, 1], [5, 5])],
+)
+def test_any_strides_bring_every_stage_to_the_last_ones_size(strides, sizes):
+    channels = list(range(3, 3 + len(sizes)))
+    module = PyramidAggregation(channels, strides)
+    levels = [
+        torch.randn(2, c, 3, s, s, requires_grad=True)
+        for c, s in zip(channels, sizes, strict=True)
+    ]
+    out = module(levels)
+    assert out.shape == levels[-1].shape
+    out.sum().backward()
+    assert all(level.grad is not None for level in levels)
+
+
+def test_stages_are_picked_by_index_in_any_order():
+    levels = [torch.randn(1, c, 2, 4, 4) for c in (3, 5, 7)]
+    module = PyramidAggregation([7, 3], strides=[1, 1], stages=[2, 0])
+    assert module(levels).shape == (1, 3, 2, 4, 4)
+
+
+@pytest.mark.parametrize('shapes, message', [
+    ([(1, 4, 2, 8, 8)], r'1 level'),
+    ([(1, 4, 2, 8, 8), (1, 7, 2, 4, 4)], r'in_channels of the neck'),
+    ([(1, 4, 4, 8, 8), (1, 6, 2, 4, 4)], r'differ in time'),
+    ([(1, 4, 2, 9, 8), (1, 6, 2, 4, 4)], r'set strides'),
+])  # fmt: skip
+def test_levels_that_do_not_fit_are_refused_with_their_shapes(shapes, message):
+    with pytest.raises(ValueError, match=message) as error:
+        PyramidAggregation([4, 6])([torch.zeros(s) for s in shapes])
+    assert str(shapes[0]) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'options', [dict(strides=[2]), dict(strides=[4, 2]), dict(stages=[1])]
+)
+def test_wrong_arguments_are_refused_at_build(options):
+    with pytest.raises(ValueError, match='stage'):
+        PyramidAggregation([4, 6], **options)

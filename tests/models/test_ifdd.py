@@ -1,0 +1,161 @@
+"""The whole model: the authors' numbers, its size, and MMAction2's recognizer."""
+
+import json
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.golden import (
+    FOLDER,
+    ROOT,
+    assert_gradients,
+    load_golden,
+    load_tool,
+    pick,
+)
+
+
+def mini_model(**neck):
+    """The tiny model of the golden data: 8 x 64 x 64 input, 4 x 2 x 2 final tokens."""
+    arch = dict(embed_dims=8, num_layers=10, num_heads=1, downscale_indices=[1, 3, 8])
+    split = dict(type='ISSM', align_corners=False)
+    return MODELS.build(
+        dict(
+            type='Recognizer3D',
+            backbone=dict(
+                type='PyramidMViT', arch=arch, spatial_size=64, temporal_size=8
+            ),
+            neck=dict(
+                type='IFDDNeck',
+                in_channels=[32, 64],
+                input_size=(4, 2, 2),
+                split=split,
+                lifting=dict(type='LADM', drop_path=0.0),
+            )
+            | neck,
+            cls_head=dict(
+                type='IFDDHead',
+                num_classes=7,
+                in_channels=64,
+                dropout_ratio=0.0,
+                loss_cls=dict(type='DisentanglementLoss', reduction='batch_sum'),
+            ),
+        )
+    )
+
+
+def samples(labels):
+    return [ActionDataSample().set_gt_label(label) for label in labels]
+
+
+def test_equals_the_authors_model_and_all_its_gradients():
+    golden = load_golden('mini_full')
+    convert = load_tool('convert/from_authors.py').from_authors
+    model = mini_model()
+    model.load_state_dict(convert(pick(golden, 'state/')))
+    losses = model.loss(golden['x'][:, None], samples(golden['target']))
+    close = dict(atol=1e-5, rtol=0)
+    torch.testing.assert_close(losses['loss_cls'], golden['ce'], **close)
+    torch.testing.assert_close(losses['loss_context'], golden['lift'], **close)
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    assert_gradients(model, convert(pick(golden, 'grad/')))
+
+    feature, _ = model.eval().extract_feat(golden['x'][:, None], test_mode=True)
+    assert feature.shape == (2, 64, 1, 1, 1)
+    torch.testing.assert_close(feature.flatten(1), golden['x_d'], **close)
+    torch.testing.assert_close(model.cls_head(feature), golden['logits'], **close)
+    for stage, name in zip(model.backbone(golden['x']), ('stage2', 'stage3'), strict=True):
+        tokens = golden[name][:, 1:].transpose(1, 2).view_as(stage)
+        torch.testing.assert_close(stage, tokens, atol=2e-5, rtol=0)
+
+
+@pytest.fixture(scope='module')
+def dfew_model():
+    torch.manual_seed(0)
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py')
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    return model
+
+
+def test_the_dfew_model_has_the_authors_size_less_their_dead_parameters(dfew_model):
+    assert sum(p.numel() for p in dfew_model.parameters()) == 37_532_498
+
+
+def test_the_dfew_model_costs_what_the_authors_does(dfew_model):
+    dfew_model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        feature, _ = dfew_model.extract_feat(torch.rand(1, 1, 3, 16, 224, 224))
+        dfew_model.cls_head(feature)
+    assert counter.get_total_flops() / 2e9 == pytest.approx(47.86, rel=0.01)
+
+
+def test_initial_weights_have_the_authors_statistics(dfew_model):
+    convert = load_tool('convert/from_authors.py')
+    expected = json.loads((FOLDER / 'init_stats_seed0.json').read_text())
+    parameters = dict(dfew_model.named_parameters())
+    seen = set()
+    for key, stats in expected.items():
+        name = convert.our_key(key)
+        if name is None:
+            continue
+        seen.add(name)
+        value, std = parameters[name].detach(), stats['std']
+        # Both are draws of n numbers: the mean is off by std / sqrt(n), the std by
+        # std / sqrt(2 n) (and less where the tails are cut); allow five of them.
+        n = value.numel()
+        error = 5 * std / n**0.5 + 1e-7
+        assert value.mean().item() == pytest.approx(stats['mean'], abs=2 * error), name
+        if n > 1:
+            found = value.std(unbiased=False).item()
+            assert found == pytest.approx(std, abs=2 * error), name
+    assert seen == parameters.keys()
+
+
+@pytest.mark.parametrize('labels', [[0, 3], [6]])
+def test_every_parameter_gets_a_gradient(labels):
+    model = mini_model()
+    losses = model.loss(torch.rand(len(labels), 1, 3, 8, 64, 64), samples(labels))
+    assert {'loss_cls', 'loss_context', 'top1_acc'} == losses.keys()
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize('views', [1, 3])
+@pytest.mark.parametrize('max_views', [None, 2])
+def test_predicts_under_the_stock_recognizer(views, max_views):
+    model = mini_model().eval()
+    model.test_cfg = dict(max_testing_views=max_views)
+    with torch.no_grad():
+        inputs = torch.rand(1, views, 3, 8, 64, 64)
+        (sample,) = model(inputs, samples([2]), mode='predict')
+        feature, _ = model.extract_feat(inputs)
+        logits = model.cls_head(feature)
+    torch.testing.assert_close(sample.pred_score, logits.mean(0))
+
+
+def test_a_stock_head_trains_behind_the_neck():
+    model = mini_model()
+    head = dict(type='I3DHead', num_classes=7, in_channels=64, topk=(1,))
+    model.cls_head = MODELS.build(head)
+    losses = model.loss(torch.rand(2, 1, 3, 8, 64, 64), samples([0, 1]))
+    _, logged = model.parse_losses(losses)
+    assert {'loss', 'loss_cls', 'context_gap'} <= logged.keys()
+
+
+def test_bfloat16_scores_come_out_as_float32():
+    model = mini_model().eval()
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        inputs = torch.rand(1, 1, 3, 8, 64, 64)
+        (sample,) = model(inputs, samples([2]), mode='predict')
+    assert sample.pred_score.dtype == torch.float32
+
+
+def test_the_head_names_a_wrong_number_of_channels():
+    head = MODELS.build(dict(type='IFDDHead', num_classes=7, in_channels=8))
+    with pytest.raises(ValueError, match='set in_channels to 4'):
+        head(torch.zeros(2, 4, 1, 1, 1))

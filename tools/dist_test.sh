@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Test on the GPUs of one machine:
+#   tools/dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]
+# Several machines: set NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT on each.
+set -euo pipefail
+CONFIG=${1:?usage: dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]}
+CHECKPOINT=${2:?usage: dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]}
+GPUS=${3:?usage: dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]}
+exec python -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --nproc_per_node="$GPUS" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${MASTER_PORT:-29500}" \
+    "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Make the project's virtual environment: TORCH='torch==2.13.0' tools/setup_env.sh .venv
+# With TORCH empty the environment sees the packages of $PYTHON, and keeps its torch.
+set -euo pipefail
+VENV=${1:?usage: setup_env.sh FOLDER}
+PYTHON=${PYTHON:-python3}
+TORCH=${TORCH-torch==2.13.0}
+cd "$(dirname "$0")/.."
+
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+    echo "$("$PYTHON" --version) is too old: ifdd_mmaction needs Python 3.10 or newer." \
+        'Name another one: make PYTHON=python3.11' >&2
+    exit 2
+}
+if [ -n "$TORCH" ]; then
+    "$PYTHON" -m venv "$VENV"
+    # PyTorch's own index has builds without CUDA for Linux; where it cannot be reached,
+    # the default index serves.
+    "$VENV/bin/python" -m pip install --quiet --retries 0 --timeout 15 \
+        --extra-index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" "$TORCH"
+else
+    "$PYTHON" -m venv --system-site-packages "$VENV"
+    "$VENV/bin/python" -c 'import torch' || {
+        echo "TORCH is empty, but $PYTHON has no torch to keep" >&2
+        exit 2
+    }
+fi
+# mmcv-lite and full mmcv share one import directory: never lay the one over the other.
+if "$VENV/bin/python" -c 'import importlib.metadata as m; m.version("mmcv")' 2>/dev/null
+then EXTRAS=dev
+else EXTRAS=dev,lite
+fi
+"$VENV/bin/python" -m pip install --quiet -e ".[$EXTRAS]"
+"$VENV/bin/python" -c 'import ifdd_mmaction as i; print("ifdd_mmaction", i.__version__, "is ready")'

@@ -1,0 +1,85 @@
+"""Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``.
+
+The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from ifdd_mmaction.datasets import DatasetError, check_datasets
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test a recognizer')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder of the logs')
+    parser.add_argument(
+        '--dump',
+        help='write the predictions: .json with the metrics, readable by '
+        'tools/analysis/plot_results.py, or .pkl of data samples as MMAction2 does',
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+    args = parser.parse_args()
+    if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
+        parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
+    if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
+        parser.error(f'no checkpoint {args.checkpoint}')
+    return args
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the command line into the config."""
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.load_from = args.checkpoint
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif not cfg.get('work_dir'):
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    if not args.dump:
+        return
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    if args.dump.endswith('.json'):
+        for evaluator in evaluators:
+            if evaluator.type == 'DFERMetric':
+                evaluator.dump = args.dump
+                return
+        raise SystemExit('--dump .json needs a DFERMetric in test_evaluator')
+    dump = dict(type='DumpResults', out_file_path=args.dump)
+    cfg.test_evaluator = [*evaluators, dump]
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        cfg = Config.fromfile(args.config)
+        merge_args(cfg, args)
+        init_default_scope(cfg.get('default_scope', 'mmaction'))
+        # Before the runner: wrong data leaves no work dir behind.
+        check_datasets(cfg, ('test_dataloader',))
+        Runner.from_cfg(cfg).test()
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == '__main__':
+    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mmcv
+import cv2
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -27,12 +27,13 @@ def read_image(path: Path) -> np.ndarray:
         raise DatasetError(f'{path}: {error.strerror}') from error
     # The end marker cannot occur inside image data, only in an embedded thumbnail,
     # which comes before the (last) scan.
-    if data.startswith(JPEG_START) and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN):
+    if data.startswith(JPEG_START) and data.rfind(JPEG_END) <= data.rfind(JPEG_SCAN):
         raise DatasetError(f'{path}: truncated JPEG, {len(data)} bytes without end')
-    image = mmcv.imfrombytes(data, channel_order='rgb', backend='cv2') if data else None
+    pixels = np.frombuffer(data, np.uint8)
+    image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise DatasetError(f'{path}: not an image ({len(data)} bytes)')
-    return image
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 @TRANSFORMS.register_module()

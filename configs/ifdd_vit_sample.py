@@ -63,9 +63,7 @@ optim_wrapper = dict(
     optimizer=dict(lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)
 )
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.02, end=2, convert_to_iter_based=True
-    ),
+    dict(type='LinearLR', start_factor=0.02, end=2, convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
         T_max=max_epochs - 2,

@@ -5,6 +5,7 @@ Each function here mends one defect, may be called any number of times, and does
 nothing where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`.
 """
 
+import atexit
 import functools
 import re
 import sys
@@ -207,6 +208,11 @@ def load_weights_only() -> None:
 # --- torchrun without a GPU -------------------------------------------------
 
 
+def _destroy_process_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def init_dist_on_cpu() -> None:
     """MMEngine's pytorch launcher sets the CUDA device where there is none.
 
@@ -223,6 +229,8 @@ def init_dist_on_cpu() -> None:
             return upstream(backend, init_backend=init_backend, **kwargs)
         backend = 'gloo' if backend == 'nccl' else backend
         torch.distributed.init_process_group(backend=backend, **kwargs)
+        # Nobody destroys the group, and gloo's threads may abort a process that ends.
+        atexit.register(_destroy_process_group)
 
     utils._init_dist_pytorch = init_dist
 

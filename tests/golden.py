@@ -41,8 +41,8 @@ def ours(state: dict[str, Tensor], theirs: str, prefix: str) -> dict[str, Tensor
     """Rename the state of one of the authors' modules to that of ours.
 
     Args:
-        theirs: Where the module sits in the authors' model, e.g. ``backbone.WaveLifts.``
-        prefix: Where ours sits in our recognizer, e.g. ``neck.lifting.``
+        theirs: Where the module sits in the authors' model (``backbone.WaveLifts.``).
+        prefix: Where ours sits in our recognizer (``neck.lifting.``).
     """
     convert = load_tool('convert/from_authors.py').from_authors
     return pick(convert({theirs + k: v for k, v in state.items()}), prefix)

@@ -21,6 +21,10 @@ NAMED_ERRORS = 5
 class DatasetError(ValueError):
     """What is on disk is not what the dataset expects; the message says what to do."""
 
+    def __str__(self) -> str:
+        # A DataLoader worker hands its error on with its whole traceback as the text.
+        return super().__str__().rsplit('DatasetError: ', 1)[-1].strip()
+
 
 class Clip(NamedTuple):
     """One annotated clip: its name, its label from 0, and the folder of its frames."""
@@ -117,8 +121,8 @@ class DFERDataset(BaseActionDataset):
         # The list is checked whole before training starts; threads hide the latency
         # of network file systems.
         with ThreadPoolExecutor(max_workers=16) as pool:
-            results = list(pool.map(_frames_or_error, (c.folder for c in clips)))
-        errors = [str(r) for r in results if isinstance(r, DatasetError)]
+            listings = list(pool.map(_frames_or_error, (c.folder for c in clips)))
+        errors = [error for _, error in listings if error]
         if errors:
             raise DatasetError(
                 f'{name}: {len(errors)} of {len(clips)} clips of {self.split} fold '
@@ -138,7 +142,7 @@ class DFERDataset(BaseActionDataset):
                 frames=frames,
                 total_frames=len(frames),
             )
-            for clip, frames in zip(clips, results, strict=True)
+            for clip, (frames, _) in zip(clips, listings, strict=True)
         ]
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -154,8 +158,8 @@ def name_some(errors: Sequence[str]) -> str:
     return '\n'.join(lines)
 
 
-def _frames_or_error(folder: Path) -> list[str] | DatasetError:
+def _frames_or_error(folder: Path) -> tuple[list[str], str]:
     try:
-        return list_frames(folder)
+        return list_frames(folder), ''
     except DatasetError as error:
-        return error
+        return [], str(error)

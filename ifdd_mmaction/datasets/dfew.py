@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import ClassVar
 
 from mmaction.registry import DATASETS
 
@@ -26,7 +27,7 @@ class DFEWDataset(DFERDataset):
     Args: see :class:`DFERDataset`.
     """
 
-    METAINFO = dict(
+    METAINFO: ClassVar[dict] = dict(
         classes=('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear'),
         palette=[
             (242, 180, 39),
@@ -95,7 +96,7 @@ class DFEWDataset(DFERDataset):
         header = [cell.strip() for cell in rows[0]] if rows else []
         if header[-2:] != ['video_name', 'label']:
             raise DatasetError(
-                f"{path}: the first line is {','.join(header)!r}, not the header "
+                f'{path}: the first line is {",".join(header)!r}, not the header '
                 "'video_name,label' of DFEW's lists"
             )
         known = [str(i) for i in range(len(self.METAINFO['classes']) + 1)]
@@ -107,7 +108,7 @@ class DFEWDataset(DFERDataset):
             video, label = (cell.strip() for cell in (['', ''] + row)[-2:])
             if not video.isdecimal() or label not in known:
                 errors.append(
-                    f"{path}:{line}: {','.join(row)!r} is not a number and a label "
+                    f'{path}:{line}: {",".join(row)!r} is not a number and a label '
                     f'{known[0]}..{known[-1]}'
                 )
             elif video in labels:

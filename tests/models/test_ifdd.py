@@ -68,7 +68,9 @@ def test_equals_the_authors_model_and_all_its_gradients():
     assert feature.shape == (2, 64, 1, 1, 1)
     torch.testing.assert_close(feature.flatten(1), golden['x_d'], **close)
     torch.testing.assert_close(model.cls_head(feature), golden['logits'], **close)
-    for stage, name in zip(model.backbone(golden['x']), ('stage2', 'stage3'), strict=True):
+    for stage, name in zip(
+        model.backbone(golden['x']), ('stage2', 'stage3'), strict=True
+    ):
         tokens = golden[name][:, 1:].transpose(1, 2).view_as(stage)
         torch.testing.assert_close(stage, tokens, atol=2e-5, rtol=0)
 

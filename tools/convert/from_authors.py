@@ -24,7 +24,9 @@ RENAMES = {
     'backbone.PANLayer': 'neck.aggregation.downsample',
     'backbone.CatConv': 'neck.aggregation.mix',
     'backbone.WaveLifts.adapt_split.dim_project.0': 'neck.split.reduce',
-    'backbone.WaveLifts.adapt_split.offset_project_approx.0': 'neck.split.offset_static',
+    'backbone.WaveLifts.adapt_split.offset_project_approx.0': (
+        'neck.split.offset_static'
+    ),
     'backbone.WaveLifts.adapt_split.offset_project_detail.0': (
         'neck.split.offset_dynamic'
     ),

@@ -11,7 +11,9 @@ train_pipeline = [
     dict(type='LoadFrames'),
     dict(type='Flip', flip_ratio=0.5),
     dict(
-        type='RandomResizedCrop', area_range=(0.5, 1.0), aspect_ratio_range=(3 / 4, 4 / 3)
+        type='RandomResizedCrop',
+        area_range=(0.5, 1.0),
+        aspect_ratio_range=(3 / 4, 4 / 3),
     ),
     dict(type='Resize', scale=(size, size), keep_ratio=False),
     # MMAction2 turns the hue by 255 h of OpenCV's 180 steps: 0.28 is the authors' 0.4.

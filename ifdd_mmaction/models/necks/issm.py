@@ -47,7 +47,7 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
 
 
 class SplitIndexes(NamedTuple):
-    """Where a clip is split: positions in frames ``(N, T/2)``, correlation ``(N, T, T)``.
+    """Where a clip is split: positions ``(N, T/2)``, correlation ``(N, T, T)``.
 
     ``static`` and ``dynamic`` are the positions that the context group X_S and the
     dynamics group X_D read, before clipping into the clip.
@@ -112,7 +112,7 @@ class ISSM(BaseModule):
         trunc_normal_(self.offset_dynamic.weight, std=0.03)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Split ``(N, C, T, H, W)`` into X_S and X_D, ``(N, C, ceil(T/2), H, W)`` each."""
+        """Split ``(N, C, T, H, W)`` into X_S, X_D: ``(N, C, ceil(T/2), H, W)`` each."""
         x = self._even(x)
         # Positions need float32: half precision resolves a frame number badly.
         with torch.autocast(x.device.type, enabled=False):

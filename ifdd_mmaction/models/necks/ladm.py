@@ -131,7 +131,8 @@ class LADM(BaseModule):
             )
         t, h, w = input_size
         self.in_channels = in_channels
-        self.num_tokens = (t + 1) // 2 * h * w if compress else None
+        tokens = (t + 1) // 2 * h * w
+        self.num_tokens = tokens if compress else None
         self.update_first = update_first
         self.norm_static = nn.LayerNorm(in_channels) if norm else nn.Identity()
         self.norm_dynamic = nn.LayerNorm(in_channels) if norm else nn.Identity()
@@ -150,7 +151,7 @@ class LADM(BaseModule):
             )
             self.drop_path = DropPath(drop_path)
         if compress:
-            self.token_weight = nn.Linear(self.num_tokens, 1, bias=False)
+            self.token_weight = nn.Linear(tokens, 1, bias=False)
 
     def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
         """Lift the two groups ``(N, C, T/2, H, W)``.

@@ -27,8 +27,7 @@ def test_anything_else_is_refused_with_the_argument_to_set(features, message):
 
 def test_stock_mvit_with_class_tokens_is_told_what_to_set():
     arch = dict(embed_dims=8, num_layers=2, num_heads=1, downscale_indices=[1])
-    mvit = MODELS.build(
-        dict(type='MViT', arch=arch, spatial_size=32, temporal_size=4, out_scales=[0, 1])
-    )
+    size = dict(spatial_size=32, temporal_size=4)
+    mvit = MODELS.build(dict(type='MViT', arch=arch, out_scales=[0, 1], **size))
     with pytest.raises(ValueError, match='output_cls_token=False'):
         to_pyramid(mvit(torch.rand(1, 3, 4, 32, 32)))

@@ -1,0 +1,153 @@
+"""Clips beside what the model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import GREEN, GREY, PALE, RED, STYLE
+
+# Inches.
+FRAMES_WIDTH, FRAME_HEIGHT = 10.4, 0.9
+LETTER = 0.085
+BARS_WIDTH, BAR_HEIGHT = 1.7, 0.125
+GAP, MARGIN, HEADER = 0.15, 0.12, 0.3
+
+
+class ClipPrediction(NamedTuple):
+    """A clip to show: label from 0, ``K`` scores, frames ``(H, W, 3)`` uint8 RGB."""
+
+    name: str
+    label: int
+    scores: Sequence[float]
+    frames: Sequence[np.ndarray]
+
+
+def probabilities(scores: Sequence[float]) -> np.ndarray:
+    """Return ``(K,)`` probabilities of ``K`` scores: their softmax.
+
+    A head with ``average_clips='prob'`` gives probabilities: these are left as they
+    are.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if (values >= 0).all() and abs(values.sum() - 1) < 1e-3:
+        return values
+    exponents = np.exp(values - values.max())
+    return exponents / exponents.sum()
+
+
+@matplotlib.rc_context(STYLE)
+def plot_prediction_strip(
+    clips: Sequence[ClipPrediction], classes: Sequence[str], title: str = ''
+) -> Figure:
+    """Draw each clip in a row: true and predicted class, frames, probabilities.
+
+    Args:
+        clips: At least one clip with at least one frame each.
+        classes: ``K`` names.
+        title: Put above the rows.
+
+    Returns:
+        A figure whose size follows from the clips; the predicted class is green and
+        ticked where it is the true one, else red and crossed.
+    """
+    if not clips or not all(clip.frames for clip in clips):
+        raise ValueError('no clip, or a clip without frames')
+    longest = max(map(len, classes))
+    names = max(longest * LETTER + 0.3, *(len(c.name) * 0.07 + 0.4 for c in clips))
+    bar_names = longest * LETTER * 0.75 + 0.1
+    # One scale for all rows, the widest fills the column.
+    widths = [sum(f.shape[1] / f.shape[0] for f in clip.frames) for clip in clips]
+    frame = min(FRAME_HEIGHT, FRAMES_WIDTH / max(widths))
+    row = max(frame, BAR_HEIGHT * len(classes)) + GAP
+    middle = max(max(widths) * frame, 1.2)
+    top = HEADER + (0.3 if title else 0)
+    width = names + middle + GAP + bar_names + BARS_WIDTH + 2 * MARGIN
+    height = top + row * len(clips) + MARGIN
+    figure = Figure(figsize=(width, height))
+
+    def add_axes(x: float, y: float, w: float, h: float) -> Axes:
+        """Add axes by the place of their upper left corner, in inches."""
+        return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
+
+    frames_left = MARGIN + names
+    bars_left = frames_left + middle + GAP + bar_names
+    heads = {
+        MARGIN: 'True / predicted',
+        frames_left: 'Frames in order of time',
+        bars_left: 'Probability',
+    }
+    for x, text in heads.items():
+        y = 1 - (top - 0.06) / height
+        figure.text(x / width, y, text, color=GREY, va='bottom')
+    if title:
+        figure.text(0.5, 1 - 0.1 / height, title, ha='center', va='top', size=10)
+    for i, clip in enumerate(clips):
+        y = top + i * row
+        inner = row - GAP
+        _write_classes(add_axes(MARGIN, y, names, inner), clip, classes)
+        place = add_axes(
+            frames_left, y + (inner - frame) / 2, max(widths) * frame, frame
+        )
+        _show_frames(place, clip.frames, max(widths))
+        _draw_bars(add_axes(bars_left, y, BARS_WIDTH, inner), clip, classes)
+    return figure
+
+
+def _write_classes(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> None:
+    axes.set_axis_off()
+    predicted = int(np.argmax(clip.scores))
+    right = predicted == clip.label
+    style = dict(transform=axes.transAxes, va='center')
+    axes.text(0, 0.5, classes[clip.label], weight='bold', **style)
+    style['va'] = 'baseline'
+    # Lines at fixed distances in points, whatever the height of the row.
+    for below, text, colour, size in (
+        (-15, f'{"✓" if right else "✗"} {classes[predicted]}', None, 9),
+        (-28, f'clip {clip.name}', GREY, 7),
+    ):
+        axes.annotate(
+            text,
+            (0, 0.5),
+            (0, below),
+            xycoords='axes fraction',
+            textcoords='offset points',
+            color=colour or (GREEN if right else RED),
+            weight='normal' if colour else 'bold',
+            size=size,
+        )
+
+
+def _show_frames(axes: Axes, frames: Sequence[np.ndarray], span: float) -> None:
+    left = 0.0
+    for image in frames:
+        right = left + image.shape[1] / image.shape[0]
+        axes.imshow(image, extent=(left, right - 0.03, 0, 1), aspect='auto')
+        left = right
+    axes.set_xlim(0, span)
+    axes.set_ylim(0, 1)
+    axes.set_axis_off()
+
+
+def _draw_bars(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> None:
+    shares = probabilities(clip.scores)
+    predicted = int(np.argmax(clip.scores))
+    colours = [PALE] * len(classes)
+    colours[clip.label] = GREY
+    colours[predicted] = GREEN if predicted == clip.label else RED
+    axes.barh(range(len(classes)), shares, color=colours, height=0.8)
+    for i, share in enumerate(shares):
+        axes.text(share + 0.02, i, f'{share:.0%}', va='center_baseline', size=6)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.tick_params(length=0, labelsize=6.5, pad=2)
+    axes.get_yticklabels()[clip.label].set_weight('bold')
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    axes.set_xlim(0, 1.2)
+    axes.set_xticks([])
+    axes.spines['bottom'].set_visible(False)
+    axes.spines['left'].set_color(GREY)

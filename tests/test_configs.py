@@ -1,0 +1,89 @@
+"""Every shipped config parses, builds its model, and its model trains one step."""
+
+import pytest
+import torch
+from mmaction.registry import DATASETS, MODELS, PARAM_SCHEDULERS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from tests.datasets.layouts import make_dfew
+from tests.golden import ROOT
+
+CONFIGS = sorted(
+    path
+    for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.relative_to(ROOT).parts
+)
+
+
+def ids(path):
+    return path.relative_to(ROOT / 'configs').as_posix()
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return make_dfew(tmp_path_factory.mktemp('dfew'), 1, frames=16, size=64)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=ids)
+def test_a_clip_goes_from_file_to_loss_and_score(path, data):
+    cfg = Config.fromfile(path)
+    model = MODELS.build(cfg.model)
+    batches = {}
+    for loader in ('train_dataloader', 'test_dataloader'):
+        cfg[loader].dataset.data_root = str(data)
+        dataset = DATASETS.build(cfg[loader].dataset)
+        batches[loader] = Runner.build_dataloader(
+            dict(
+                cfg[loader],
+                dataset=dataset,
+                batch_size=2,
+                num_workers=0,
+                persistent_workers=False,
+            )
+        )
+    batch = model.data_preprocessor(next(iter(batches['train_dataloader'])), True)
+    assert batch['inputs'].shape[:3] == (2, 1, 3)
+    # One backward pass of the full-size models takes ten seconds: the shapes are
+    # checked here, the gradients in tests/models.
+    with torch.no_grad():
+        losses = model(**batch, mode='loss')
+        assert all(torch.isfinite(v).all() for v in losses.values())
+        model.eval()
+        batch = model.data_preprocessor(next(iter(batches['test_dataloader'])))
+        (sample, *_) = model(**batch, mode='predict')
+    assert isinstance(sample, ActionDataSample)
+    assert sample.pred_score.shape == (len(dataset.metainfo['classes']),)
+
+
+def test_inputs_of_the_dfew_model_are_in_0_1(data):
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py')
+    preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    black_white = torch.tensor([0, 255], dtype=torch.uint8)
+    clip = black_white.view(1, 1, 2, 1, 1).expand(1, 3, 2, 4, 4)
+    sample = ActionDataSample().set_gt_label(0)
+    batch = preprocessor(dict(inputs=[clip], data_samples=[sample]))
+    assert batch['inputs'].unique().tolist() == [0.0, 1.0]
+
+
+def test_the_schedule_is_the_papers():
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py')
+    assert cfg.optim_wrapper.optimizer == dict(type='AdamW', lr=5e-5, weight_decay=1e-3)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=5e-5)
+    rates = []
+    schedulers = [
+        PARAM_SCHEDULERS.build(dict(s, optimizer=optimizer, by_epoch=True))
+        for s in cfg.param_scheduler
+    ]
+    for _ in range(cfg.train_cfg.max_epochs):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    assert rates[0] == pytest.approx(1e-6)
+    assert rates[10] == pytest.approx(5e-5)
+    assert rates[55] == pytest.approx((5e-5 + 5e-7) / 2)
+    assert rates[99] == pytest.approx(5.15e-7, rel=1e-2)
+    assert len(rates) == 100 and max(rates) == rates[10]

@@ -1,0 +1,65 @@
+"""What an installation brings with it, and what it never overwrites."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
+
+import pytest
+
+from tests.golden import ROOT
+
+
+def test_no_dependency_lays_mmcv_lite_over_a_full_mmcv():
+    unconditional = [r for r in requires('ifdd-mmaction') if 'extra ==' not in r]
+    names = {re.split(r'[^\w.-]', r, maxsplit=1)[0].lower() for r in unconditional}
+    assert not {'mmcv', 'mmcv-lite'} & names
+    # What MMAction2 needs and forgets to declare.
+    assert {'mmengine', 'importlib_metadata', 'decord', 'torch', 'numpy'} <= names
+    extras = [r for r in requires('ifdd-mmaction') if 'extra ==' in r]
+    assert any(r.startswith('mmcv-lite') and 'lite' in r for r in extras)
+    assert any(r.startswith('mmcv<') or r.startswith('mmcv>') for r in extras)
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_the_set_up_asks_for_mmcv_lite_only_where_there_is_no_mmcv(tmp_path, installed):
+    """Run the real set-up script with a Python that records what pip is asked for."""
+    venv = tmp_path / 'venv'
+    (venv / 'bin').mkdir(parents=True)
+    log = tmp_path / 'log'
+    fake = f"""#!/bin/sh
+case "$*" in
+  *"-m venv"*) exit 0 ;;
+  *'version("mmcv")'*) exit {0 if installed else 1} ;;
+  *"-m pip"*) echo "$@" >> {log} ;;
+  *) exit 0 ;;
+esac
+"""
+    for python in (tmp_path / 'python', venv / 'bin' / 'python'):
+        python.write_text(fake)
+        python.chmod(0o755)
+    subprocess.run(
+        ['bash', ROOT / 'tools' / 'setup_env.sh', venv],
+        env=dict(PYTHON=str(tmp_path / 'python'), TORCH='', PATH='/usr/bin:/bin'),
+        check=True,
+    )
+    asked = log.read_text()
+    assert ('lite' in asked) is not installed
+    assert 'torch' not in asked
+
+
+def test_importing_the_package_needs_the_core_only():
+    """No optional or development package is imported by ``import ifdd_mmaction``."""
+    code = (
+        'import sys, ifdd_mmaction\n'
+        "optional = {'sklearn', 'pytest', 'transformers', 'timm', 'torchvision'}\n"
+        'print(sorted(optional & set(sys.modules)))'
+    )
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert result.stdout.strip().splitlines()[-1] == '[]'

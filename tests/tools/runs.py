@@ -1,0 +1,35 @@
+"""Running the project's tools as a user does: in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.golden import ROOT
+
+TINY = ROOT / 'tests' / 'data' / 'tiny_dfew.py'
+
+
+def run_tool(tool: str, *args: object, check: int | None = 0, **env: str):
+    """Run ``tools/<tool>``; assert its exit code unless ``check`` is None."""
+    command = [str(ROOT / 'tools' / tool), *map(str, args)]
+    if tool.endswith('.py'):
+        command.insert(0, sys.executable)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', **env},
+        cwd=ROOT,
+    )
+    if check is not None:
+        assert result.returncode == check, result.stdout[-3000:] + result.stderr[-5000:]
+    return result
+
+
+def data_options(root: Path, *loaders: str) -> list[str]:
+    """Return the ``--cfg-options`` that point loaders to a data root."""
+    return [f'{loader}_dataloader.dataset.data_root={root}' for loader in loaders]

@@ -1,0 +1,159 @@
+"""``tools/train.py`` and ``tools/test.py`` on real files, in real processes."""
+
+import json
+import re
+import shutil
+
+import pytest
+import torch
+
+from tests.datasets.layouts import make_dfew, write_list
+from tests.golden import ROOT
+from tests.tools.runs import TINY, data_options, run_tool
+
+LOADERS = ('train', 'val', 'test')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return make_dfew(tmp_path_factory.mktemp('dfew'), clips_per_class=2, frames=10)
+
+
+@pytest.fixture(scope='module')
+def trained(data, tmp_path_factory):
+    """A work dir after one epoch of training."""
+    work_dir = tmp_path_factory.mktemp('run') / 'work'
+    run_tool(
+        'train.py', TINY, '--work-dir', work_dir, '--seed', 3,
+        '--cfg-options', *data_options(data, *LOADERS), 'train_cfg.max_epochs=1',
+    )  # fmt: skip
+    return work_dir
+
+
+def test_a_checkpoint_names_the_data_it_was_trained_on(trained):
+    checkpoint = torch.load(trained / 'epoch_1.pth', weights_only=True)
+    meta = checkpoint['meta']['dataset_meta']
+    assert meta['classes'][0] == 'happy' and len(meta['classes']) == 7
+    assert meta['fold'] == 1 and meta['release'] == 'Clip/clip_224x224_16f'
+    assert checkpoint['meta']['seed'] == 3
+
+
+@pytest.mark.parametrize('how', ['auto', 'path'])
+def test_resume_continues_after_the_saved_epoch(trained, data, tmp_path, how):
+    work_dir = tmp_path / 'work'
+    shutil.copytree(trained, work_dir)
+    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_1.pth'))
+    resume = [work_dir / 'epoch_1.pth'] if how == 'path' else []
+    result = run_tool(
+        'train.py', TINY, '--work-dir', work_dir, '--resume', *resume,
+        '--cfg-options', *data_options(data, *LOADERS),
+    )  # fmt: skip
+    log = result.stdout + result.stderr
+    assert re.search(r'resumed epoch: 1\b', log), log[-3000:]
+    assert set(re.findall(r'Epoch\(train\) +\[(\d+)\]', log)) == {'2'}
+    assert (work_dir / 'epoch_2.pth').is_file()
+
+
+def test_testing_prints_the_metrics_and_dumps_the_predictions(trained, data, tmp_path):
+    dump = tmp_path / 'predictions.json'
+    result = run_tool(
+        'test.py', TINY, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work',
+        '--dump', dump, '--cfg-options', *data_options(data, *LOADERS),
+    )  # fmt: skip
+    report = json.loads(dump.read_text())
+    assert len(report['clips']) == 14
+    log = result.stdout + result.stderr
+    found = re.search(r'dfer/WAR: ([\d.]+) +dfer/UAR: ([\d.]+)', log)
+    assert found, log[-2000:]
+    assert float(found[1]) == pytest.approx(report['WAR'], abs=1e-4)
+    assert 'dfer/recall/happy' in log and 'confusion_matrix' in log
+
+
+def test_a_pickle_of_data_samples_as_mmaction2_writes_it(trained, data, tmp_path):
+    dump = tmp_path / 'predictions.pkl'
+    run_tool(
+        'test.py', TINY, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work',
+        '--dump', dump, '--cfg-options', *data_options(data, *LOADERS),
+    )  # fmt: skip
+    assert dump.stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_test_as_one_does(trained, data, tmp_path):
+    options = ['--cfg-options', *data_options(data, *LOADERS)]
+    work_dir = tmp_path / 'work'
+    run_tool(
+        'dist_train.sh', TINY, 2, '--work-dir', work_dir, *options,
+        'train_cfg.max_epochs=1', 'train_dataloader.batch_size=2', MASTER_PORT='29611',
+    )  # fmt: skip
+    assert (work_dir / 'epoch_1.pth').is_file()
+    reports = []
+    for name, tool, count in (('one', 'test.py', []), ('two', 'dist_test.sh', [2])):
+        dump = tmp_path / f'{name}.json'
+        run_tool(
+            tool, TINY, trained / 'epoch_1.pth', *count, '--dump', dump,
+            '--work-dir', tmp_path / name, *options, MASTER_PORT='29612',
+        )  # fmt: skip
+        reports.append(json.loads(dump.read_text()))
+    one, two = reports
+    assert [c['clip'] for c in one['clips']] == [c['clip'] for c in two['clips']]
+    assert one['confusion_matrix'] == two['confusion_matrix']
+
+
+def test_missing_data_takes_two_lines_and_leaves_nothing(tmp_path):
+    work_dir = tmp_path / 'work'
+    result = run_tool(
+        'train.py', ROOT / 'configs' / 'ifdd_vit_dfew.py', '--work-dir', work_dir,
+        '--cfg-options', *data_options(tmp_path / 'dfew', 'train', 'val'), check=2,
+    )  # fmt: skip
+    lines = result.stderr.strip().splitlines()[-2:]
+    assert str(tmp_path / 'dfew') in lines[0] and 'data/README.md' in lines[1]
+    assert 'Traceback' not in result.stderr + result.stdout
+    assert not work_dir.exists()
+
+
+@pytest.mark.parametrize('damage', ['fold', 'header', 'label', 'empty', 'absent'])
+def test_bad_data_ends_in_one_error_before_training(tmp_path, damage):
+    root = make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=2)
+    split = root / 'EmoLabel_DataSplit/train(single-labeled)/set_1.csv'
+    clip = root / 'Clip/clip_224x224_16f/00003'
+    if damage == 'fold':
+        split.unlink()
+    elif damage == 'header':
+        write_list(split, [(1, 1)], header=None)
+    elif damage == 'label':
+        write_list(split, [(1, 9)])
+    else:
+        shutil.rmtree(clip)
+        if damage == 'empty':
+            clip.mkdir()
+    result = run_tool(
+        'train.py', TINY, '--work-dir', tmp_path / 'work',
+        '--cfg-options', *data_options(root, 'train', 'val'), check=2,
+    )  # fmt: skip
+    named = clip if damage in ('empty', 'absent') else split
+    assert str(named) in result.stderr and 'Traceback' not in result.stderr
+    assert not (tmp_path / 'work').exists()
+
+
+def test_a_truncated_jpeg_ends_the_run_by_name(tmp_path):
+    root = make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=2)
+    bad = root / 'Clip/clip_224x224_16f/00003/2.jpg'
+    bad.write_bytes(bad.read_bytes()[:-40])
+    result = run_tool(
+        'train.py', TINY, '--work-dir', tmp_path / 'work',
+        '--cfg-options', *data_options(root, 'train', 'val'),
+        'train_dataloader.batch_size=1', check=2,
+    )  # fmt: skip
+    assert f'{bad}: truncated JPEG' in result.stderr
+    assert 'Traceback' not in result.stderr
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+@pytest.mark.parametrize('args, message', [
+    (['none.pth'], 'no checkpoint none.pth'),
+    ([__file__, '--dump', 'x.csv'], '--dump x.csv'),
+])  # fmt: skip
+def test_wrong_arguments_of_test_are_refused(args, message):
+    result = run_tool('test.py', TINY, *args, check=2)
+    assert message in result.stderr

@@ -1,0 +1,352 @@
+"""Draw a labelled sample set of cartoon faces in the layout of DFEW.
+
+DFEW may not be redistributed, so this project draws its own stand-in: every subject
+shows each of the seven classes once, from onset over apex to offset, on top of a
+resting face that is built from the very same facial actions. One frame is therefore
+ambiguous and the class lies in the change.
+
+    python tools/data/make_sample_dfew.py data/sample_dfew
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from mmengine.utils import ProgressBar
+from sample_faces import VIEW, Actions, Array, Identity, Pose, draw_face
+
+GENERATOR = 'make_sample_dfew'
+VERSION = 1
+FOLDS = 5
+LABELS = ('Happy', 'Sad', 'Neutral', 'Angry', 'Surprise', 'Disgust', 'Fear')
+
+# The usual FACS prototypes at full intensity, label 1 first.
+PROTOTYPES = (
+    Actions(cheek_raise=1.0, corner_up=1.0),
+    Actions(inner_raise=1.0, brow_lower=0.3, corner_down=1.0),
+    Actions(),
+    Actions(brow_lower=1.0, lid_raise=0.3, lid_tighten=0.9, lip_tighten=1.0),
+    Actions(inner_raise=0.9, outer_raise=1.0, lid_raise=0.8, jaw_drop=1.0),
+    Actions(nose_wrinkle=1.0, corner_down=0.6, lower_lip=0.9),
+    Actions(
+        inner_raise=0.9, outer_raise=0.4, brow_lower=0.5, lid_raise=1.0, stretch=1.0,
+        jaw_drop=0.35,
+    ),
+)  # fmt: skip
+NEUTRAL = LABELS.index('Neutral')
+
+# Ranges that are drawn from uniformly. Times are shares of the clip, intensities and
+# resting faces shares of a prototype.
+RANGES = {
+    'intensity': [0.75, 1.0],
+    'onset': [0.0, 0.14],
+    'apex': [0.28, 0.46],
+    'plateau': [0.12, 0.28],
+    'offset': [0.86, 1.0],
+    'rest_subject': [0.2, 0.6],
+    'rest_clip': [0.3, 1.0],
+}
+REST_SPREAD = 0.15
+CEILING = 1.8  # actions saturate softly towards this
+
+
+class Clip(NamedTuple):
+    """What one worker needs to draw one clip."""
+
+    seed: int
+    subject: int
+    label: int
+    size: int
+    frames: int
+    folder: str
+
+
+def stream(*key: int) -> np.random.Generator:
+    """Random numbers that depend on a key alone, not on who draws what first."""
+    # The length keeps short keys apart from long ones that end in zeros.
+    return np.random.default_rng([*key, len(key)])
+
+
+def pick(rng: np.random.Generator, name: str) -> float:
+    """One number out of a range of RANGES."""
+    low, high = RANGES[name]
+    return float(rng.uniform(low, high))
+
+
+def smooth(t: Array) -> Array:
+    """Rise from 0 to 1 for t in 0..1, flat at both ends."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def envelope(rng: np.random.Generator, frames: int) -> Array:
+    """Intensity (frames,) in 0..1 of one onset-apex-offset."""
+    start, apex, plateau = (pick(rng, name) for name in ('onset', 'apex', 'plateau'))
+    end, peak = pick(rng, 'offset'), pick(rng, 'intensity')
+    t = np.linspace(0, 1, frames)
+    fall = apex + plateau
+    rising = smooth((t - start) / (apex - start))
+    return peak * rising * smooth((end - t) / (end - fall))
+
+
+def resting_face(subject: np.random.Generator, clip: np.random.Generator) -> Array:
+    """Actions (15,) that a face shows throughout a clip, whatever its class is."""
+    rest = np.zeros(len(Actions()))
+    for rng, name in ((subject, 'rest_subject'), (clip, 'rest_clip')):
+        shown = PROTOTYPES[rng.integers(len(PROTOTYPES))]
+        rest += pick(rng, name) * np.array(shown)
+    used = np.array(PROTOTYPES).max(0) > 0
+    return np.maximum(rest + used * clip.normal(0, REST_SPREAD, len(rest)), 0)
+
+
+def drift(rng: np.random.Generator, frames: int, reach: float) -> Array:
+    """Slow random wave (frames,) within about +-reach."""
+    t = np.linspace(0, 2 * np.pi, frames)
+    slow, fast = rng.uniform(0.2, 0.6), rng.uniform(0.6, 1.2)
+    wave = np.sin(slow * t + rng.uniform(0, 6.28))
+    return reach * (0.7 * wave + 0.3 * np.sin(fast * t + rng.uniform(0, 6.28)))
+
+
+def speech(rng: np.random.Generator, frames: int) -> tuple[Array, Array]:
+    """Jaw and pucker actions, (frames,) each, of a mouth that talks or not."""
+    t = np.arange(frames)
+    loud = rng.uniform(0.1, 0.3) * (rng.random() < 0.5)
+    middle, width = rng.uniform(0, frames), rng.uniform(0.2, 0.5) * frames
+    window = loud * np.exp(-(((t - middle) / width) ** 2))
+    beat = np.sin(2 * np.pi * (t / rng.uniform(2.5, 4.5) + rng.random()))
+    return window * (0.5 + 0.5 * beat), window * (0.5 - 0.5 * beat)
+
+
+def blinks(rng: np.random.Generator, frames: int) -> Array:
+    """How far the lids are shut, (frames,) in 0..1, up to two blinks a clip."""
+    shut = np.zeros(frames)
+    for at in rng.integers(0, frames, rng.choice(3, p=(0.4, 0.4, 0.2))):
+        shut[at] = 1.0
+        shut[at + 1 : at + 2] = np.maximum(shut[at + 1 : at + 2], 0.5)
+    return shut
+
+
+def background(rng: np.random.Generator, edge: int) -> Array:
+    """Blurred room (edge, edge, 3) uint8."""
+    colours = rng.uniform(60, 220, (7, 3))
+    colours = 0.45 * colours + 0.55 * colours.mean(1, keepdims=True)  # rather pale
+    ramp = np.linspace(0, 1, edge)[:, None, None]
+    room = (
+        (colours[0] * (1 - ramp) + colours[1] * ramp).repeat(edge, 1).astype(np.uint8)
+    )
+    for colour in colours[2:].tolist():
+        x, y, r = (rng.uniform((0, 0, 0.08), (1, 1, 0.3)) * edge).astype(int)
+        cv2.circle(room, (int(x), int(y)), int(r), colour, -1)
+    return cv2.GaussianBlur(room, (0, 0), edge / 24)
+
+
+def clip_actions(clip: Clip) -> tuple[Array, Array]:
+    """Actions (frames, 15) and emotion intensity (frames,) of one clip."""
+    rng = stream(clip.seed, clip.subject, clip.label)
+    rest = resting_face(stream(clip.seed, clip.subject, 0, 0), rng)
+    strength = envelope(rng, clip.frames) * (clip.label - 1 != NEUTRAL)
+    actions = rest + strength[:, None] * np.array(PROTOTYPES[clip.label - 1])
+    jaw, pucker = speech(rng, clip.frames)
+    actions[:, Actions._fields.index('jaw_drop')] += jaw
+    actions[:, Actions._fields.index('pucker')] += pucker
+    actions = CEILING * np.tanh(actions / CEILING)
+    actions[:, Actions._fields.index('blink')] = blinks(rng, clip.frames)
+    return actions, strength
+
+
+def draw_clip(clip: Clip) -> Array:
+    """Write the JPEG frames of one clip and return its intensity (frames,)."""
+    who = Identity(stream(clip.seed, clip.subject))
+    actions, strength = clip_actions(clip)
+    rng = stream(clip.seed, clip.subject, clip.label, 1)
+    n, px = clip.frames, 2 * VIEW / 64  # px: one pixel of a 64-pixel frame
+    edge = clip.size * (4 if clip.size <= 128 else 2)
+    room = background(rng, edge)
+    # In the order of the fields of Pose.
+    x, y = rng.normal(0, 0.6, 2) * px
+    reach = 1.2 * px, px, 0.05, 2.5 * px, 1.5 * px, 0.02
+    poses = np.stack([drift(rng, n, r) for r in reach], 1) + (x, y - 0.05, 0, 0, 0, 1)
+    gaze = zip(drift(rng, n, 0.05), drift(rng, n, 0.025), strict=True)
+    gain = rng.uniform(0.9, 1.08) * (1 + drift(rng, n, 0.05))
+    # Light falls in from one side.
+    turn, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.18)
+    axis = np.linspace(-1, 1, clip.size)
+    light = 1 + depth * (np.cos(turn) * axis[None] + np.sin(turn) * axis[:, None])
+    os.mkdir(clip.folder)
+    for i, (pose, look) in enumerate(zip(poses, gaze, strict=True)):
+        image = room.copy()
+        draw_face(image, who, Actions(*actions[i]), Pose(*pose), look)
+        small = cv2.resize(image, (clip.size,) * 2, interpolation=cv2.INTER_AREA)
+        lit = small * (gain[i] * light)[..., None] + rng.normal(0, 2, small.shape)
+        done = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+        path = os.path.join(clip.folder, f'{i + 1}.jpg')
+        if not cv2.imwrite(path, done, [cv2.IMWRITE_JPEG_QUALITY, 95]):
+            raise OSError(f'OpenCV could not write {path}')
+    return strength.astype(np.float16)
+
+
+def start_worker() -> None:
+    """Leave threads and interrupts to the parent process."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def write_csv(path: Path, header: tuple[str, ...], rows: list[Any]) -> None:
+    """Write rows under a header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
+    """Draw all clips and lists of a set into an empty folder."""
+    names = 'seed', 'subjects', 'size', 'frames'
+    seed, subjects, size, frames = (parameters[name] for name in names)
+    rng = stream(seed)
+    fold = rng.permutation(subjects) % FOLDS
+    # A shuffled id tells neither class nor subject.
+    order = rng.permutation(subjects * len(LABELS))
+    rows = [(i + 1, k % 7 + 1, k // 7) for i, k in enumerate(order.tolist())]
+    clips = root / 'Clip' / f'clip_{size}x{size}_{frames}f'
+    clips.mkdir(parents=True)
+    tasks = [
+        Clip(seed, subject, label, size, frames, str(clips / f'{video:05d}'))
+        for video, label, subject in rows
+    ]
+    bar, strengths = ProgressBar(len(tasks)), []
+    with multiprocessing.Pool(workers, start_worker) as pool:
+        for strength in pool.imap(draw_clip, tasks, chunksize=2):
+            strengths.append(strength)
+            # Not every clip: where the output is a file, each update is a line of it.
+            if len(strengths) % 35 == 0 or len(strengths) == len(tasks):
+                bar.update(len(strengths) - bar.completed)
+    print()
+    np.save(root / 'envelope.npy', np.stack(strengths))
+    write_csv(root / 'clips.csv', ('id', 'label', 'subject'), rows)
+    for k in range(FOLDS):
+        for part in ('train', 'test'):
+            listed = [r[:2] for r in rows if (fold[r[2]] == k) == (part == 'test')]
+            folder = root / 'EmoLabel_DataSplit' / f'{part}(single-labeled)'
+            write_csv(folder / f'set_{k + 1}.csv', ('video_name', 'label'), listed)
+    (root / 'sample.json').write_text(json.dumps(parameters, indent=2) + '\n')
+
+
+def describe(subjects: int, size: int, frames: int, seed: int) -> dict[str, Any]:
+    """All that decides what a set looks like, as kept in its ``sample.json``."""
+    return {
+        'generator': GENERATOR,
+        'version': VERSION,
+        'subjects': subjects,
+        'size': size,
+        'frames': frames,
+        'seed': seed,
+        'clips': subjects * len(LABELS),
+        'images': subjects * len(LABELS) * frames,
+        'folds': FOLDS,
+        'labels': {name: i + 1 for i, name in enumerate(LABELS)},
+        'ranges': RANGES,
+        'prototypes': {
+            name: {k: v for k, v in p._asdict().items() if v}
+            for name, p in zip(LABELS, PROTOTYPES, strict=True)
+        },
+    }
+
+
+def seen_parameters(out: Path) -> dict[str, Any] | None:
+    """The ``sample.json`` of a set drawn by this tool, or None for anything else."""
+    try:
+        found = json.loads((out / 'sample.json').read_text())
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(found, dict) and found.get('generator') == GENERATOR
+    return found if ours else None
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Read and check the command line."""
+    parser = argparse.ArgumentParser(
+        description='Draw a labelled sample set of faces in the layout of DFEW.'
+    )
+    parser.add_argument('out', type=Path, help='folder to create')
+    parser.add_argument('--subjects', type=int, default=120, help='7 clips each')
+    parser.add_argument('--size', type=int, default=64, help='frame edge, pixels')
+    parser.add_argument('--frames', type=int, default=16, help='frames a clip')
+    parser.add_argument('--seed', type=int, default=0)
+    cores = os.cpu_count() or 1
+    parser.add_argument('--workers', type=int, default=cores, help='processes')
+    parser.add_argument('--force', action='store_true', help='replace an older set')
+    args = parser.parse_args(argv)
+    for name, low, high, why in (
+        ('subjects', FOLDS, 14285, 'five folds need five, ids have five digits'),
+        ('size', 32, 1024, 'smaller frames show no facial actions'),
+        ('frames', 8, 999, 'fewer frames show no onset, apex and offset'),
+        ('seed', 0, 2**63, 'NumPy takes no other seeds'),
+        ('workers', 1, 4096, 'somebody has to draw'),
+    ):
+        value = getattr(args, name)
+        if not low <= value <= high:
+            parser.error(f'--{name} is {value}, choose {low} to {high}: {why}')
+    args.out = args.out.resolve()
+    return args
+
+
+def refuse(why: str) -> int:
+    """Say why nothing is drawn and return the exit code."""
+    print(f'error: {why}', file=sys.stderr)
+    return 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw the set that the command line asks for and return the exit code."""
+    args = parse_args(argv)
+    out: Path = args.out
+    wanted = describe(args.subjects, args.size, args.frames, args.seed)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        seen = seen_parameters(out)
+        if seen == wanted and not args.force:
+            print(f'{out} already holds this set, nothing to do.')
+            return 0
+        if seen is None:
+            return refuse(
+                f'{out} exists and holds no sample.json of this tool, so it is left'
+                ' alone; choose another OUT (--force does not remove it either).'
+            )
+        if not args.force:
+            differ = [
+                f'{k} {seen.get(k)} instead of {v}'
+                for k, v in wanted.items()
+                if isinstance(v, int) and seen.get(k) != v
+            ]
+            return refuse(
+                f'{out} holds another set ({", ".join(differ) or "actions"});'
+                ' choose another OUT or redraw it with --force.'
+            )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f'.{out.name}.') as folder:
+        scratch = Path(folder)
+        (scratch / 'new').mkdir()
+        draw_set(scratch / 'new', wanted, args.workers)
+        # What is replaced goes with the scratch folder.
+        if out.exists():
+            out.rename(scratch / 'old')
+        (scratch / 'new').rename(out)
+    print(f'{out}: {wanted["clips"]} clips of {args.subjects} subjects.')
+    return 0
+
+
+if __name__ == '__main__':
+    # A terminated run must clean up as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())

@@ -29,7 +29,7 @@ demo: $(READY)
 	$(BIN)/python tools/train.py configs/ifdd_vit_sample.py --work-dir $(DEMO) \
 	    --seed $(SEED) --cfg-options train_dataloader.dataset.data_root=$(SAMPLE) \
 	    val_dataloader.dataset.data_root=$(SAMPLE)
-	$(BIN)/python tools/test.py configs/ifdd_vit_sample.py $(DEMO)/last.pth \
+	$(BIN)/python tools/test.py configs/ifdd_vit_sample.py $$(cat $(DEMO)/last_checkpoint) \
 	    --work-dir $(DEMO) --dump $(DEMO)/predictions.json \
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
 	$(BIN)/python tools/analysis/plot_results.py $(DEMO)

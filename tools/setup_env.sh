@@ -31,4 +31,4 @@ then EXTRAS=dev
 else EXTRAS=dev,lite
 fi
 "$VENV/bin/python" -m pip install --quiet -e ".[$EXTRAS]"
-"$VENV/bin/python" -c 'import ifdd_mmaction as i; print("ifdd_mmaction", i.__version__, "is ready")'
+"$VENV/bin/python" -W ignore -c 'import ifdd_mmaction as i; print("ifdd_mmaction", i.__version__, "is ready")'

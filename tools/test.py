@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -67,6 +68,16 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.test_evaluator = [*evaluators, dump]
 
 
+def scores_table(metrics: dict) -> str:
+    """Lay out WAR, UAR, F1 and the recall of each class, whatever their prefix."""
+    scores = {k: v for k, v in metrics.items() if isinstance(v, float)}
+    recalls = {k.rsplit('/', 1)[1]: v for k, v in scores.items() if '/recall/' in k}
+    lines = [f'{k}: {100 * v:.2f} %' for k, v in scores.items() if '/recall/' not in k]
+    width = max(map(len, recalls), default=0)
+    lines += [f'  recall {name:{width}}  {100 * v:6.2f} %' for name, v in recalls.items()]
+    return '\n'.join(lines)
+
+
 def main() -> None:
     args = parse_args()
     try:
@@ -75,7 +86,9 @@ def main() -> None:
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('test_dataloader',))
-        Runner.from_cfg(cfg).test()
+        metrics = Runner.from_cfg(cfg).test()
+        if is_main_process():
+            print(scores_table(metrics))
     except DatasetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -57,7 +57,7 @@ test_dataloader = dict(
 )
 val_dataloader = test_dataloader
 
-max_epochs = 16
+max_epochs = 20
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)

@@ -74,7 +74,8 @@ def scores_table(metrics: dict) -> str:
     recalls = {k.rsplit('/', 1)[1]: v for k, v in scores.items() if '/recall/' in k}
     lines = [f'{k}: {100 * v:.2f} %' for k, v in scores.items() if '/recall/' not in k]
     width = max(map(len, recalls), default=0)
-    lines += [f'  recall {name:{width}}  {100 * v:6.2f} %' for name, v in recalls.items()]
+    for name, value in recalls.items():
+        lines.append(f'  recall {name:{width}}  {100 * value:6.2f} %')
     return '\n'.join(lines)
 
 

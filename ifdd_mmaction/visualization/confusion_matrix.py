@@ -51,7 +51,7 @@ def plot_confusion_matrix(
     figure = Figure(
         figsize=(
             max(side + CELL * (1 + GAP) + longest * LETTER + 0.5, 5.2),
-            side + (longest * LETTER * 0.7 if slanted else 0.2) + 1.1,
+            side + (longest * LETTER * 0.65 if slanted else 0.2) + 0.85,
         ),
         layout='constrained',
     )
@@ -75,8 +75,7 @@ def plot_confusion_matrix(
         if not count:
             axes.text(column, row, '0', ha='center', va='center', color=GREY, size=7)
             continue
-        # Blues is too dark for black from its middle on.
-        ink = 'white' if shares[row, column] > 0.55 else 'black'
+        ink = _ink(colours(shares[row, column]))
         axes.text(
             column,
             row - 0.13,
@@ -112,7 +111,7 @@ def plot_confusion_matrix(
     axes.set_xlim(-0.5, beside + 0.5)
     axes.set_ylim(size - 0.5, -0.5)
     axes.set_xticks([*range(size), beside], [*classes, 'recall'])
-    axes.get_xticklabels()[-1].set_weight('bold')
+    axes.get_xticklabels()[-1].set_fontweight('bold')
     if slanted:
         for label in axes.get_xticklabels()[:-1]:
             label.set(rotation=40, ha='right', rotation_mode='anchor')
@@ -120,12 +119,18 @@ def plot_confusion_matrix(
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
     # Under the matrix, not under matrix and recalls.
-    axes.set_xlabel('Predicted class', x=size / (size + GAP + 1))
-    axes.xaxis.label.set_horizontalalignment('right')
+    axes.set_xlabel('Predicted class', x=size / 2 / (size + GAP + 1))
     axes.set_ylabel('True class')
     line = (
         f'WAR {scores["WAR"]:.2%}    UAR {scores["UAR"]:.2%}    '
         f'macro-F1 {scores["F1"]:.2%}    ({counts.sum()} clips)'
     )
-    figure.suptitle(f'{title}\n{line}' if title else line, size=10)
+    axes.set_title(f'{title}\n{line}' if title else line, pad=10)
     return figure
+
+
+def _ink(colour: tuple[float, float, float, float]) -> str:
+    """Return what is read best on an RGBA colour, by the contrast of WCAG 2."""
+    rgb = np.asarray(colour[:3])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return 'black' if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else 'white'

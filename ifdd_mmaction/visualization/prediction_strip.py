@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from .style import GREEN, GREY, PALE, RED, STYLE
 
 # Inches.
-FRAMES_WIDTH, FRAME_HEIGHT = 10.4, 0.9
+FRAMES_WIDTH, FRAME_HEIGHT = 11.2, 0.9
 LETTER = 0.085
-BARS_WIDTH, BAR_HEIGHT = 1.7, 0.125
+BARS_WIDTH, BAR_HEIGHT = 1.6, 0.115
 GAP, MARGIN, HEADER = 0.15, 0.12, 0.3
+# Heights of a frame.
+FRAME_GAP = 0.03
 
 
 class ClipPrediction(NamedTuple):
@@ -59,13 +61,16 @@ def plot_prediction_strip(
     if not clips or not all(clip.frames for clip in clips):
         raise ValueError('no clip, or a clip without frames')
     longest = max(map(len, classes))
-    names = max(longest * LETTER + 0.3, *(len(c.name) * 0.07 + 0.4 for c in clips))
-    bar_names = longest * LETTER * 0.75 + 0.1
+    names = max(
+        1.25, longest * LETTER + 0.3, *(len(c.name) * 0.07 + 0.4 for c in clips)
+    )
+    bar_names = longest * LETTER * 0.7 + 0.05
     # One scale for all rows, the widest fills the column.
-    widths = [sum(f.shape[1] / f.shape[0] for f in clip.frames) for clip in clips]
-    frame = min(FRAME_HEIGHT, FRAMES_WIDTH / max(widths))
+    span = max(_widths(clip.frames).sum() for clip in clips)
+    frame = min(FRAME_HEIGHT, FRAMES_WIDTH / span)
     row = max(frame, BAR_HEIGHT * len(classes)) + GAP
-    middle = max(max(widths) * frame, 1.2)
+    # Not narrower than its heading.
+    middle = max(span * frame, 1.8)
     top = HEADER + (0.3 if title else 0)
     width = names + middle + GAP + bar_names + BARS_WIDTH + 2 * MARGIN
     height = top + row * len(clips) + MARGIN
@@ -91,10 +96,8 @@ def plot_prediction_strip(
         y = top + i * row
         inner = row - GAP
         _write_classes(add_axes(MARGIN, y, names, inner), clip, classes)
-        place = add_axes(
-            frames_left, y + (inner - frame) / 2, max(widths) * frame, frame
-        )
-        _show_frames(place, clip.frames, max(widths))
+        place = add_axes(frames_left, y + (inner - frame) / 2, span * frame, frame)
+        _show_frames(place, clip.frames, span)
         _draw_bars(add_axes(bars_left, y, BARS_WIDTH, inner), clip, classes)
     return figure
 
@@ -103,32 +106,35 @@ def _write_classes(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> 
     axes.set_axis_off()
     predicted = int(np.argmax(clip.scores))
     right = predicted == clip.label
-    style = dict(transform=axes.transAxes, va='center')
-    axes.text(0, 0.5, classes[clip.label], weight='bold', **style)
-    style['va'] = 'baseline'
+    verdict = f'{"✓" if right else "✗"} {classes[predicted]}'
     # Lines at fixed distances in points, whatever the height of the row.
-    for below, text, colour, size in (
-        (-15, f'{"✓" if right else "✗"} {classes[predicted]}', None, 9),
-        (-28, f'clip {clip.name}', GREY, 7),
+    for above, text, colour, size in (
+        (12, classes[clip.label], 'black', 9),
+        (-3, verdict, GREEN if right else RED, 9),
+        (-17, f'clip {clip.name}', GREY, 7),
     ):
         axes.annotate(
             text,
             (0, 0.5),
-            (0, below),
+            (0, above),
             xycoords='axes fraction',
             textcoords='offset points',
-            color=colour or (GREEN if right else RED),
-            weight='normal' if colour else 'bold',
+            color=colour,
+            weight='normal' if colour == GREY else 'bold',
             size=size,
         )
 
 
+def _widths(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Return ``(T,)`` widths, in heights, with the gap that follows each frame."""
+    return np.array([f.shape[1] / f.shape[0] + FRAME_GAP for f in frames])
+
+
 def _show_frames(axes: Axes, frames: Sequence[np.ndarray], span: float) -> None:
-    left = 0.0
-    for image in frames:
-        right = left + image.shape[1] / image.shape[0]
-        axes.imshow(image, extent=(left, right - 0.03, 0, 1), aspect='auto')
-        left = right
+    rights = np.cumsum(_widths(frames))
+    lefts = [0.0, *rights[:-1]]
+    for image, left, right in zip(frames, lefts, rights - FRAME_GAP, strict=True):
+        axes.imshow(image, extent=(left, right, 0, 1), aspect='auto')
     axes.set_xlim(0, span)
     axes.set_ylim(0, 1)
     axes.set_axis_off()
@@ -145,7 +151,7 @@ def _draw_bars(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> None
         axes.text(share + 0.02, i, f'{share:.0%}', va='center_baseline', size=6)
     axes.set_yticks(range(len(classes)), classes)
     axes.tick_params(length=0, labelsize=6.5, pad=2)
-    axes.get_yticklabels()[clip.label].set_weight('bold')
+    axes.get_yticklabels()[clip.label].set_fontweight('bold')
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.set_xlim(0, 1.2)
     axes.set_xticks([])

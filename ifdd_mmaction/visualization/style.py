@@ -16,7 +16,7 @@ BLUE, ORANGE, GREEN, RED = '#0072B2', '#E69F00', '#009E73', '#D55E00'
 GREY, PALE = '#666666', '#C8C8C8'
 
 #: What the figures set of Matplotlib's parameters, for the time they are drawn.
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     # The one font that Matplotlib brings itself: the same picture on every machine.
     'font.family': 'DejaVu Sans',
     'mathtext.fontset': 'dejavusans',

@@ -15,19 +15,26 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from .style import BLUE, GREEN, GREY, ORANGE, RED, STYLE
 
 Record = Mapping[str, Any]
-SCORES = {'dfer/WAR': BLUE, 'dfer/UAR': RED}
-# Epochs with more points than this are drawn without a mark on each.
-MARKED_EPOCHS = 30
+# Colour, dashes and size of marks: on a balanced test set one lies on the other.
+SCORES: dict[str, tuple[str, str, float]] = {
+    'dfer/WAR': (BLUE, 'solid', 1.0),
+    'dfer/UAR': (RED, 'dashed', 0.6),
+}
+# A line of more points than this is drawn without a mark on each.
+MARKED_POINTS = 12
 
 
 def is_training(record: Record) -> bool:
-    """Tell whether a line of ``scalars.json`` is of training, by epochs."""
+    """Tell whether a line of ``scalars.json`` is of training by epochs."""
     return 'loss' in record and 'epoch' in record
 
 
 def is_validation(record: Record) -> bool:
-    """Tell whether a line of ``scalars.json`` is of validation with DFERMetric."""
-    return any(name in record for name in SCORES)
+    """Tell whether a line of ``scalars.json`` is of validation with DFERMetric.
+
+    Validation outside of training is logged as of epoch 0: it is no part of a curve.
+    """
+    return any(name in record for name in SCORES) and record['step'] > 0
 
 
 def epochs_of(training: Sequence[Record]) -> np.ndarray:
@@ -72,24 +79,15 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
     validation = [record for record in records if is_validation(record)]
     if not training and not validation:
         raise ValueError('no record of training or validation')
-    columns: list[list[str]] = [[], []]
-    if training:
-        columns[0].append('loss')
-        if any('loss_context' in record for record in training):
-            columns[0].append('context')
-    if validation:
-        columns[1].append('validation')
-    if any('lr' in record for record in training):
-        columns[1].append('lr')
-    columns = [column for column in columns if column]
-    height = max(map(len, columns))
-    # A panel alone in its column takes the whole of it.
-    mosaic = [
-        [column[min(row, len(column) - 1)] for column in columns]
-        for row in range(height)
-    ]
+    present = dict(
+        loss=bool(training),
+        validation=bool(validation),
+        context=any('loss_context' in record for record in training),
+        lr=any('lr' in record for record in training),
+    )
+    mosaic: Any = _arrange([name for name, there in present.items() if there])
     figure = Figure(
-        figsize=(4.6 * len(columns), 0.4 + 2.6 * height), layout='constrained'
+        figsize=(4.6 * len(mosaic[0]), 0.4 + 2.6 * len(mosaic)), layout='constrained'
     )
     panels: dict[str, Axes] = figure.subplot_mosaic(mosaic)
     x = epochs_of(training)
@@ -101,14 +99,16 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
         _label_scientific(panels['context'], 'Context loss')
     if 'lr' in panels:
         rates = [record.get('lr', math.nan) for record in training]
-        panels['lr'].plot(x, rates, color=GREY, label='lr', marker=_mark(len(x)))
+        panels['lr'].plot(x, rates, color=GREY, marker=_mark(len(x)))
         _label_scientific(panels['lr'], 'Learning rate')
     if 'validation' in panels:
         _plot_scores(panels['validation'], validation)
     end = max([*x, *(record['step'] for record in validation), 1])
     for axes in panels.values():
         axes.set_xlim(-0.02 * end, 1.02 * end)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10])
+        )
         axes.set_xlabel('Epoch')
         axes.grid(color='#E4E4E4', linewidth=0.6)
         axes.set_axisbelow(True)
@@ -118,12 +118,21 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
                 loc='lower left',
                 bbox_to_anchor=(0, 1),
                 borderaxespad=0.2,
-                handlelength=1.6,
+                # Long enough for dashes with a mark on them.
+                handlelength=2.4,
+                columnspacing=1.2,
                 ncols=1 if axes is panels.get('validation') else 3,
             )
     if title:
         figure.suptitle(title, size=10)
     return figure
+
+
+def _arrange(names: list[str]) -> list[list[str]]:
+    """Return rows of panels; of three, the first takes a column to itself."""
+    if len(names) == 3:
+        return [[names[0], names[1]], [names[0], names[2]]]
+    return [names[i : i + 2] for i in range(0, len(names), 2)]
 
 
 def _plot_losses(
@@ -135,22 +144,29 @@ def _plot_losses(
         good = np.isfinite(y)
         if not good.any():
             continue
-        # Where one loss lies on another both are seen.
-        line = (0, (4, 2)) if name == 'loss_cls' else 'solid'
-        axes.plot(x, np.where(good, y, np.nan), color=colour, alpha=0.25, linewidth=0.8)
+        # Where one loss lies on another both means are seen, and one haze is enough.
+        if name != 'loss_cls':
+            axes.plot(
+                x,
+                np.where(good, y, np.nan),
+                color=colour,
+                alpha=0.25,
+                lw=0.8,
+                label='as logged',
+            )
         axes.plot(
             x[good],
             smooth(x[good], y[good], width=1),
             color=colour,
-            linestyle=line,
-            linewidth=1.8,
+            linestyle='dashed' if name == 'loss_cls' else 'solid',
+            lw=1.8,
             marker=_mark(good.sum()),
-            label=f'{name} (epoch mean)',
+            label=f'{name}, epoch mean',
         )
 
 
 def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
-    for name, colour in SCORES.items():
+    for name, (colour, line, size) in SCORES.items():
         found = [record for record in validation if name in record]
         if not found:
             continue
@@ -161,38 +177,41 @@ def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
             epochs,
             scores,
             color=colour,
-            marker='.' if len(found) <= MARKED_EPOCHS else None,
+            linestyle=line,
+            marker=_mark(len(found)),
             label=(
                 f'{name.removeprefix("dfer/")}: '
-                f'best {scores[best]:.2f}% (epoch {epochs[best]}), '
-                f'last {scores[last]:.2f}% (epoch {epochs[last]})'
+                f'★ best {scores[best]:.2f}% (epoch {epochs[best]}), '
+                f'○ last {scores[last]:.2f}% (epoch {epochs[last]})'
             ),
         )
         axes.plot(
             epochs[best],
             scores[best],
             marker='*',
-            markersize=13,
+            markersize=11 * size,
+            markeredgewidth=0,
             color=colour,
-            markeredgecolor='white',
+            clip_on=False,
             zorder=4,
         )
         axes.plot(
             epochs[last],
             scores[last],
             marker='o',
-            markersize=6,
-            color='white',
+            markersize=11 * size,
+            markerfacecolor='none',
             markeredgecolor=colour,
             markeredgewidth=1.5,
-            zorder=3,
+            clip_on=False,
+            zorder=5,
         )
     axes.set_ylabel('Validation score (%)')
 
 
 def _mark(points: int) -> str | None:
     """Return the marker without which a single point would be no picture."""
-    return '.' if points <= MARKED_EPOCHS else None
+    return '.' if points <= MARKED_POINTS else None
 
 
 def _label_scientific(axes: Axes, label: str) -> None:

@@ -60,7 +60,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             if number == len(lines):
                 break
             raise RunError(f'{path}:{number}: not JSON ({error})') from error
-        if 'step' in record and (is_training(record) or is_validation(record)):
+        if is_training(record) or is_validation(record):
             records.append(record)
     return records
 
@@ -87,9 +87,9 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
                 f'{len(report["clips"])} clips'
             )
         for clip in report['clips']:
-            if not clip['clip'] or len(clip['scores']) != size:
-                raise ValueError(f'clip {clip}')
-            clip['label'], clip['prediction'] = clip['label'], clip['prediction']
+            classes = clip['label'], clip['prediction']
+            if len(clip['scores']) != size or not set(classes) <= set(range(size)):
+                raise ValueError(f'clip {clip["clip"]}')
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f'{path} is no dump of DFERMetric ({type(error).__name__}: {error}). This '

@@ -9,6 +9,7 @@ import atexit
 import functools
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -27,6 +28,7 @@ from mmengine.logging import HistoryBuffer
 def apply() -> None:
     """Apply every mend; call it before anything imports ``mmaction.models``."""
     require_mmcv()
+    hush_mmcv_lite()
     serve_missing_drn()
     disable_broken_multimodal()
     allow_checkpoint_globals()
@@ -47,6 +49,13 @@ def require_mmcv() -> None:
             'both: they share one import directory.',
             name='mmcv',
         )
+
+
+def hush_mmcv_lite() -> None:
+    """mmcv-lite says at every import that one operator, unused here, is not in it."""
+    warnings.filterwarnings(
+        'ignore', 'Fail to import ``MultiScaleDeformableAttention``', UserWarning
+    )
 
 
 # --- import mmaction.models -------------------------------------------------

@@ -265,6 +265,15 @@ def test_real_drn_is_preferred_if_it_imports(tmp_path: Path, imports: str) -> No
         assert "No module named 'torchvision_that_is_absent'" in broken.last
 
 
+@pytest.mark.skipif(find_spec('mmcv._ext') is not None, reason='full mmcv is installed')
+def test_mmcv_lite_is_silent(tmp_path: Path) -> None:
+    script = 'import mmaction.models'
+    mended, broken = with_and_without('hush_mmcv_lite', script, tmp_path)
+    assert mended.ok and broken.ok
+    assert 'MultiScaleDeformableAttention' not in mended.err
+    assert 'MultiScaleDeformableAttention' in broken.err
+
+
 ANY_NAME = """
 def __getattr__(name):
     if name.startswith('__'):

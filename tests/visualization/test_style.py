@@ -7,10 +7,10 @@ from ifdd_mmaction.visualization import save_figure
 
 
 def test_png_has_the_size_of_the_figure(tmp_path):
-    figure = Figure(figsize=(3, 2))
+    figure = Figure(figsize=(6, 4))
     figure.add_subplot().plot([0, 1])
     path = tmp_path / 'deep' / 'a.png'
-    save_figure(figure, path, dpi=100)
+    save_figure(figure, path, dpi=50)
     assert path.read_bytes().startswith(b'\x89PNG\r\n\x1a\n')
     image = cv2.imread(str(path))
     assert image.shape == (200, 300, 3)

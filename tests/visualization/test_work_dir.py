@@ -98,6 +98,7 @@ def test_predictions_are_read(tmp_path):
         b'[]',
         b'{"classes": ["a"]}',
         json.dumps(report(classes=['a'])).encode(),
+        json.dumps(report(confusion_matrix=[[1]])).encode(),
         json.dumps(report(clips=[])).encode(),
         json.dumps(report(clips=[dict(clip='1', label=0, scores=[1, 2])])).encode(),
         json.dumps(

@@ -3,5 +3,16 @@ from .ifdd_neck import IFDDNeck
 from .issm import ISSM
 from .ladm import LADM
 from .pyramid_aggregation import PyramidAggregation
+from .splits import IntervalSplit, TemporalSplit, TopKSplit, WeightingSplit
 
-__all__ = ['ISSM', 'LADM', 'IFDDNeck', 'PyramidAggregation', 'to_pyramid']
+__all__ = [
+    'ISSM',
+    'LADM',
+    'IFDDNeck',
+    'IntervalSplit',
+    'PyramidAggregation',
+    'TemporalSplit',
+    'TopKSplit',
+    'WeightingSplit',
+    'to_pyramid',
+]

@@ -10,7 +10,7 @@ from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .issm import pad_to_even
+from .splits import pad_to_even
 
 
 def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:

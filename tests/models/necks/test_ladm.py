@@ -71,9 +71,7 @@ def test_every_switch_trains_every_parameter(options, size):
     vector, y_s = module(*groups)
     assert vector.shape == (2, 16) and y_s.shape == groups[0].shape
     (vector.square().sum() + y_s.sum()).backward()
-    missing = [n for n, p in module.named_parameters() if p.grad is None]
-    # Predicting first, the updater serves the constraint only.
-    assert missing == []
+    assert [n for n, p in module.named_parameters() if p.grad is None] == []
 
 
 def test_without_compression_any_size_may_follow():

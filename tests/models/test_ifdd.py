@@ -19,7 +19,7 @@ from tests.golden import (
 )
 
 
-def mini_model(**neck):
+def mini_model(scales=(2, 3), **neck):
     """The tiny model of the golden data: 8 x 64 x 64 input, 4 x 2 x 2 final tokens."""
     arch = dict(embed_dims=8, num_layers=10, num_heads=1, downscale_indices=[1, 3, 8])
     split = dict(type='ISSM', align_corners=False)
@@ -27,11 +27,15 @@ def mini_model(**neck):
         dict(
             type='Recognizer3D',
             backbone=dict(
-                type='PyramidMViT', arch=arch, spatial_size=64, temporal_size=8
+                type='PyramidMViT',
+                arch=arch,
+                spatial_size=64,
+                temporal_size=8,
+                out_scales=scales,
             ),
             neck=dict(
                 type='IFDDNeck',
-                in_channels=[32, 64],
+                in_channels=[8 * 2**scale for scale in scales],
                 input_size=(4, 2, 2),
                 split=split,
                 lifting=dict(type='LADM', drop_path=0.0),

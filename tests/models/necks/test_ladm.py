@@ -3,7 +3,16 @@ import torch
 
 from ifdd_mmaction.models.necks import ISSM, LADM
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.golden import assert_gradients, load_golden, ours, pick
+from tests.golden import (
+    assert_gradients,
+    assert_statistics,
+    filled_module,
+    load_golden,
+    load_json,
+    normal,
+    ours,
+    pick,
+)
 
 THEIRS = 'backbone.WaveLifts.'
 
@@ -50,6 +59,34 @@ def test_equals_the_authors_module_and_its_gradients(
         gradients = pick(golden, 'grad_param/')
         assert_gradients(module, ours(gradients, THEIRS, 'neck.lifting.'))
         assert_gradients(split, ours(gradients, THEIRS, 'neck.split.'))
+
+
+def test_equals_the_authors_module_at_real_size():
+    expected = load_json('meta_small')['ladm_real_stats']
+    module = torch.nn.ModuleDict(
+        dict(
+            split=ISSM(768, 8, align_corners=False),
+            lifting=LADM(768, (8, 7, 7)).eval(),
+        )
+    )
+    module.load_state_dict(ours(filled_module(THEIRS), THEIRS, 'neck.'))
+    x = tokens_to_map(normal('ladm.real.x', (2, 392, 768)), 8, 7).requires_grad_()
+    vector, y_s = module['lifting'](*module['split'](x))
+    gap = context_gap(x, y_s)
+    upstream = [normal('ladm.real.gd', (2, 768)), normal('ladm.real.gp', (2, 7, 7))]
+    torch.autograd.backward([vector, gap], upstream)
+    found = dict(
+        x_d=vector,
+        pool_a=gap,
+        xa=y_s.flatten(2).transpose(1, 2),
+        grad_x=x.grad.flatten(2).transpose(1, 2),
+    )
+    for name, value in found.items():
+        assert_statistics(value, expected[name], name)
+    theirs = ours(pick(expected, 'grad.'), THEIRS, 'neck.')
+    assert theirs.keys() == {n for n, _ in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        assert_statistics(parameter.grad, theirs[name], name)
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,17 @@ def test_the_head_names_a_wrong_number_of_channels():
     head = MODELS.build(dict(type='IFDDHead', num_classes=7, in_channels=8))
     with pytest.raises(ValueError, match='set in_channels to 4'):
         head(torch.zeros(2, 4, 1, 1, 1))
+
+
+def test_the_model_for_32_frames_has_the_same_tokens_and_parameters():
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py').model
+    cfg.backbone.temporal_pool = 2
+    cfg.cls_head.num_classes = 11
+    cfg.data_preprocessor.blending = None  # draws numbers, which 'meta' has none of
+    with torch.device('meta'):
+        model = MODELS.build(cfg).eval()
+        # The authors' model for MAFW, less the dead parameters.
+        assert sum(p.numel() for p in model.parameters()) == 37_580_199 - 44_625
+        levels = model.backbone(torch.rand(1, 3, 32, 224, 224))
+    shapes = [tuple(level.shape) for level in levels]
+    assert shapes == [(1, 384, 8, 14, 14), (1, 768, 8, 7, 7)]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 
 from tests.golden import (
     fill_state_dict,
@@ -64,3 +65,32 @@ def test_equals_the_logits_and_losses_of_the_authors_variant(name):
     feature, _ = model.extract_feat(golden['x'][:, None], test_mode=True)
     logits = torch.tensor(expected['logits'])
     torch.testing.assert_close(model.cls_head(feature), logits, **close)
+
+
+def untrained(model):
+    """Return which modules get no gradient from a training step, as DDP would see."""
+    losses = model.loss(torch.rand(2, 1, 3, 8, 64, 64), samples([1, 5]))
+    model.parse_losses(losses)[0].backward()
+    missing = [n for n, p in model.named_parameters() if p.grad is None]
+    return {'.'.join(name.split('.')[:3]) for name in missing}
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_a_constraint_of_weight_0_leaves_no_parameter_unused(name):
+    model = mini_model(**VARIANTS[name])
+    model.cls_head.loss_cls.loss_weight = 0.0
+    assert untrained(model) == set()
+
+
+@pytest.mark.parametrize('name, expected', [
+    ('full', set()),
+    ('split0_pre1', set()),
+    ('split1_pre0', {'neck.lifting.updater'}),
+])  # fmt: skip
+def test_behind_a_stock_head_only_predict_first_leaves_the_updater_unused(
+    name, expected
+):
+    model = mini_model(**VARIANTS[name])
+    head = dict(type='I3DHead', num_classes=7, in_channels=64, topk=(1,))
+    model.cls_head = MODELS.build(head)
+    assert untrained(model) == expected

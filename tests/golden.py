@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -57,3 +61,69 @@ def assert_gradients(module: nn.Module, expected: dict[str, Tensor]) -> None:
         torch.testing.assert_close(
             parameter.grad / scale, expected[name] / scale, atol=1e-5, rtol=0, msg=name
         )
+
+
+def load_json(name: str) -> dict:
+    """Return ``tests/data/golden/<name>.json``."""
+    return json.loads((FOLDER / f'{name}.json').read_text())
+
+
+def normal(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Tensor:
+    """Draw the numbers that belong to a name, the same on every machine."""
+    # The legacy generator's stream is frozen: real-size weights need no storing.
+    generator = np.random.RandomState(zlib.crc32(name.encode()))
+    values = generator.standard_normal(math.prod(shape)).reshape(shape)
+    return torch.from_numpy((values * scale).astype(np.float32))
+
+
+def fill_state_dict(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give every weight, by the authors' name of it, the value that belongs to it."""
+    return {
+        name: _fill(name, tuple(value.shape)) if value.is_floating_point() else value
+        for name, value in state.items()
+    }
+
+
+def _fill(name: str, shape: tuple[int, ...]) -> Tensor:
+    if len(shape) == 1:  # norms around 1, biases around 0
+        return float(name.endswith('.weight')) + normal(name, shape, 0.1)
+    if '.rel_pos_' in name:
+        return normal(name, shape, 0.2)
+    if name.endswith(('spatial_pos', 'temporal_pos')):
+        return normal(name, shape, 0.1)
+    fan_in = math.prod(shape[1:])
+    gain = 1.0
+    if 'offset_project' in name:
+        gain = 2.0  # shifts well away from 0, few of them saturated
+    elif name.startswith('dim_project') or 'adapt_split.dim_project' in name:
+        gain = math.sqrt(fan_in / 32)  # so that the correlations differ
+    return normal(name, shape, gain / math.sqrt(fan_in))
+
+
+def filled_module(theirs: str, parts: tuple[str, ...] = ('',)) -> dict[str, Tensor]:
+    """Return a filled module of the authors' real-size model, by its own key names.
+
+    Args:
+        theirs: Where it sits in their model (``backbone.WaveLifts.``).
+        parts: Prefixes below it to take.
+    """
+    shapes = load_json('reference_keys_DFEW')
+    state = {key: torch.empty(shape) for key, shape in shapes.items()}
+    return fill_state_dict(
+        {k: v for k, v in pick(state, theirs).items() if k.startswith(parts)}
+    )
+
+
+def assert_statistics(x: Tensor, expected: dict, name: str = '') -> None:
+    """A real-size tensor has the expected statistics, to 2e-4 of its maximum."""
+    x = x.detach().double().flatten()
+    # Notices values in the wrong place.
+    probe = torch.cos(0.001 * torch.arange(len(x), dtype=torch.float64))
+    highest = 2e-4 * max(abs(expected['min']), abs(expected['max']))
+    found = dict(mean=x.mean(), std=x.std(unbiased=False), min=x.min(), max=x.max())
+    for key, value in found.items():
+        close = pytest.approx(expected[key], abs=highest)
+        assert value.item() == close, (name, key)
+    norm = 2e-4 * expected['l2']
+    assert x.norm().item() == pytest.approx(expected['l2'], abs=norm), name
+    assert (x @ probe).item() == pytest.approx(expected['dot'], abs=norm), name

@@ -19,7 +19,7 @@ from tests.golden import (
 )
 
 
-def mini_model(**neck):
+def mini_model(scales=(2, 3), **neck):
     """The tiny model of the golden data: 8 x 64 x 64 input, 4 x 2 x 2 final tokens."""
     arch = dict(embed_dims=8, num_layers=10, num_heads=1, downscale_indices=[1, 3, 8])
     split = dict(type='ISSM', align_corners=False)
@@ -27,11 +27,15 @@ def mini_model(**neck):
         dict(
             type='Recognizer3D',
             backbone=dict(
-                type='PyramidMViT', arch=arch, spatial_size=64, temporal_size=8
+                type='PyramidMViT',
+                arch=arch,
+                spatial_size=64,
+                temporal_size=8,
+                out_scales=scales,
             ),
             neck=dict(
                 type='IFDDNeck',
-                in_channels=[32, 64],
+                in_channels=[8 * 2**scale for scale in scales],
                 input_size=(4, 2, 2),
                 split=split,
                 lifting=dict(type='LADM', drop_path=0.0),
@@ -161,3 +165,17 @@ def test_the_head_names_a_wrong_number_of_channels():
     head = MODELS.build(dict(type='IFDDHead', num_classes=7, in_channels=8))
     with pytest.raises(ValueError, match='set in_channels to 4'):
         head(torch.zeros(2, 4, 1, 1, 1))
+
+
+def test_the_model_for_32_frames_has_the_same_tokens_and_parameters():
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py').model
+    cfg.backbone.temporal_pool = 2
+    cfg.cls_head.num_classes = 11
+    cfg.data_preprocessor.blending = None  # draws numbers, which 'meta' has none of
+    with torch.device('meta'):
+        model = MODELS.build(cfg).eval()
+        # The authors' model for MAFW, less the dead parameters.
+        assert sum(p.numel() for p in model.parameters()) == 37_580_199 - 44_625
+        levels = model.backbone(torch.rand(1, 3, 32, 224, 224))
+    shapes = [tuple(level.shape) for level in levels]
+    assert shapes == [(1, 384, 8, 14, 14), (1, 768, 8, 7, 7)]

@@ -46,6 +46,13 @@ RENAMES = {
     'backbone.WaveLifts.mlp.3': 'neck.lifting.mlp.2',
     'backbone.WaveLifts.project_compress': 'neck.lifting.token_weight',
     'head.head.1': 'cls_head.fc_cls',
+    # Variants: the convolutional lifting, and the weighting split, whose dim_project
+    # is above.
+    'backbone.WaveLifts.U': 'neck.lifting.updater',
+    'backbone.WaveLifts.P': 'neck.lifting.predictor',
+    'backbone.WaveLifts.adapt_split.temporal_pos': 'neck.split.position',
+    'backbone.WaveLifts.adapt_split.dim_project2': 'neck.split.mix',
+    'backbone.WaveLifts.adapt_split.T_project.0': 'neck.split.score',
 }
 #: Within the backbone's blocks.
 BLOCK_RENAMES = {

@@ -7,11 +7,19 @@ model = dict(
     backbone=dict(
         type='PyramidMViT', arch='tiny', out_scales=[2, 3], drop_path_rate=0.2
     ),
-    neck=dict(type='IFDDNeck', in_channels=[384, 768], input_size=(8, 7, 7)),
+    neck=dict(
+        type='IFDDNeck',
+        in_channels=[384, 768],
+        input_size=(8, 7, 7),
+        aggregation=dict(type='PyramidAggregation'),
+        split=dict(type='ISSM'),
+        lifting=dict(type='LADM'),
+    ),
     cls_head=dict(
         type='IFDDHead',
         num_classes=num_classes,
         in_channels=768,
+        loss_cls=dict(type='DisentanglementLoss', loss_weight=0.1),
         label_smooth_eps=0.1,
         average_clips='score',
     ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from mmaction.models.backbones.mvit import MViT
 from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
-from torch import nn
+from torch import Tensor, nn
 
 #: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
 #: and convolutions keep PyTorch's default.
@@ -16,6 +17,22 @@ INIT_CFG = (
     dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
     dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
 )
+
+Patches = tuple[Tensor, tuple[int, int, int]]
+
+
+def pool_time(factor: int, module: nn.Module, inputs: Any, output: Patches) -> Patches:
+    """Average every ``factor`` frames of embedded patches ``(N, T * H * W, C)``."""
+    tokens, (t, h, w) = output
+    if t < factor:
+        raise ValueError(
+            f'PyramidMViT(temporal_pool={factor}) got a clip of {t} embedded frames: '
+            'lower temporal_pool or give more frames.'
+        )
+    n, _, c = tokens.shape
+    t //= factor  # as in any pooling, a rest is dropped
+    whole = tokens[:, : t * factor * h * w].view(n, t, factor, h * w, c)
+    return whole.mean(dim=2).flatten(1, 2), (t, h, w)
 
 
 @MODELS.register_module()
@@ -32,6 +49,10 @@ class PyramidMViT(MViT):
         out_scales: Stages to return, from 0 (stride 4) to 3 (stride 32).
         output_cls_token: Whether each stage is ``[map, class token]`` instead of the
             map alone; the necks of this package take maps alone.
+        temporal_pool: Average this many frames after the patch embedding, for longer
+            clips at the cost of a short one. With 2, clips of 32 frames (the authors'
+            MAFW) become the 8 temporal tokens of 16; ``temporal_size`` stays 16, and
+            so do all parameters.
         kwargs: Everything else of :class:`mmaction.models.MViT`.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
@@ -42,6 +63,7 @@ class PyramidMViT(MViT):
         *args: Any,
         out_scales: Sequence[int] = (2, 3),
         output_cls_token: bool = False,
+        temporal_pool: int = 1,
         init_cfg: Any = INIT_CFG,
         **kwargs: Any,
     ) -> None:
@@ -57,6 +79,9 @@ class PyramidMViT(MViT):
         for scale in self.out_scales:
             if scale != self.num_scales - 1:
                 setattr(self, f'norm{scale}', nn.Identity())
+        if temporal_pool > 1:
+            # A hook, so that no parameter changes its name.
+            self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))
 
     def init_weights(self, pretrained: str | None = None) -> None:
         """Initialise as the paper does; a ``Pretrained`` init_cfg is left alone."""

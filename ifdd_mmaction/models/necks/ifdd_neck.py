@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
@@ -10,6 +12,15 @@ from torch import Tensor
 
 from .feature_pyramid import to_pyramid
 from .ladm import context_gap
+from .lifting import NoLifting
+from .splits import IntervalSplit
+
+Part = Mapping[str, Any] | None
+
+#: Immutable, because they are defaults of arguments.
+AGGREGATION = MappingProxyType(dict(type='PyramidAggregation'))
+SPLIT = MappingProxyType(dict(type='ISSM'))
+LIFTING = MappingProxyType(dict(type='LADM'))
 
 
 @MODELS.register_module()
@@ -24,6 +35,21 @@ class IFDDNeck(BaseModule):
     It works under MMAction2's stock ``Recognizer3D``, with its stock heads too: the
     feature is one tensor ``(N, C, 1, 1, 1)``, and the context gap travels to
     :class:`IFDDHead` in ``loss_aux``.
+
+    Each part can be left out with ``None``, as in the paper's ablation:
+
+    ===========  =====================================================================
+    aggregation  the last stage of the backbone is X
+    split        even and odd frames (:class:`IntervalSplit`)
+    lifting      X_D is compressed as it is, Y_S is X_S (:class:`NoLifting`)
+    both         the feature is X itself, for the head to pool; no context gap
+    ===========  =====================================================================
+
+    The context gap serves the loss alone. An LADM that predicts first makes Y_S for
+    nothing else, so the gap alone trains its ``updater``: an :class:`IFDDHead` with a
+    :class:`DisentanglementLoss` does so at any ``loss_weight``, 0 included. Behind
+    another head or loss the updater gets no gradient, and DistributedDataParallel
+    needs ``find_unused_parameters=True``. No other choice leaves parameters untrained.
 
     Args:
         in_channels: Channels of each stage of the backbone that is used.
@@ -41,26 +67,31 @@ class IFDDNeck(BaseModule):
         self,
         in_channels: Sequence[int],
         input_size: Sequence[int],
-        aggregation: dict | None = None,
-        split: dict | None = None,
-        lifting: dict | None = None,
+        aggregation: Part = AGGREGATION,
+        split: Part = SPLIT,
+        lifting: Part = LIFTING,
         relaxed: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        channels = list(in_channels)
-        size = tuple(input_size)
-        aggregation = aggregation or dict(type='PyramidAggregation')
-        self.aggregation = MODELS.build({'in_channels': channels, **aggregation})
-        split = split or dict(type='ISSM')
-        self.split = MODELS.build(
-            {'in_channels': channels[-1], 'num_frames': size[0], **split}
-        )
-        lifting = lifting or dict(type='LADM')
-        self.lifting = MODELS.build(
-            {'in_channels': channels[-1], 'input_size': size, **lifting}
-        )
+        stages = list(in_channels)
+        channels, size = stages[-1], tuple(input_size)
         self.relaxed = relaxed
+        self.aggregation: BaseModule | None = None
+        self.split: BaseModule | None = None
+        self.lifting: BaseModule | None = None
+        if aggregation is not None:
+            self.aggregation = MODELS.build({'in_channels': stages, **aggregation})
+        if split is not None:
+            frames = dict(in_channels=channels, num_frames=size[0])
+            self.split = MODELS.build({**frames, **split})
+        elif lifting is not None:
+            self.split = IntervalSplit(channels, num_frames=size[0])
+        if lifting is not None:
+            groups = dict(in_channels=channels, input_size=size)
+            self.lifting = MODELS.build({**groups, **lifting})
+        elif split is not None:
+            self.lifting = NoLifting(channels, input_size=size)
 
     def forward(
         self, x: Tensor | Sequence[Tensor], data_samples: list | None = None
@@ -68,10 +99,14 @@ class IFDDNeck(BaseModule):
         """Turn what a backbone returned into the feature of the dynamics.
 
         Returns:
-            The feature ``(N, C, 1, 1, 1)``, and ``dict(context_gap=(N, ...))``.
+            The feature ``(N, C, 1, 1, 1)``, and ``dict(context_gap=(N, ...))``; with
+            neither split nor lifting ``(N, C, T, H, W)`` and an empty dict.
         """
-        aggregated = self.aggregation(to_pyramid(x))  # (N, C, T, H, W)
-        x_s, x_d = self.split(aggregated)  # (N, C, T / 2, H, W) each
+        pyramid = to_pyramid(x)
+        feature = pyramid[-1] if self.aggregation is None else self.aggregation(pyramid)
+        if self.split is None or self.lifting is None:
+            return feature, {}
+        x_s, x_d = self.split(feature)  # (N, C, T / 2, H, W) each
         vector, y_s = self.lifting(x_s, x_d)
-        gap = context_gap(aggregated, y_s, self.relaxed)
+        gap = context_gap(feature, y_s, self.relaxed)
         return vector[:, :, None, None, None], dict(context_gap=gap)

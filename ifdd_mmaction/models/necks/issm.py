@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
-
-def pad_to_even(x: Tensor) -> Tensor:
-    """Repeat the last frame of ``(N, C, T, ...)`` when T is odd, T = 1 included.
-
-    Both groups of a split have the same number of frames: the predictor subtracts
-    them frame by frame. This is the rule for odd clips everywhere in this package.
-    """
-    return torch.cat([x, x[:, :, -1:]], dim=2) if x.shape[2] % 2 else x
+from .splits import IntervalSplit, TemporalSplit, TopKSplit, WeightingSplit
 
 
 def sample_frames(x: Tensor, position: Tensor) -> Tensor:
@@ -58,8 +50,16 @@ class SplitIndexes(NamedTuple):
     correlation: Tensor
 
 
+#: The splits of the paper's Fig. 3 beside index interpolation, which is ISSM itself.
+OTHER_SPLITS = {
+    'interval': IntervalSplit,
+    'topk': TopKSplit,
+    'weighting': WeightingSplit,
+}
+
+
 @MODELS.register_module()
-class ISSM(BaseModule):
+class ISSM(TemporalSplit):
     """Inter-frame Static-dynamic Splitting Module: content-aware temporal split.
 
     Frames are correlated, and each row of correlations, softmax-ed with either sign,
@@ -74,6 +74,10 @@ class ISSM(BaseModule):
     It deviates from the authors' code in two points: position i reads frame i exactly
     (see ``align_corners``), and their unused parameters are gone.
 
+    The paper compares three more splits: with another ``mode``, ``ISSM(...)`` is an
+    :class:`IntervalSplit`, a :class:`TopKSplit` or a :class:`WeightingSplit`, with that
+    class's own arguments after ``in_channels`` and ``num_frames``.
+
     Args:
         in_channels: Channels C of the input.
         num_frames: Temporal length T of the input; an odd T is padded by repeating
@@ -84,7 +88,20 @@ class ISSM(BaseModule):
             the pooled size, 7.
         align_corners: True reads frame i at index i. False reproduces the grid of the
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
+        mode: ``'interpolation'``, ``'interval'``, ``'topk'`` or ``'weighting'``.
+
+    Raises:
+        ValueError: If the mode is none of the four.
     """
+
+    def __new__(cls, *args: Any, mode: str = 'interpolation', **kwargs: Any) -> Any:
+        # One class per split, each with its own arguments; one name in a config.
+        if mode == 'interpolation':
+            return super().__new__(cls)
+        if mode not in OTHER_SPLITS:
+            known = ', '.join(map(repr, ['interpolation', *OTHER_SPLITS]))
+            raise ValueError(f'ISSM(mode={mode!r}): choose one of {known}.')
+        return OTHER_SPLITS[mode](*args, **kwargs)
 
     def __init__(
         self,
@@ -94,33 +111,27 @@ class ISSM(BaseModule):
         pooled_size: int = 7,
         corr_channels: int = 7,
         align_corners: bool = True,
+        *,
+        mode: str = 'interpolation',
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
-        if num_frames < 1:
-            raise ValueError(f'num_frames={num_frames}: a clip has at least one frame.')
-        self.in_channels = in_channels
-        self.num_frames = num_frames
+        super().__init__(in_channels, num_frames, init_cfg=init_cfg)
         self.receptive_field = receptive_field
         self.pooled_size = pooled_size
         self.align_corners = align_corners
-        frames = num_frames + num_frames % 2
+        frames = self.even_frames
         self.reduce = nn.Conv2d(in_channels, corr_channels, kernel_size=1)
         self.offset_static = nn.Linear(frames**2, frames // 2, bias=False)
         self.offset_dynamic = nn.Linear(frames**2, frames // 2, bias=False)
         trunc_normal_(self.offset_static.weight, std=0.03)
         trunc_normal_(self.offset_dynamic.weight, std=0.03)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Split ``(N, C, T, H, W)`` into X_S, X_D: ``(N, C, ceil(T/2), H, W)`` each."""
-        x = self._even(x)
-        # Positions need float32: half precision resolves a frame number badly.
-        with torch.autocast(x.device.type, enabled=False):
-            wide = x.float() if x.dtype in (torch.half, torch.bfloat16) else x
-            indexes = self.split_indexes(wide)
-            position = torch.cat([indexes.static, indexes.dynamic], dim=1)
-            groups = sample_frames(wide, self._to_frames(position, x.shape[2]))
-        x_s, x_d = groups.to(x.dtype).chunk(2, dim=2)
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
+        indexes = self.split_indexes(x)
+        position = torch.cat([indexes.static, indexes.dynamic], dim=1)
+        groups = sample_frames(x, self._to_frames(position, x.shape[2]))
+        x_s, x_d = groups.chunk(2, dim=2)
         return x_s, x_d
 
     def split_indexes(self, x: Tensor) -> SplitIndexes:
@@ -146,14 +157,3 @@ class ISSM(BaseModule):
         if self.align_corners or num_frames == 1:
             return index
         return index * num_frames / (num_frames - 1) - 0.5
-
-    def _even(self, x: Tensor) -> Tensor:
-        wanted = {self.num_frames, self.num_frames + self.num_frames % 2}
-        if x.dim() != 5 or x.shape[1] != self.in_channels or x.shape[2] not in wanted:
-            raise ValueError(
-                f'ISSM(in_channels={self.in_channels}, num_frames={self.num_frames}) '
-                f'got {tuple(x.shape)}, not (N, {self.in_channels}, '
-                f'{self.num_frames}, H, W): set in_channels and num_frames of the '
-                'neck to what the backbone returns.'
-            )
-        return pad_to_even(x)

@@ -10,7 +10,8 @@ from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .issm import pad_to_even
+from .lifting import Lifting, TokenCompression, to_tokens
+from .splits import pad_to_even
 
 
 def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:
@@ -29,11 +30,6 @@ def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:
         return x.mean(dim=(1, 2)) - y_s.mean(dim=(1, 2))
     x = pad_to_even(x)
     return (x[:, :, 0::2] + x[:, :, 1::2]) / 2 - y_s
-
-
-def to_tokens(x: Tensor) -> Tensor:
-    """Map ``(N, C, T, H, W)`` to tokens ``(N, T * H * W, C)`` in (t, h, w) order."""
-    return x.flatten(2).transpose(1, 2)
 
 
 class LiftingAttention(BaseModule):
@@ -81,7 +77,7 @@ class SelfAttention(BaseModule):
 
 
 @MODELS.register_module()
-class LADM(BaseModule):
+class LADM(Lifting):
     """Lifting-based Aggregation-Disentanglement Module with attention.
 
     The updater aggregates both groups into fine context, the predictor subtracts from
@@ -101,7 +97,8 @@ class LADM(BaseModule):
         num_heads: Attention heads.
         mlp_ratio: Hidden width of the MLP over C.
         drop_path: Stochastic depth of the two output branches.
-        update_first: Update before predict; False predicts first, from X_S.
+        update_first: Update before predict; False predicts first, from X_S, and the
+            updater then serves the constraint only (see :class:`IFDDNeck`).
         norm: Layer norm on both groups before lifting.
         value_residual: See :class:`LiftingAttention`.
         output_attention: Self-attention and MLP on Y_D.
@@ -123,16 +120,12 @@ class LADM(BaseModule):
         compress: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(in_channels, input_size, compress, init_cfg=init_cfg)
         if in_channels % num_heads:
             raise ValueError(
                 f'LADM: in_channels={in_channels} is no multiple of '
                 f'num_heads={num_heads}.'
             )
-        t, h, w = input_size
-        self.in_channels = in_channels
-        tokens = (t + 1) // 2 * h * w
-        self.num_tokens = tokens if compress else None
         self.update_first = update_first
         self.norm_static = nn.LayerNorm(in_channels) if norm else nn.Identity()
         self.norm_dynamic = nn.LayerNorm(in_channels) if norm else nn.Identity()
@@ -151,7 +144,7 @@ class LADM(BaseModule):
             )
             self.drop_path = DropPath(drop_path)
         if compress:
-            self.token_weight = nn.Linear(tokens, 1, bias=False)
+            self.token_weight = TokenCompression(self.num_tokens)
 
     def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
         """Lift the two groups ``(N, C, T/2, H, W)``.
@@ -182,23 +175,3 @@ class LADM(BaseModule):
             return d
         d = d + self.drop_path(self.attn(self.norm1(d)))
         return self.drop_path(self.mlp(self.norm2(d)))
-
-    def compress(self, d: Tensor) -> Tensor:
-        """Turn tokens ``(N, L, C)`` into a vector ``(N, C)``."""
-        if self.num_tokens is None:
-            return d.mean(dim=1)
-        return self.token_weight(d.transpose(1, 2))[..., 0]
-
-    def _check(self, x_s: Tensor, x_d: Tensor) -> None:
-        tokens = x_s.shape[2:].numel()
-        if (
-            x_s.shape != x_d.shape
-            or x_s.shape[1] != self.in_channels
-            or self.num_tokens not in (None, tokens)
-        ):
-            raise ValueError(
-                f'LADM(in_channels={self.in_channels}) for {self.num_tokens} tokens a '
-                f'group got groups of {tuple(x_s.shape)} and {tuple(x_d.shape)}, '
-                f'{tokens} tokens: set in_channels and input_size=(T, H, W) of the '
-                'neck to what the backbone returns, or compress=False for any size.'
-            )

@@ -1,12 +1,17 @@
+import copy
+
+import pytest
 import torch
+import torch.nn.functional as F
 from mmaction.registry import MODELS
 
 ARCH = dict(embed_dims=8, num_layers=3, num_heads=1, downscale_indices=[1, 2])
 SIZE = dict(arch=ARCH, spatial_size=32, temporal_size=4)
 
 
-def build(out_scales):
-    return MODELS.build(dict(type='PyramidMViT', out_scales=out_scales, **SIZE)).eval()
+def build(out_scales, **options):
+    config = dict(type='PyramidMViT', out_scales=out_scales, **SIZE)
+    return MODELS.build(config | options).eval()
 
 
 def test_asking_for_more_scales_does_not_change_the_last_one():
@@ -29,3 +34,34 @@ def test_every_checkpoint_of_stock_mvit_fits():
     ours.load_state_dict(stock.state_dict())
     x = torch.rand(1, 3, 4, 32, 32)
     torch.testing.assert_close(ours(x)[-1], stock(x)[-1][0], atol=0, rtol=0)
+
+
+def test_temporal_pooling_keeps_tokens_and_parameters_of_the_short_clip():
+    short, long = build([1, 2]), build([1, 2], temporal_pool=2)
+    long.load_state_dict(short.state_dict())
+    x = torch.rand(2, 3, 8, 32, 32)
+    levels = long(x)
+    for level, expected in zip(levels, short(x[:, :, :4]), strict=True):
+        assert level.shape == expected.shape
+    for level, copied in zip(levels, copy.deepcopy(long)(x), strict=True):
+        torch.testing.assert_close(level, copied, atol=0, rtol=0)
+
+
+def test_temporal_pooling_equals_one_convolution_of_five_frames():
+    module = build([2], temporal_pool=2)
+    x = torch.rand(2, 3, 8, 32, 32)
+    tokens, size = module.patch_embed(x)
+    assert size == (2, 8, 8)
+    # The mean of two 3-frame kernels, two frames apart.
+    kernel = module.patch_embed.projection.weight
+    wide = (F.pad(kernel, (0, 0, 0, 0, 0, 2)) + F.pad(kernel, (0, 0, 0, 0, 2, 0))) / 2
+    expected = F.conv3d(
+        x, wide, module.patch_embed.projection.bias, stride=4, padding=(1, 3, 3)
+    )
+    expected = expected.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(tokens, expected, atol=1e-5, rtol=0)
+
+
+def test_a_clip_too_short_to_pool_is_refused():
+    with pytest.raises(ValueError, match='lower temporal_pool'):
+        build([2], temporal_pool=4)(torch.rand(1, 3, 4, 32, 32))

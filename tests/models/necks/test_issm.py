@@ -3,7 +3,16 @@ import torch
 
 from ifdd_mmaction.models.necks import ISSM
 from ifdd_mmaction.models.necks.issm import sample_frames
-from tests.golden import assert_gradients, load_golden, ours, pick
+from tests.golden import (
+    assert_gradients,
+    assert_statistics,
+    filled_module,
+    load_golden,
+    load_json,
+    normal,
+    ours,
+    pick,
+)
 
 SPLIT = 'backbone.WaveLifts.adapt_split.'
 
@@ -31,6 +40,30 @@ def test_equals_the_authors_module_and_its_gradients(name, t, hw, c):
     torch.testing.assert_close(x.grad.flatten(3), golden['grad_x'], **close)
     expected = ours(pick(golden, 'grad_param/'), SPLIT, 'neck.split.')
     assert_gradients(module, expected)
+
+
+def test_equals_the_authors_module_at_real_size():
+    golden = load_golden('issm_real_t8_hw7_c768')
+    expected = load_json('meta_small')['issm_real_stats']
+    module = ISSM(768, 8, align_corners=False)
+    module.load_state_dict(ours(filled_module(SPLIT), SPLIT, 'neck.split.'))
+    x, upstream_s, upstream_d = (
+        normal(f'issm.t8_hw7_c768.{name}', (2, 768, frames, 49)).view(2, 768, -1, 7, 7)
+        for name, frames in (('x', 8), ('ga', 4), ('gd', 4))
+    )
+    x.requires_grad_()
+    x_s, x_d = module(x)
+    torch.autograd.backward([x_s, x_d], [upstream_s, upstream_d])
+    found = dict(x_a=x_s, x_d=x_d, grad_x=x.grad)
+    for name, value in found.items():
+        assert_statistics(value, expected[name], name)
+        part = value.flatten(3)[:, ::64, :, ::8]
+        close = dict(atol=2e-4 * part.abs().max().item(), rtol=0)
+        torch.testing.assert_close(part, golden[f'{name}_slice'], **close)
+    theirs = ours(pick(expected, 'grad.'), SPLIT, 'neck.split.')
+    assert theirs.keys() == {n for n, _ in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        assert_statistics(parameter.grad, theirs[name], name)
 
 
 def test_zero_offsets_read_each_frame_exactly():

@@ -1,9 +1,20 @@
+import itertools
+
 import pytest
 import torch
 
 from ifdd_mmaction.models.necks import ISSM, LADM
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.golden import assert_gradients, load_golden, ours, pick
+from tests.golden import (
+    assert_gradients,
+    assert_statistics,
+    filled_module,
+    load_golden,
+    load_json,
+    normal,
+    ours,
+    pick,
+)
 
 THEIRS = 'backbone.WaveLifts.'
 
@@ -52,28 +63,90 @@ def test_equals_the_authors_module_and_its_gradients(
         assert_gradients(split, ours(gradients, THEIRS, 'neck.split.'))
 
 
-@pytest.mark.parametrize(
-    'options',
-    [
-        {},
-        dict(update_first=False),
-        dict(norm=False),
-        dict(value_residual=False),
-        dict(output_attention=False),
-        dict(compress=False),
-    ],
-)
+def test_equals_the_authors_module_at_real_size():
+    expected = load_json('meta_small')['ladm_real_stats']
+    module = torch.nn.ModuleDict(
+        dict(
+            split=ISSM(768, 8, align_corners=False),
+            lifting=LADM(768, (8, 7, 7)).eval(),
+        )
+    )
+    module.load_state_dict(ours(filled_module(THEIRS), THEIRS, 'neck.'))
+    x = tokens_to_map(normal('ladm.real.x', (2, 392, 768)), 8, 7).requires_grad_()
+    vector, y_s = module['lifting'](*module['split'](x))
+    gap = context_gap(x, y_s)
+    upstream = [normal('ladm.real.gd', (2, 768)), normal('ladm.real.gp', (2, 7, 7))]
+    torch.autograd.backward([vector, gap], upstream)
+    found = dict(
+        x_d=vector,
+        pool_a=gap,
+        xa=y_s.flatten(2).transpose(1, 2),
+        grad_x=x.grad.flatten(2).transpose(1, 2),
+    )
+    for name, value in found.items():
+        assert_statistics(value, expected[name], name)
+    theirs = ours(pick(expected, 'grad.'), THEIRS, 'neck.')
+    assert theirs.keys() == {n for n, _ in module.named_parameters()}
+    for name, parameter in module.named_parameters():
+        assert_statistics(parameter.grad, theirs[name], name)
+
+
+def attend(query, key, value, heads):
+    """Softmax attention of tokens ``(N, L, C)``, written out."""
+    q, k, v = (x.unflatten(2, (heads, -1)) for x in (query, key, value))
+    logits = torch.einsum('nqhd,nkhd->nhqk', q, k) / q.shape[3] ** 0.5
+    return torch.einsum('nhqk,nkhd->nqhd', logits.softmax(dim=3), v).flatten(2)
+
+
+def cross(module, query, source, residual):
+    k, v = module.kv(source).chunk(2, dim=2)
+    out = attend(module.q(query), k, v, module.num_heads)
+    return module.proj(out + v if residual else out)
+
+
+def expected_of(module, x_s, x_d, update_first, norm, residual, attention, compress):
+    """The formulas of LADM, step by step."""
+    s, d = (x.flatten(2).transpose(1, 2) for x in (x_s, x_d))
+    if norm:
+        s, d = module.norm_static(s), module.norm_dynamic(d)
+    if update_first:
+        s = s + cross(module.updater, s, d, residual)
+    d = d - cross(module.predictor, d, s, residual)
+    if not update_first:
+        s = s + cross(module.updater, s, d, residual)
+    y_s = s.transpose(1, 2).reshape(x_s.shape)
+    if attention:
+        q, k, v = module.attn.qkv(module.norm1(d)).chunk(3, dim=2)
+        d = d + module.attn.proj(attend(q, k, v, module.attn.num_heads))
+        d = module.mlp(module.norm2(d))
+    if compress:
+        return torch.einsum('nlc,l->nc', d, module.token_weight.weight[0]), y_s
+    return d.mean(dim=1), y_s
+
+
+@pytest.mark.parametrize('switches', itertools.product([True, False], repeat=5))
 @pytest.mark.parametrize('size', [(1, 2, 3), (7, 1, 1), (8, 3, 2)])
-def test_every_switch_trains_every_parameter(options, size):
+def test_every_combination_of_switches_is_right_and_trains_every_parameter(
+    switches, size
+):
+    names = ['update_first', 'norm', 'value_residual', 'output_attention', 'compress']
+    options = dict(zip(names, switches, strict=True))
     t, h, w = size
-    module = LADM(16, size, num_heads=4, drop_path=0.0, **options)
-    groups = [torch.randn(2, 16, (t + 1) // 2, h, w) for _ in range(2)]
+    module = LADM(16, size, num_heads=4, drop_path=0.0, **options).double()
+    groups = torch.randn(2, 2, 16, (t + 1) // 2, h, w, dtype=torch.double)
     vector, y_s = module(*groups)
-    assert vector.shape == (2, 16) and y_s.shape == groups[0].shape
-    (vector.square().sum() + y_s.sum()).backward()
-    missing = [n for n, p in module.named_parameters() if p.grad is None]
+    expected = expected_of(module, *groups, *switches)
+    torch.testing.assert_close((vector, y_s), expected)
+
+    def untrained(loss):
+        module.zero_grad()
+        loss.backward(retain_graph=True)
+        return {n.split('.')[0] for n, p in module.named_parameters() if p.grad is None}
+
+    assert untrained(vector.square().sum() + y_s.sum()) == set()
     # Predicting first, the updater serves the constraint only.
-    assert missing == []
+    constrained = set() if options['update_first'] else {'updater'}
+    assert untrained(vector.square().sum()) == constrained
 
 
 def test_without_compression_any_size_may_follow():

@@ -2,7 +2,15 @@ import pytest
 import torch
 
 from ifdd_mmaction.models.necks import PyramidAggregation
-from tests.golden import load_golden, ours, pick
+from tests.golden import (
+    assert_statistics,
+    filled_module,
+    load_golden,
+    load_json,
+    normal,
+    ours,
+    pick,
+)
 
 
 @pytest.mark.parametrize('name, stages', [('fpn_s23', [2, 3]), ('fpn_s3', [3])])
@@ -20,6 +28,19 @@ def test_equals_the_authors_module(name, stages):
         )
     out = module(levels).flatten(2).transpose(1, 2)
     torch.testing.assert_close(out, golden['out'], atol=1e-5, rtol=0)
+
+
+def test_equals_the_authors_module_at_real_size():
+    module = PyramidAggregation([384, 768])
+    state = filled_module('backbone.', ('PANLayer', 'CatConv'))
+    module.load_state_dict(ours(state, 'backbone.', 'neck.aggregation.'))
+    levels = []
+    for stage, channels, size in ((2, 384, 14), (3, 768, 7)):
+        tokens = normal(f'fpn.real.stage{stage}', (2, 8 * size**2 + 1, channels))
+        patches = tokens[:, 1:].transpose(1, 2)  # without the class token
+        levels.append(patches.reshape(2, channels, 8, size, size))
+    out = module(levels).flatten(2).transpose(1, 2)
+    assert_statistics(out, load_json('meta_small')['fpn_real_stats']['out'])
 
 
 @pytest.mark.parametrize(

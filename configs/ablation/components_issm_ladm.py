@@ -1,0 +1,4 @@
+# Every module, without the constraint of the disentanglement loss.
+_base_ = ['../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
+
+model = dict(cls_head=dict(loss_cls=dict(loss_weight=0.0)))

@@ -1,0 +1,62 @@
+"""The split by rank: the frames most like the clip, and the others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .temporal_split import TemporalSplit, frame_tokens
+
+
+class TopKSplit(TemporalSplit):
+    """The T/2 frames that correlate best with the clip are the context group.
+
+    ::
+
+        A = z z^T / C       z: the frames, pooled and flattened
+        s = mean_j A[:, j]  (+ 1 for even frames)
+
+    Each group keeps the order of time. No parameters, and no gradient through the
+    choice (Fig. 3, "top-k"; reference: adaptSplit_dotsim). Frames of equal score are
+    ranked in the order of time.
+
+    Args:
+        in_channels: Channels C of the input.
+        num_frames: Temporal length T of the input.
+        pooled_size: Height and width to which each map is pooled for the correlation.
+        prior_order: Whether even frames are preferred for the context, which makes
+            the regular split the choice for alike frames.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_frames: int,
+        pooled_size: int = 7,
+        prior_order: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(in_channels, num_frames, init_cfg=init_cfg)
+        self.pooled_size = pooled_size
+        self.prior_order = prior_order
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
+        order = self.scores(x).argsort(dim=1, descending=True, stable=True)
+        static, dynamic = order.chunk(2, dim=1)  # (N, T/2) each
+        return _take(x, static.sort(dim=1).values), _take(x, dynamic.sort(dim=1).values)
+
+    @torch.no_grad()
+    def scores(self, x: Tensor) -> Tensor:
+        """Return how well each frame represents the clip, ``(N, T)``."""
+        z = frame_tokens(x, self.pooled_size)
+        scores = torch.bmm(z, z.transpose(1, 2)).mean(dim=2) / x.shape[1]
+        if self.prior_order:
+            scores[:, 0::2] += 1
+        return scores
+
+
+def _take(x: Tensor, frames: Tensor) -> Tensor:
+    """Return the frames ``(N, n)`` of ``(N, C, T, H, W)``."""
+    index = frames[:, None, :, None, None].expand(-1, x.shape[1], -1, *x.shape[3:])
+    return x.gather(2, index)

@@ -31,6 +31,7 @@ def test_the_set_up_asks_for_mmcv_lite_only_where_there_is_no_mmcv(tmp_path, ins
 case "$*" in
   *"-m venv"*) exit 0 ;;
   *'version("mmcv")'*) exit {0 if installed else 1} ;;
+  *sysconfig*) echo {tmp_path} ;;
   *"-m pip"*) echo "$@" >> {log} ;;
   *) exit 0 ;;
 esac
@@ -46,6 +47,8 @@ esac
     asked = log.read_text()
     assert ('lite' in asked) is not installed
     assert 'torch' not in asked
+    # The packages of the Python that was named are seen, and so kept.
+    assert (tmp_path / 'parent.pth').read_text().strip() == str(tmp_path)
 
 
 def test_importing_the_package_needs_the_core_only():

@@ -20,6 +20,11 @@ if [ -n "$TORCH" ]; then
         --extra-index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" "$TORCH"
 else
     "$PYTHON" -m venv --system-site-packages "$VENV"
+    # Where $PYTHON is of a virtual environment, that option shows the packages of the
+    # Python below it, not its own: those are added by path.
+    SITE=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    "$PYTHON" -c 'import sysconfig as s; print(s.get_path("purelib"), s.get_path("platlib"), sep="\n")' \
+        > "${SITE:?}/parent.pth"
     "$VENV/bin/python" -c 'import torch' || {
         echo "TORCH is empty, but $PYTHON has no torch to keep" >&2
         exit 2

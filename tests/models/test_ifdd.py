@@ -179,3 +179,29 @@ def test_the_model_for_32_frames_has_the_same_tokens_and_parameters():
         levels = model.backbone(torch.rand(1, 3, 32, 224, 224))
     shapes = [tuple(level.shape) for level in levels]
     assert shapes == [(1, 384, 8, 14, 14), (1, 768, 8, 7, 7)]
+
+
+def cnn_model(neck=True):
+    cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_cnn_dfew.py').model
+    if not neck:
+        cfg.pop('neck')
+    return MODELS.build(cfg)
+
+
+@pytest.mark.parametrize(
+    'neck, parameters, gmac', [(True, 40_452_754, 44.84), (False, 33_169_863, 43.22)]
+)
+def test_size_and_cost_of_the_cnn_model_and_of_its_backbone(neck, parameters, gmac):
+    model = cnn_model(neck).eval()
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        feature, _ = model.extract_feat(torch.rand(1, 1, 3, 16, 224, 224))
+        model.cls_head(feature if neck else feature[-1])
+    assert counter.get_total_flops() / 2e9 == pytest.approx(gmac, rel=0.001)
+
+
+def test_every_parameter_of_the_cnn_model_gets_a_gradient():
+    model = cnn_model()
+    losses = model.loss(torch.rand(1, 1, 3, 16, 224, 224), samples([4]))
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []

@@ -87,7 +87,7 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
     )
     mosaic: Any = _arrange([name for name, there in present.items() if there])
     figure = Figure(
-        figsize=(4.6 * len(mosaic[0]), 0.4 + 2.6 * len(mosaic)), layout='constrained'
+        figsize=(5 * len(mosaic[0]), 0.4 + 2.6 * len(mosaic)), layout='constrained'
     )
     panels: dict[str, Axes] = figure.subplot_mosaic(mosaic)
     x = epochs_of(training)
@@ -119,8 +119,8 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
                 bbox_to_anchor=(0, 1),
                 borderaxespad=0.2,
                 # Long enough for dashes with a mark on them.
-                handlelength=2.4,
-                columnspacing=1.2,
+                handlelength=2,
+                columnspacing=1,
                 ncols=1 if axes is panels.get('validation') else 3,
             )
     if title:

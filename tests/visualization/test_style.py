@@ -14,7 +14,7 @@ def test_png_has_the_size_of_the_figure(tmp_path):
     assert path.read_bytes().startswith(b'\x89PNG\r\n\x1a\n')
     image = cv2.imread(str(path))
     assert image.shape == (200, 300, 3)
-    assert (image[:3] == 255).all() and np.ptp(image) == 255
+    assert (image[:3] == 255).all() and np.ptp(image) > 150
 
 
 def test_a_failure_leaves_the_old_picture(tmp_path):

@@ -7,7 +7,14 @@ model = dict(
     backbone=dict(
         type='PyramidMViT', arch='tiny', out_scales=[2, 3], drop_path_rate=0.2
     ),
-    neck=dict(type='IFDDNeck', in_channels=[384, 768], input_size=(8, 7, 7)),
+    neck=dict(
+        type='IFDDNeck',
+        in_channels=[384, 768],
+        input_size=(8, 7, 7),
+        # The neck's default, written down so that its options can be set from the
+        # command line; align_corners=False for checkpoints of the authors.
+        split=dict(type='ISSM'),
+    ),
     cls_head=dict(
         type='IFDDHead',
         num_classes=num_classes,

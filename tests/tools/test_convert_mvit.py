@@ -82,7 +82,7 @@ def test_each_weight_lands_where_the_tables_say(
         f'26  {prefix}blocks.14',
         '-> backbone.blocks.8\n',
         f'dropped: {146 if source == "torchvision" else 145}',
-        f'24  {prefix}blocks.13\n',
+        f'  24  {prefix}blocks.8,9,10,11,12,13.mlp\n',
         'left at init: 37',
         '2  cls_head.fc_cls\n',
     ):

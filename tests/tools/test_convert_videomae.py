@@ -189,7 +189,7 @@ def test_a_pre_trained_encoder_comes_without_its_decoder(
         args += ['--config', config, '--backbone-only']
     result = convert(TOOL, capsys, *paths, *args)
     assert result.code == 0, result.err
-    dropped = ['encoder.norm'] * pooled + ['mask_token', 'decoder.blocks.0']
+    dropped = ['encoder.norm'] * pooled + ['mask_token', 'decoder.blocks.0.norm1']
     assert f'dropped: {3 + 2 * pooled}\n' in result.out
     assert all(f'  {name}\n' in result.out for name in dropped)
     assert ('     2  backbone.fc_norm\n' in result.out) == pooled
@@ -378,7 +378,11 @@ def test_the_shared_part_of_an_lgi_former(local, crossed, prefix, paths, capsys)
     dropped = result.out.split('dropped: ')[1].split('dropped,')[0]
     names = set(re.findall(r'\d+  (\S+)', dropped))
     other = {'decoder.norm'} if prefix else {'head'}
-    blocks = {f'{prefix}blocks.{i}' for i in range(DEPTH)}
+    blocks = {
+        f'{prefix}blocks.0,1,2.{name}'
+        for name in ('second_attn', 'second_attn_norm0', f'{crossed}_attn',
+                     f'{crossed}_attn_norm0', f'{crossed}_attn_norm1')
+    }  # fmt: skip
     assert names == {f'{prefix}lg_region_tokens'} | blocks | other
     # Per block: the second attention, and the one that crosses.
     assert int(dropped.split('\n')[0]) == 2 + DEPTH * (8 + 10)

@@ -6,7 +6,7 @@ import argparse
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,29 +159,48 @@ def check_fits(
             )
 
 
-def print_table(sections: Mapping[str, Iterable[str] | Mapping[str, str]]) -> None:
-    """Print names under headings with their count, those of one module in one row.
+def print_table(sections: Mapping[str, Sequence[str] | Mapping[str, str]]) -> None:
+    """Print names under headings with their count, related ones in one row.
 
-    A section that is a mapping is printed as ``from -> to``.
+    A section that is a mapping is printed as ``from -> to``, by module and block; a
+    sequence by module, over all blocks that have it.
     """
     for title, names in sections.items():
-        rows: dict[tuple[str, str], int] = {}
-        pairs = (
-            names.items() if isinstance(names, Mapping) else ((n, '') for n in names)
-        )
-        for name, target in pairs:
-            row = (_module(name), _module(target))
-            rows[row] = rows.get(row, 0) + 1
-        print(f'{title}: {sum(rows.values())}')
-        width = max((len(source) for source, _ in rows), default=0)
-        for (source, target), count in rows.items():
-            arrow = f' -> {target}' if target else ''
-            print(f'  {count:4d}  {source:{width}}{arrow}'.rstrip())
+        rows: dict[str, int] = {}
+        if isinstance(names, Mapping):
+            pairs = [(_module(name), _module(to)) for name, to in names.items()]
+            width = max((len(name) for name, _ in pairs), default=0)
+            labels = [f'{name:{width}} -> {to}' for name, to in pairs]
+        else:
+            labels = _over_blocks(names)
+        for label in labels:
+            rows[label] = rows.get(label, 0) + 1
+        print(f'{title}: {len(names)}')
+        for label, count in rows.items():
+            print(f'  {count:4d}  {label}')
+
+
+_BLOCK = re.compile(r'(.*?\bblocks)\.(\d+)\.(\w+)')
 
 
 def _module(name: str) -> str:
-    block = re.match(r'.*?\bblocks\.\d+', name)
-    return block[0] if block else re.sub(r'\.(weight|bias)$', '', name)
+    block = _BLOCK.match(name)
+    return f'{block[1]}.{block[2]}' if block else re.sub(r'\.(weight|bias)$', '', name)
+
+
+def _over_blocks(names: Sequence[str]) -> list[str]:
+    found = [_BLOCK.match(name) for name in names]
+    numbers: dict[tuple[str, str], set[int]] = {}
+    for block in filter(None, found):
+        numbers.setdefault((block[1], block[3]), set()).add(int(block[2]))
+    labels = []
+    for name, block in zip(names, found, strict=True):
+        if block:
+            listed = ','.join(map(str, sorted(numbers[block[1], block[3]])))
+            labels.append(f'{block[1]}.{listed}.{block[3]}')
+        else:
+            labels.append(_module(name))
+    return labels
 
 
 def origin(path: str) -> dict[str, str]:

@@ -68,8 +68,9 @@ HINTS = {
     'backbone.norm.': 'Set model.backbone.use_mean_pooling=False.',
     'backbone.pos_embed': 'Give a --config with model.backbone.use_learnable_pos_emb='
     'True and the img_size and num_frames of the training.',
-    'backbone.': 'Give no --config, or that of a VisionTransformer of the same size '
-    '(embed_dims, depth, mlp_ratio, patch_size, tubelet_size, qkv_bias, init_values).',
+    'backbone.': 'Either it is an encoder of another kind, or --config names another '
+    'size (embed_dims, depth, mlp_ratio, patch_size, tubelet_size, qkv_bias, '
+    'init_values).',
     '': 'Give a checkpoint of VideoMAE.',
 }
 #: A block's attention, its norms (of queries and of sources), and the rest of a name.

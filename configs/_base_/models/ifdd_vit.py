@@ -11,6 +11,8 @@ model = dict(
         type='IFDDNeck',
         in_channels=[384, 768],
         input_size=(8, 7, 7),
+        # The neck's defaults, written down so that a line of config or of the command
+        # line can change an option; split.align_corners=False for the authors' weights.
         aggregation=dict(type='PyramidAggregation'),
         split=dict(type='ISSM'),
         lifting=dict(type='LADM'),

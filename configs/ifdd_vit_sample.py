@@ -1,9 +1,12 @@
 # The same model at small size, for the clips that tools/data/make_sample_dfew.py draws:
 # it trains in a few minutes on two CPU cores.
-_base_ = ['ifdd_vit_dfew.py']
+_base_ = [
+    '_base_/models/ifdd_vit.py',
+    '_base_/datasets/sample.py',
+    '_base_/schedules/sample_20e.py',
+    '_base_/default_runtime.py',
+]
 
-data_root = 'data/sample_dfew'
-clip_len = 16
 size = 64
 
 model = dict(
@@ -35,41 +38,3 @@ model = dict(
     ),
     data_preprocessor=dict(mean=[127.0] * 3, std=[64.0] * 3, blending=None),
 )
-
-train_pipeline = [
-    dict(type='SampleClip', clip_len=clip_len),
-    dict(type='LoadFrames'),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-test_pipeline = [
-    dict(type='SampleClip', clip_len=clip_len, test_mode=True),
-    dict(type='LoadFrames'),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
-train_dataloader = dict(
-    num_workers=1, dataset=dict(data_root=data_root, pipeline=train_pipeline)
-)
-test_dataloader = dict(
-    num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline)
-)
-val_dataloader = test_dataloader
-
-max_epochs = 20
-train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(
-    optimizer=dict(lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.02, end=2, convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs - 2,
-        eta_min_ratio=0.01,
-        begin=2,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]

@@ -1,9 +1,10 @@
 """DFER datasets and their transforms, registered in ``mmaction.registry``."""
 
-from . import transforms
+from . import storage, transforms
 from .check import check_datasets
-from .dfer_dataset import Clip, DatasetError, DFERDataset
+from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
+from .errors import DatasetError
 
 __all__ = [
     'Clip',
@@ -11,5 +12,6 @@ __all__ = [
     'DFEWDataset',
     'DatasetError',
     'check_datasets',
+    'storage',
     'transforms',
 ]

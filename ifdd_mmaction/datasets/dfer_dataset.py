@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +12,8 @@ from typing import NamedTuple
 from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 
-FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
-#: Errors of one kind to name before the rest is counted.
-NAMED_ERRORS = 5
-
-
-class DatasetError(ValueError):
-    """What is on disk is not what the dataset expects; the message says what to do."""
-
-    def __str__(self) -> str:
-        # A DataLoader worker hands its error on with its whole traceback as the text.
-        return super().__str__().rsplit('DatasetError: ', 1)[-1].strip()
+from .errors import DatasetError, name_some
+from .storage import ClipSource, FrameFolder
 
 
 class Clip(NamedTuple):
@@ -32,27 +22,6 @@ class Clip(NamedTuple):
     name: str
     label: int
     folder: Path
-
-
-def list_frames(folder: Path) -> list[str]:
-    """Return the frame files of a folder in the order of the numbers in their names.
-
-    ``1.jpg, 2.jpg, ..., 10.jpg``: sorting names as strings would shuffle time.
-
-    Raises:
-        DatasetError: If the folder is absent or empty, or a frame has no number.
-    """
-    try:
-        names = [n for n in os.listdir(folder) if n.lower().endswith(FRAME_SUFFIXES)]
-    except FileNotFoundError:
-        raise DatasetError(f'{folder}: no such folder') from None
-    if not names:
-        raise DatasetError(f'{folder}: no frame ({", ".join(FRAME_SUFFIXES)})')
-    numbers = {name: re.findall(r'\d+', Path(name).stem) for name in names}
-    for name, found in numbers.items():
-        if not found:
-            raise DatasetError(f'{folder / name}: no frame number in the file name')
-    return sorted(names, key=lambda name: (int(numbers[name][-1]), name))
 
 
 class DFERDataset(BaseActionDataset):
@@ -68,7 +37,7 @@ class DFERDataset(BaseActionDataset):
         fold: Number of the official fold.
         frame_dir: Folder of the frames below ``data_root``; by default the release
             that is found there.
-        pipeline: Transforms. They get ``frame_dir`` and ``frames`` (names in order),
+        pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
             ``total_frames``, ``label`` and ``video_id``.
         test_mode: Whether to load deterministically; by default in the test split.
 
@@ -121,8 +90,8 @@ class DFERDataset(BaseActionDataset):
         # The list is checked whole before training starts; threads hide the latency
         # of network file systems.
         with ThreadPoolExecutor(max_workers=16) as pool:
-            listings = list(pool.map(_frames_or_error, (c.folder for c in clips)))
-        errors = [error for _, error in listings if error]
+            found = list(pool.map(_source_or_error, clips))
+        errors = [error for _, error in found if error]
         if errors:
             raise DatasetError(
                 f'{name}: {len(errors)} of {len(clips)} clips of {self.split} fold '
@@ -138,11 +107,11 @@ class DFERDataset(BaseActionDataset):
             dict(
                 video_id=clip.name,
                 label=clip.label,
-                frame_dir=str(clip.folder),
-                frames=frames,
-                total_frames=len(frames),
+                source=source,
+                total_frames=len(source),
             )
-            for clip, (frames, _) in zip(clips, listings, strict=True)
+            for clip, (source, _) in zip(clips, found, strict=True)
+            if source is not None
         ]
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -150,16 +119,8 @@ class DFERDataset(BaseActionDataset):
         return [self.get_data_info(idx)['label']]
 
 
-def name_some(errors: Sequence[str]) -> str:
-    """Name the first few errors and count the rest."""
-    lines = [f'  {error}' for error in errors[:NAMED_ERRORS]]
-    if len(errors) > NAMED_ERRORS:
-        lines.append(f'  ... and {len(errors) - NAMED_ERRORS} more')
-    return '\n'.join(lines)
-
-
-def _frames_or_error(folder: Path) -> tuple[list[str], str]:
+def _source_or_error(clip: Clip) -> tuple[ClipSource | None, str]:
     try:
-        return list_frames(folder), ''
+        return FrameFolder(clip.folder), ''
     except DatasetError as error:
-        return [], str(error)
+        return None, str(error)

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from mmaction.registry import DATASETS
 
-from .dfer_dataset import Clip, DatasetError, DFERDataset, name_some
+from .dfer_dataset import Clip, DFERDataset
+from .errors import DatasetError, name_some
 
 
 @DATASETS.register_module()

@@ -14,7 +14,6 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..datasets.transforms.load_frames import read_image
 from .prediction_strip import ClipPrediction
 from .training_curve import is_training, is_validation
 
@@ -161,7 +160,7 @@ def load_clips(
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     dataset = DATASETS.build({**settings, 'pipeline': []})
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    by_name = {(i.get('video_id'), i.get('label')): i for i in infos if 'frames' in i}
+    by_name = {(i.get('video_id'), i.get('label')): i for i in infos if 'source' in i}
     loaded = []
     for clip in clips:
         info = by_name.get((clip['clip'], clip['label']))
@@ -171,10 +170,9 @@ def load_clips(
                 f'set of {config} ({len(dataset)} clips): the predictions are of '
                 'another split, fold or dataset'
             )
-        names = info['frames']
-        spread = np.linspace(0, len(names) - 1, min(len(names), MAX_FRAMES))
-        folder = Path(info['frame_dir'])
-        frames = [read_image(folder / names[i]) for i in spread.round().astype(int)]
+        source = info['source']
+        spread = np.linspace(0, len(source) - 1, min(len(source), MAX_FRAMES))
+        frames = source.read(spread.round().astype(int).tolist())
         loaded.append(
             ClipPrediction(clip['clip'], clip['label'], clip['scores'], frames)
         )

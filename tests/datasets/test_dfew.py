@@ -47,7 +47,8 @@ def test_frames_are_listed_from_disk_in_the_order_of_their_numbers(tmp_path):
     (folder / '7.jpg').unlink()
     (folder / 'Thumbs.db').write_text('no frame')
     info = build(tmp_path).get_data_info(0)
-    assert info['frames'] == [f'{i}.jpg' for i in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12)]
+    numbers = (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12)
+    assert info['source'].frames == [f'{i}.jpg' for i in numbers]
     assert info['total_frames'] == 11
 
 

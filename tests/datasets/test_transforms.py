@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
+from ifdd_mmaction.datasets.storage import FrameFolder
 from ifdd_mmaction.datasets.transforms import LoadFrames, SampleClip
 from tests.datasets.layouts import write_frames
 from tests.golden import FOLDER
@@ -53,8 +54,8 @@ def test_impossible_sampling_is_refused(name):
         SampleClip(**{'clip_len': 8, name: 0})
 
 
-def load(folder, frames, indexes):
-    results = dict(frame_dir=str(folder), frames=frames, frame_inds=np.array(indexes))
+def load(folder, indexes):
+    results = dict(source=FrameFolder(folder), frame_inds=np.array(indexes))
     return LoadFrames().transform(results)
 
 
@@ -63,8 +64,7 @@ def test_frames_come_in_the_order_asked_for_as_rgb(tmp_path):
     red = np.zeros((32, 32, 3), np.uint8)
     red[..., 2] = 255  # OpenCV writes BGR
     cv2.imwrite(str(tmp_path / '3.jpg'), red)
-    frames = [f'{i}.jpg' for i in range(1, 13)]
-    results = load(tmp_path, frames, [9, 1, 2, 9])
+    results = load(tmp_path, [9, 1, 2, 9])
     values = [image.mean(axis=(0, 1)).round() for image in results['imgs']]
     assert values[0].tolist() == [100] * 3 and values[1].tolist() == [20] * 3
     assert values[2][0] > 250 and values[2][1] < 5
@@ -85,20 +85,21 @@ def damage(path, how):
 @pytest.mark.parametrize('how', ['truncated', 'empty', 'text', 'missing'])
 def test_a_bad_frame_is_named(tmp_path, how):
     write_frames(tmp_path, 2)
+    source = FrameFolder(tmp_path)
     damage(tmp_path / '2.jpg', how)
     with pytest.raises(DatasetError, match=r'2\.jpg'):
-        load(tmp_path, ['1.jpg', '2.jpg'], [0, 1])
+        source.read([0, 1])
 
 
 def test_frames_of_different_sizes_are_refused(tmp_path):
     write_frames(tmp_path, 1)
     write_frames(tmp_path, 1, size=40, start=2)
     with pytest.raises(DatasetError, match='different sizes'):
-        load(tmp_path, ['1.jpg', '2.jpg'], [0, 1])
+        load(tmp_path, [0, 1])
 
 
 def test_a_jpeg_with_bytes_behind_its_end_is_read(tmp_path):
     write_frames(tmp_path, 1)
     path = tmp_path / '1.jpg'
     path.write_bytes(path.read_bytes() + b'\0' * 64)
-    assert len(load(tmp_path, ['1.jpg'], [0])['imgs']) == 1
+    assert len(load(tmp_path, [0])['imgs']) == 1

@@ -11,7 +11,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(
-        type='LinearLR', start_factor=0.02, end=warmup_epochs, convert_to_iter_based=True
+        type='LinearLR',
+        start_factor=0.02,
+        end=warmup_epochs,
+        convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',

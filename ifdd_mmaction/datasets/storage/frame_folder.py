@@ -1,0 +1,73 @@
+"""A clip stored as a folder of numbered image files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DatasetError
+from ..images import read_image
+
+FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+def list_frames(folder: Path) -> list[str]:
+    """Return the frame files of a folder in the order of the numbers in their names.
+
+    ``1.jpg, 2.jpg, ..., 10.jpg``: sorting names as strings would shuffle time.
+
+    Raises:
+        DatasetError: If the folder is absent or empty, or a frame has no number.
+    """
+    try:
+        names = [n for n in os.listdir(folder) if n.lower().endswith(FRAME_SUFFIXES)]
+    except FileNotFoundError:
+        raise DatasetError(f'{folder}: no such folder') from None
+    if not names:
+        raise DatasetError(f'{folder}: no frame ({", ".join(FRAME_SUFFIXES)})')
+    numbers = {name: re.findall(r'\d+', Path(name).stem) for name in names}
+    for name, found in numbers.items():
+        if not found:
+            raise DatasetError(f'{folder / name}: no frame number in the file name')
+    return sorted(names, key=lambda name: (int(numbers[name][-1]), name))
+
+
+class FrameFolder:
+    """The frames of one folder, as they are on disk and not in any list.
+
+    Args:
+        folder: Folder of numbered images; it is listed at once.
+
+    Raises:
+        DatasetError: If :func:`list_frames` refuses the folder.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = str(folder)
+        self.frames = list_frames(Path(folder))
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return self.folder
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
+        """Decode each frame that is asked for once; see :class:`ClipSource`."""
+        images: dict[int, np.ndarray] = {}
+        result = []
+        for i in indexes:
+            # A copy where a frame repeats: transforms may write into it.
+            image = images[i].copy() if i in images else self._read(i)
+            images.setdefault(i, image)
+            result.append(image)
+        return result
+
+    def _read(self, index: int) -> np.ndarray:
+        return read_image(Path(self.folder) / self.frames[index])

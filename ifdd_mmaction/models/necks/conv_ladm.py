@@ -10,7 +10,7 @@ from mmaction.registry import MODELS
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-from .lifting import Lifting, TokenCompression, to_tokens
+from .lifting import Lifting, TokenCompression
 
 #: As in the authors' code, whose running statistics need thousands of steps to settle.
 NORM_CFG = MappingProxyType(dict(type='BN3d', eps=1e-3, momentum=1e-3))
@@ -71,14 +71,8 @@ class ConvLADM(Lifting):
         if compress:
             self.token_weight = TokenCompression(self.num_tokens)
 
-    def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
-        """Lift the two groups ``(N, C, T/2, H, W)``.
-
-        Returns:
-            The feature of the disentangled dynamics, ``(N, C)``, and the fine context
-            Y_S, ``(N, C, T/2, H, W)``.
-        """
+    def lift(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Y_S and Y_D of X_S and X_D, ``(N, C, T/2, H, W)`` all."""
         self._check(x_s, x_d)
         y_s = x_s + self.updater(x_d)
-        y_d = x_d - self.predictor(y_s)
-        return self.compress(to_tokens(y_d)), y_s
+        return y_s, x_d - self.predictor(y_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .feature_pyramid import to_pyramid
 from .ladm import context_gap
-from .lifting import NoLifting
-from .splits import IntervalSplit
+from .lifting import Lifting, NoLifting
+from .splits import IntervalSplit, SplitIndexes, TemporalSplit
 
 Part = Mapping[str, Any] | None
 
@@ -21,6 +21,34 @@ Part = Mapping[str, Any] | None
 AGGREGATION = MappingProxyType(dict(type='PyramidAggregation'))
 SPLIT = MappingProxyType(dict(type='ISSM'))
 LIFTING = MappingProxyType(dict(type='LADM'))
+
+
+class Disentanglement(NamedTuple):
+    """What an :class:`IFDDNeck` makes of N clips; T, H and W are those of X.
+
+    Without split and lifting there is X only, and all else is None.
+
+    Attributes:
+        x: Aggregated feature X, ``(N, C, T, H, W)``.
+        indexes: The indexes of both groups and the correlation of the frames.
+        frames_s: Frames of X that X_S reads, ``(N, ceil(T/2))``, from 0 to T - 1.
+        frames_d: The same of X_D.
+        x_s: Context group X_S, ``(N, C, ceil(T/2), H, W)``.
+        x_d: Dynamics group X_D, of that shape too.
+        y_s: Fine context Y_S, of that shape too.
+        y_d: Disentangled dynamics Y_D, of that shape too.
+        vector: The feature that the head classifies, ``(N, C)``.
+    """
+
+    x: Tensor
+    indexes: SplitIndexes | None = None
+    frames_s: Tensor | None = None
+    frames_d: Tensor | None = None
+    x_s: Tensor | None = None
+    x_d: Tensor | None = None
+    y_s: Tensor | None = None
+    y_d: Tensor | None = None
+    vector: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -78,8 +106,8 @@ class IFDDNeck(BaseModule):
         channels, size = stages[-1], tuple(input_size)
         self.relaxed = relaxed
         self.aggregation: BaseModule | None = None
-        self.split: BaseModule | None = None
-        self.lifting: BaseModule | None = None
+        self.split: TemporalSplit | None = None
+        self.lifting: Lifting | None = None
         if aggregation is not None:
             self.aggregation = MODELS.build({'in_channels': stages, **aggregation})
         if split is not None:
@@ -102,11 +130,38 @@ class IFDDNeck(BaseModule):
             The feature ``(N, C, 1, 1, 1)``, and ``dict(context_gap=(N, ...))``; with
             neither split nor lifting ``(N, C, T, H, W)`` and an empty dict.
         """
-        pyramid = to_pyramid(x)
-        feature = pyramid[-1] if self.aggregation is None else self.aggregation(pyramid)
+        feature = self._aggregate(x)
         if self.split is None or self.lifting is None:
             return feature, {}
         x_s, x_d = self.split(feature)  # (N, C, T / 2, H, W) each
         vector, y_s = self.lifting(x_s, x_d)
         gap = context_gap(feature, y_s, self.relaxed)
         return vector[:, :, None, None, None], dict(context_gap=gap)
+
+    def disentangle(self, x: Tensor | Sequence[Tensor]) -> Disentanglement:
+        """Return all that the neck makes on the way to its feature, for analysis.
+
+        Args:
+            x: What a backbone returned, as for :meth:`forward`.
+        """
+        feature = self._aggregate(x)
+        if self.split is None or self.lifting is None:
+            return Disentanglement(feature)
+        x_s, x_d = self.split(feature)
+        y_s, y_d = self.lifting.lift(x_s, x_d)
+        indexes = self.split.split_indexes(feature)
+        return Disentanglement(
+            feature,
+            indexes,
+            self.split.frames_read(indexes.static),
+            self.split.frames_read(indexes.dynamic),
+            x_s,
+            x_d,
+            y_s,
+            y_d,
+            self.lifting.to_vector(y_d),
+        )
+
+    def _aggregate(self, x: Tensor | Sequence[Tensor]) -> Tensor:
+        pyramid = to_pyramid(x)
+        return pyramid[-1] if self.aggregation is None else self.aggregation(pyramid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,13 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
-from .splits import IntervalSplit, TemporalSplit, TopKSplit, WeightingSplit
+from .splits import (
+    IntervalSplit,
+    SplitIndexes,
+    TemporalSplit,
+    TopKSplit,
+    WeightingSplit,
+)
 
 
 def sample_frames(x: Tensor, position: Tensor) -> Tensor:
@@ -36,18 +42,6 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
     rows = x.permute(0, 2, 3, 4, 1).reshape(n, t, h * w * c)
     frames = torch.bmm(weight.to(rows.dtype), rows)  # (N, n, H * W * C)
     return frames.reshape(n, -1, h, w, c).permute(0, 4, 1, 2, 3)
-
-
-class SplitIndexes(NamedTuple):
-    """Where a clip is split: positions ``(N, T/2)``, correlation ``(N, T, T)``.
-
-    ``static`` and ``dynamic`` are the positions that the context group X_S and the
-    dynamics group X_D read, before clipping into the clip.
-    """
-
-    static: Tensor
-    dynamic: Tensor
-    correlation: Tensor
 
 
 #: The splits of the paper's Fig. 3 beside index interpolation, which is ISSM itself.
@@ -128,15 +122,14 @@ class ISSM(TemporalSplit):
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
-        indexes = self.split_indexes(x)
+        indexes = self.locate(x)
         position = torch.cat([indexes.static, indexes.dynamic], dim=1)
-        groups = sample_frames(x, self._to_frames(position, x.shape[2]))
+        groups = sample_frames(x, self._to_grid(position))
         x_s, x_d = groups.chunk(2, dim=2)
         return x_s, x_d
 
-    def split_indexes(self, x: Tensor) -> SplitIndexes:
-        """Return the content-aware indexes of ``(N, C, T, H, W)``."""
-        x = self._even(x)
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the content-aware indexes of ``(N, C, T, H, W)``, T even."""
         n, c, t, _, _ = x.shape
         frames = x.transpose(1, 2).flatten(0, 1)  # (N * T, C, H, W)
         pooled = F.adaptive_avg_pool2d(frames, self.pooled_size)
@@ -153,7 +146,11 @@ class ISSM(TemporalSplit):
         weights = correlation.softmax(dim=-1).flatten(1)
         return self.receptive_field * torch.tanh(project(weights))
 
-    def _to_frames(self, index: Tensor, num_frames: int) -> Tensor:
-        if self.align_corners or num_frames == 1:
+    def frames_read(self, index: Tensor) -> Tensor:
+        """Return the frames of the clip, from 0 to T - 1, that indexes read."""
+        return super().frames_read(self._to_grid(index))
+
+    def _to_grid(self, index: Tensor) -> Tensor:
+        if self.align_corners:
             return index
-        return index * num_frames / (num_frames - 1) - 0.5
+        return index * self.even_frames / (self.even_frames - 1) - 0.5

@@ -146,28 +146,23 @@ class LADM(Lifting):
         if compress:
             self.token_weight = TokenCompression(self.num_tokens)
 
-    def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
-        """Lift the two groups ``(N, C, T/2, H, W)``.
-
-        Returns:
-            The feature of the disentangled dynamics, ``(N, C)``, and the fine context
-            Y_S, ``(N, C, T/2, H, W)``.
-        """
+    def lift(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Y_S and Y_D of X_S and X_D, ``(N, C, T/2, H, W)`` all."""
         self._check(x_s, x_d)
-        s, d = self.lift(to_tokens(x_s), to_tokens(x_d))
-        y_s = s.transpose(1, 2).reshape(x_s.shape)
-        return self.compress(self.refine(d)), y_s
-
-    def lift(self, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the tokens of Y_S and Y_D, ``(N, L, C)``, of X_S and X_D."""
-        s, d = self.norm_static(s), self.norm_dynamic(d)
+        s = self.norm_static(to_tokens(x_s))
+        d = self.norm_dynamic(to_tokens(x_d))
         if self.update_first:
             s = s + self.updater(s, d)
             d = d - self.predictor(d, s)
         else:
             d = d - self.predictor(d, s)
             s = s + self.updater(s, d)
-        return s, d
+        y_s, y_d = (tokens.transpose(1, 2).reshape(x_s.shape) for tokens in (s, d))
+        return y_s, y_d
+
+    def to_vector(self, y_d: Tensor) -> Tensor:
+        """Mix the tokens of Y_D and compress them into the feature ``(N, C)``."""
+        return self.compress(self.refine(to_tokens(y_d)))
 
     def refine(self, d: Tensor) -> Tensor:
         """Mix the tokens ``(N, L, C)`` of Y_D among themselves."""

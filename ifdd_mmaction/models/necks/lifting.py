@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from mmengine.model import BaseModule
@@ -27,7 +28,7 @@ class TokenCompression(nn.Linear):
 class Lifting(BaseModule):
     """Base of the lifting steps, from (X_S, X_D) to the feature and the context Y_S.
 
-    A subclass implements ``forward(x_s, x_d)``, and builds ``token_weight``, a
+    A subclass implements :meth:`lift`, and builds ``token_weight``, a
     :class:`TokenCompression`, unless ``compress`` is off.
 
     Args:
@@ -51,6 +52,24 @@ class Lifting(BaseModule):
         self.in_channels = in_channels
         self.num_tokens = (t + 1) // 2 * h * w
         self.compressed = compress
+
+    def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Lift the two groups ``(N, C, T/2, H, W)``.
+
+        Returns:
+            The feature of the disentangled dynamics, ``(N, C)``, and the fine context
+            Y_S, ``(N, C, T/2, H, W)``.
+        """
+        y_s, y_d = self.lift(x_s, x_d)
+        return self.to_vector(y_d), y_s
+
+    @abstractmethod
+    def lift(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Y_S and Y_D of X_S and X_D, ``(N, C, T/2, H, W)`` all."""
+
+    def to_vector(self, y_d: Tensor) -> Tensor:
+        """Turn Y_D ``(N, C, T/2, H, W)`` into the feature ``(N, C)``."""
+        return self.compress(to_tokens(y_d))
 
     def compress(self, tokens: Tensor) -> Tensor:
         """Turn tokens ``(N, L, C)`` into a vector ``(N, C)``."""
@@ -90,7 +109,7 @@ class NoLifting(Lifting):
         if compress:
             self.token_weight = TokenCompression(self.num_tokens, bias=True)
 
-    def forward(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the vector ``(N, C)`` of X_D, and X_S, both ``(N, C, T/2, H, W)``."""
+    def lift(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
+        """Return X_S and X_D, ``(N, C, T/2, H, W)``, as they are."""
         self._check(x_s, x_d)
-        return self.compress(to_tokens(x_d)), x_s
+        return x_s, x_d

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
+
+Result = TypeVar('Result')
 
 
 def pad_to_even(x: Tensor) -> Tensor:
@@ -26,10 +30,26 @@ def frame_tokens(x: Tensor, size: int) -> Tensor:
     return pooled.flatten(2).transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
 
 
+class SplitIndexes(NamedTuple):
+    """Where a clip is split; T is the even length, after padding.
+
+    Attributes:
+        static: Indexes of the context group X_S, ``(N, T/2)``, before clipping into
+            the clip; :meth:`TemporalSplit.frames_read` tells which frames they read.
+        dynamic: The same of the dynamics group X_D.
+        correlation: Of the frames, ``(N, T, T)``; None where the split does without.
+    """
+
+    static: Tensor
+    dynamic: Tensor
+    correlation: Tensor | None = None
+
+
 class TemporalSplit(BaseModule):
     """Base of the splits of a clip ``(N, C, T, H, W)`` into X_S and X_D.
 
-    A subclass implements :meth:`split` for an even T. The groups have ``ceil(T/2)``
+    A subclass implements :meth:`split` for an even T, and :meth:`locate` unless its
+    groups are the even and the odd frames. The groups have ``ceil(T/2)``
     frames each.
 
     Args:
@@ -53,17 +73,33 @@ class TemporalSplit(BaseModule):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)`` into X_S, X_D: ``(N, C, ceil(T/2), H, W)`` each."""
-        x = self._even(x)
-        # Positions and scores need float32: half precision resolves a frame number
-        # badly, and swaps frames of similar scores.
-        with torch.autocast(x.device.type, enabled=False):
-            wide = x.float() if x.dtype in (torch.half, torch.bfloat16) else x
-            x_s, x_d = self.split(wide)
+        x_s, x_d = self._in_float32(self.split, x)
         return x_s.to(x.dtype), x_d.to(x.dtype)
+
+    def split_indexes(self, x: Tensor) -> SplitIndexes:
+        """Return which indexes of ``(N, C, T, H, W)`` each group takes."""
+        return self._in_float32(self.locate, x)
+
+    def frames_read(self, index: Tensor) -> Tensor:
+        """Return the frames of the clip, real from 0 to T - 1, that indexes read."""
+        return index.float().clamp(0, self.num_frames - 1)
 
     @abstractmethod
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
+
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return which indexes of ``(N, C, T, H, W)``, T even, each group takes."""
+        regular = torch.arange(x.shape[2], device=x.device, dtype=torch.float32)
+        regular = regular.expand(len(x), -1)
+        return SplitIndexes(regular[:, 0::2], regular[:, 1::2])
+
+    def _in_float32(self, function: Callable[[Tensor], Result], x: Tensor) -> Result:
+        # Positions and scores need float32: half precision resolves a frame number
+        # badly, and swaps frames of similar scores.
+        x = self._even(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return function(x.float() if x.dtype in (torch.half, torch.bfloat16) else x)
 
     def _even(self, x: Tensor) -> Tensor:
         wanted = {self.num_frames, self.even_frames}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .temporal_split import TemporalSplit, frame_tokens
+from .temporal_split import SplitIndexes, TemporalSplit, frame_tokens
 
 
 class TopKSplit(TemporalSplit):
@@ -42,18 +42,20 @@ class TopKSplit(TemporalSplit):
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
-        order = self.scores(x).argsort(dim=1, descending=True, stable=True)
-        static, dynamic = order.chunk(2, dim=1)  # (N, T/2) each
-        return _take(x, static.sort(dim=1).values), _take(x, dynamic.sort(dim=1).values)
+        indexes = self.locate(x)
+        return _take(x, indexes.static), _take(x, indexes.dynamic)
 
     @torch.no_grad()
-    def scores(self, x: Tensor) -> Tensor:
-        """Return how well each frame represents the clip, ``(N, T)``."""
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the frames of each group and the correlation A."""
         z = frame_tokens(x, self.pooled_size)
-        scores = torch.bmm(z, z.transpose(1, 2)).mean(dim=2) / x.shape[1]
+        correlation = torch.bmm(z, z.transpose(1, 2)) / x.shape[1]  # (N, T, T)
+        scores = correlation.mean(dim=2)
         if self.prior_order:
             scores[:, 0::2] += 1
-        return scores
+        order = scores.argsort(dim=1, descending=True, stable=True)
+        static, dynamic = (part.sort(dim=1).values for part in order.chunk(2, dim=1))
+        return SplitIndexes(static, dynamic, correlation)
 
 
 def _take(x: Tensor, frames: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .temporal_split import TemporalSplit, frame_tokens
+from .temporal_split import SplitIndexes, TemporalSplit, frame_tokens
 
 
 class WeightingSplit(TemporalSplit):
@@ -59,12 +59,20 @@ class WeightingSplit(TemporalSplit):
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the weight of each frame of ``(N, C, T, H, W)``, ``(N, T)``."""
-        z = self.reduce(frame_tokens(x, self.pooled_size))  # (N, T, C)
-        if self.has_position:
-            z = self.mix(z + self.position)
-        correlation = torch.bmm(z, z.transpose(1, 2)) / x.shape[1] ** 0.5
+        correlation = self.correlate(x)
         if self.project_scores:
             scores = F.gelu(self.score(correlation))[..., 0]
         else:
             scores = correlation.sum(dim=2)
         return scores.softmax(dim=1)
+
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the even and the odd frames, and the correlation A."""
+        return super().locate(x)._replace(correlation=self.correlate(x))
+
+    def correlate(self, x: Tensor) -> Tensor:
+        """Return the correlation A of the frames of ``(N, C, T, H, W)``, T even."""
+        z = self.reduce(frame_tokens(x, self.pooled_size))  # (N, T, C)
+        if self.has_position:
+            z = self.mix(z + self.position)
+        return torch.bmm(z, z.transpose(1, 2)) / x.shape[1] ** 0.5

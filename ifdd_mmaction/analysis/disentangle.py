@@ -1,0 +1,42 @@
+"""Look inside the neck of a whole model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmaction.models.recognizers import BaseRecognizer
+from torch import Tensor
+
+from ..models.necks import Disentanglement, IFDDNeck
+
+
+def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
+    """Return what the neck of a recognizer makes of clips on the way to its feature.
+
+    The model runs as it stands: put it into ``eval()`` mode, under ``torch.no_grad()``.
+
+    Args:
+        model: A recognizer with an :class:`IFDDNeck`.
+        inputs: Preprocessed clips, as ``model.extract_feat`` takes them:
+            ``(N, views, 3, T, H, W)`` for a ``Recognizer3D``.
+
+    Returns:
+        Tensors whose first dimension is N * views.
+
+    Raises:
+        ValueError: If the model has no such neck.
+    """
+    neck = getattr(model, 'neck', None)
+    if not isinstance(neck, IFDDNeck):
+        raise ValueError(
+            f'{type(model).__name__} has neck {type(neck).__name__}: only an IFDDNeck '
+            'separates dynamics from context.'
+        )
+    features: list[Any] = []
+    # What reaches the neck is the recognizer's business: 2-D and 3-D ones differ.
+    handle = neck.register_forward_pre_hook(lambda _, args: features.append(args[0]))
+    try:
+        model.extract_feat(inputs)
+    finally:
+        handle.remove()
+    return neck.disentangle(features[0])

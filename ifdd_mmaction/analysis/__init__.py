@@ -7,19 +7,27 @@ The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 from .bootstrap import Estimate, cluster_bootstrap
 from .disentangle import disentangle
 from .emotion_timing import CURVES, GroupTiming, emotion_curves, group_timing, mean_at
-from .linear_probe import class_hits, identity_hits, largest_share
+from .linear_probe import (
+    ProbeError,
+    class_hits,
+    identity_chance,
+    identity_hits,
+    largest_share,
+)
 from .timed_clips import TimedClip, read_timed_clips
 
 __all__ = [
     'CURVES',
     'Estimate',
     'GroupTiming',
+    'ProbeError',
     'TimedClip',
     'class_hits',
     'cluster_bootstrap',
     'disentangle',
     'emotion_curves',
     'group_timing',
+    'identity_chance',
     'identity_hits',
     'largest_share',
     'mean_at',

@@ -33,12 +33,14 @@ from torch import Tensor
 
 from ifdd_mmaction.analysis import (
     GroupTiming,
+    ProbeError,
     TimedClip,
     class_hits,
     cluster_bootstrap,
     disentangle,
     emotion_curves,
     group_timing,
+    identity_chance,
     identity_hits,
     largest_share,
     read_timed_clips,
@@ -53,10 +55,6 @@ NEUTRAL = 'neutral'
 POOLING = {'all': (2, 3, 4), 'space': (3, 4), 'none': ()}
 FEATURES = ('x', 'x_s', 'x_d', 'y_s', 'y_d', 'vector')
 NAMES = dict(x='X', x_s='X_S', x_d='X_D', y_s='Y_S', y_d='Y_D', vector='v')
-
-
-class ProbeError(ValueError):
-    """The model or the data cannot be probed; the message says what to change."""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -239,9 +237,14 @@ def measure_probes(train: dict[str, Any], test: dict[str, Any]) -> dict[str, Any
     bar = ProgressBar(len(FEATURES))
     for name in FEATURES:
         features = test[name].numpy()
-        known = train[name].numpy(), train['labels'].numpy()
         hits[name] = dict(
-            classes=class_hits(*known, features, labels),
+            classes=class_hits(
+                train[name].numpy(),
+                train['labels'].numpy(),
+                train['subjects'],
+                features,
+                labels,
+            ),
             identity=identity_hits(features, subjects, labels),
         )
         found[NAMES[name]] = dict(
@@ -260,17 +263,10 @@ def measure_probes(train: dict[str, Any], test: dict[str, Any]) -> dict[str, Any
         }
         for one, other in pairs
     }
-    chance = dict(classes=largest_share(labels), identity=chance_of_identity(test))
-    return dict(features=found, differences=differences, chance=chance)
-
-
-def chance_of_identity(part: dict[str, Any]) -> float:
-    """Return the accuracy of always naming one subject, within each class."""
-    labels, who = part['labels'].numpy(), np.array(part['subjects'])
-    return float(
-        sum(largest_share(who[labels == k]) * sum(labels == k) for k in set(labels))
-        / len(labels)
+    chance = dict(
+        classes=largest_share(labels), identity=identity_chance(subjects, labels)
     )
+    return dict(features=found, differences=differences, chance=chance)
 
 
 def choose(part: dict[str, Any], count: int) -> list[int]:

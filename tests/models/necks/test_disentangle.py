@@ -1,0 +1,104 @@
+"""What the neck tells about itself equals what it does."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+from ifdd_mmaction.models.necks import Disentanglement, sample_frames
+from ifdd_mmaction.models.necks.ladm import context_gap
+
+CHANNELS = [6, 8]
+LADM = dict(type='LADM', num_heads=2)
+SPLITS = [
+    dict(type='ISSM'),
+    dict(type='ISSM', align_corners=False),
+    dict(type='ISSM', mode='interval'),
+    dict(type='ISSM', mode='topk'),
+    dict(type='ISSM', mode='weighting'),
+    None,
+]
+
+
+def neck(frames=4, **parts):
+    config = dict(type='IFDDNeck', in_channels=CHANNELS, input_size=(frames, 3, 2))
+    module = MODELS.build(config | dict(lifting=LADM) | parts).eval()
+    for name, weight in module.named_parameters():
+        if 'offset' in name:  # shifts that leave the clip at both ends
+            torch.nn.init.normal_(weight, std=3.0)
+    return module
+
+
+def pyramid(frames=4):
+    return torch.randn(2, 6, frames, 6, 4), torch.randn(2, 8, frames, 3, 2)
+
+
+@pytest.mark.parametrize('lifting', [
+    LADM,
+    dict(LADM, update_first=False),
+    dict(type='ConvLADM'),
+    None,
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize('split', SPLITS, ids=str)
+@pytest.mark.parametrize('frames', [1, 4, 5])
+def test_it_is_what_forward_computes(split, lifting, frames):
+    if split is None and lifting is None:
+        pytest.skip('nothing is split')
+    module = neck(frames, split=split, lifting=lifting)
+    levels = pyramid(frames)
+    found = module.disentangle(levels)
+    feature, aux = module(levels)
+    same = dict(atol=0, rtol=0)
+    torch.testing.assert_close(found.vector, feature.flatten(1), **same)
+    gap = context_gap(found.x, found.y_s)
+    torch.testing.assert_close(gap, aux['context_gap'], **same)
+
+    half = (frames + 1) // 2
+    assert found.x.shape == (2, 8, frames, 3, 2)
+    for name in ('x_s', 'x_d', 'y_s', 'y_d'):
+        assert getattr(found, name).shape == (2, 8, half, 3, 2), name
+    mode = (split or {}).get('mode', 'interpolation' if split else 'interval')
+    correlation = found.indexes.correlation
+    if mode == 'interval':
+        assert correlation is None
+    else:
+        assert correlation.shape == (2, 2 * half, 2 * half)
+        torch.testing.assert_close(correlation, correlation.transpose(1, 2))
+
+    # The frames that are named are the frames that were read.
+    for frame, group in ((found.frames_s, found.x_s), (found.frames_d, found.x_d)):
+        assert frame.shape == (2, half) and frame.dtype == torch.float32
+        assert frame.min() >= 0 and frame.max() <= frames - 1
+        if mode != 'weighting':  # which scales its frames
+            read = sample_frames(found.x, frame)
+            torch.testing.assert_close(read, group, atol=1e-5, rtol=1e-5)
+
+
+def test_y_d_is_what_the_lifting_leaves_of_the_dynamics():
+    plain = dict(LADM, output_attention=False, compress=False)
+    found = neck(lifting=plain).disentangle(pyramid())
+    torch.testing.assert_close(found.y_d.mean(dim=(2, 3, 4)), found.vector)
+    module = neck(lifting=dict(type='ConvLADM'))
+    found = module.disentangle(pyramid())
+    expected = found.x_d - module.lifting.predictor(found.y_s)
+    torch.testing.assert_close(found.y_d, expected)
+    found = neck(lifting=None).disentangle(pyramid())
+    torch.testing.assert_close(found.y_d, found.x_d, atol=0, rtol=0)
+    torch.testing.assert_close(found.y_s, found.x_s, atol=0, rtol=0)
+
+
+def test_without_split_and_lifting_there_is_only_the_feature():
+    module = neck(split=None, lifting=None)
+    levels = pyramid()
+    found = module.disentangle(levels)
+    torch.testing.assert_close(found.x, module(levels)[0], atol=0, rtol=0)
+    assert found == Disentanglement(found.x) and found[1:] == (None,) * 8
+
+
+def test_indexes_are_not_rounded_by_half_precision():
+    module = neck(aggregation=None)
+    x = pyramid()[1]
+    expected = module.split.split_indexes(x)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = module.disentangle(x)
+    for a, b in zip(found.indexes, expected, strict=True):
+        torch.testing.assert_close(a, b, atol=0, rtol=0)

@@ -1,7 +1,8 @@
 """DFER datasets and their transforms, registered in ``mmaction.registry``."""
 
-from . import storage, transforms
+from . import samplers, storage, transforms
 from .check import check_datasets
+from .labels import class_counts, clip_labels
 from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
 from .errors import DatasetError
@@ -12,6 +13,9 @@ __all__ = [
     'DFEWDataset',
     'DatasetError',
     'check_datasets',
+    'class_counts',
+    'clip_labels',
+    'samplers',
     'storage',
     'transforms',
 ]

@@ -2,10 +2,11 @@
 
 from . import samplers, storage, transforms
 from .check import check_datasets
-from .labels import class_counts, clip_labels
 from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
 from .errors import DatasetError
+from .folds import set_fold
+from .labels import class_counts, clip_labels
 
 __all__ = [
     'Clip',
@@ -16,6 +17,7 @@ __all__ = [
     'class_counts',
     'clip_labels',
     'samplers',
+    'set_fold',
     'storage',
     'transforms',
 ]

@@ -23,8 +23,8 @@ def clip_labels(dataset: Any) -> np.ndarray:
     labels = [dataset.get_data_info(i).get('label') for i in range(len(dataset))]
     if bad := [i for i, label in enumerate(labels) if not isinstance(label, Integral)]:
         raise DatasetError(
-            f'{type(dataset).__name__}: clip {bad[0]} has the label {labels[bad[0]]!r}: '
-            'counting classes takes one class index a clip'
+            f'{type(dataset).__name__}: clip {bad[0]} has the label '
+            f'{labels[bad[0]]!r}: counting classes takes one class index a clip'
         )
     return np.array(labels, dtype=np.int64)
 

@@ -12,7 +12,7 @@ from .class_counts_loss import ClassCountsLoss
 
 
 def class_weights(class_counts: Tensor, power: float = 1.0) -> Tensor:
-    """Weigh classes by ``count ** -power``, so that a training clip weighs 1 on average.
+    """Weigh classes by ``count ** -power``; a training clip weighs 1 on average.
 
     With power 1 that is ``N / (K * count)``, scikit-learn's ``'balanced'``.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 import time
@@ -37,10 +38,11 @@ def fold_list(text: str) -> list[int]:
     """Read ``1-3,5`` as 1, 2, 3 and 5."""
     folds: set[int] = set()
     for part in text.split(','):
-        first, _, last = part.partition('-')
-        if not first.isdecimal() or not (last or first).isdecimal():
+        found = re.fullmatch(r'(\d+)(?:-(\d+))?', part)
+        span = range(int(found[1]), int(found[2] or found[1]) + 1) if found else ()
+        if not span:
             raise argparse.ArgumentTypeError(f'{text!r}: give folds as 1-5 or 1,3,5')
-        folds.update(range(int(first), int(last or first) + 1))
+        folds.update(span)
     return sorted(folds)
 
 
@@ -84,11 +86,12 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Load the config as ``tools/train.py`` will."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
-    options = parser.parse_args(['--cfg-options', *args.cfg_options])
     cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(options.cfg_options if args.cfg_options else {})
+    if args.cfg_options:
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+        options = parser.parse_args(['--cfg-options', *args.cfg_options])
+        cfg.merge_from_dict(options.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg
 

@@ -1,5 +1,5 @@
-"""What MMEngine's training lacks, registered in ``mmaction.registry``."""
+"""Hooks that MMEngine lacks, registered in ``mmaction.registry``, and runs."""
 
-from . import hooks
+from .class_counts_hook import ClassCountsHook
 
-__all__ = ['hooks']
+__all__ = ['ClassCountsHook']

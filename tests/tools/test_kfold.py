@@ -122,7 +122,8 @@ def test_every_fold_is_trained_and_tested_once(finished):
     assert [row['fold'] for row in record['rows']] == [1, 2]
     for row in record['rows']:
         folder = work_dir / f'fold{row["fold"]}'
-        assert Config.fromfile(folder / 'tiny_dfew.py').train_dataloader.dataset.fold
+        trained = Config.fromfile(folder / 'tiny_dfew.py')
+        assert trained.train_dataloader.dataset.fold == row['fold']
         for name, dump in (('last', 'predictions'), ('best', 'predictions_best')):
             report = json.loads((folder / f'{dump}.json').read_text())
             assert {k: row[name][k] for k in ('WAR', 'UAR')} == {

@@ -6,8 +6,8 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...datasets.labels import class_counts
-from ...models.losses import ClassCountsLoss
+from ..datasets.labels import class_counts
+from ..models.losses import ClassCountsLoss
 
 
 @HOOKS.register_module()

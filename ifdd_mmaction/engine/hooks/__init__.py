@@ -1,3 +1,0 @@
-from .class_counts_hook import ClassCountsHook
-
-__all__ = ['ClassCountsHook']

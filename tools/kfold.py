@@ -134,6 +134,7 @@ def slurm_script(args: argparse.Namespace, folds: Sequence[int]) -> str:
         f'--array={numbers}',
         '--ntasks=1',
         f'--gres=gpu:{args.gpus}',
+        f'--cpus-per-task={5 * args.gpus}',
         f'--output="{args.work_dir.resolve()}/slurm_%A_%a.txt"',
         # A task that was ended for another job goes on where it stopped.
         '--requeue',
@@ -193,7 +194,7 @@ def run_folds(args: argparse.Namespace, folds: Sequence[int]) -> int:
 
 def describe(name: str, scores: Mapping[str, Any]) -> str:
     war, uar = (100 * scores[k] for k in ('WAR', 'UAR'))
-    return f'{name} epoch ({scores["epoch"]}) WAR {war:.2f} % UAR {uar:.2f} %'
+    return f'{name} (epoch {scores["epoch"]}) WAR {war:.2f} % UAR {uar:.2f} %'
 
 
 def main() -> int:

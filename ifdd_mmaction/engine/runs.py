@@ -15,7 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,24 +62,24 @@ class Run:
     gpus: int = 1
     threads: int | None = None
 
-    def settings(self) -> dict[str, Any]:
-        """Return what decides the result, as it is kept in ``settings.json``."""
-        return dict(
-            config=_digest(self.config),
-            fold=self.fold,
-            seed=self.seed,
-            options=sorted(self.options),
-            gpus=self.gpus,
-        )
 
-
-def claim(runs: Iterable[Run]) -> None:
-    """Write the settings of runs into their folders, before any is started.
+def claim(runs: Sequence[Run]) -> None:
+    """Write what decides the results of runs into their folders, before any starts.
 
     Raises:
         RunError: If a folder holds a run with other settings; nothing is written then.
     """
-    stamps = {run.folder / 'settings.json': run.settings() for run in runs}
+    digests = {config: _digest(config) for config in {run.config for run in runs}}
+    stamps = {
+        run.folder / 'settings.json': dict(
+            config=digests[run.config],
+            fold=run.fold,
+            seed=run.seed,
+            options=sorted(run.options),
+            gpus=run.gpus,
+        )
+        for run in runs
+    }
     for path, settings in stamps.items():
         found = json.loads(path.read_text()) if path.is_file() else settings
         differing = [k for k, value in settings.items() if found.get(k) != value]

@@ -18,8 +18,9 @@ LOADERS = ('train', 'val', 'test')
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp('a root') / 'dfew'
-    return make_dfew(root, clips_per_class=1, frames=8, folds=2)
+    return make_dfew(
+        tmp_path_factory.mktemp('dfew'), clips_per_class=1, frames=8, folds=2
+    )
 
 
 @pytest.fixture
@@ -209,7 +210,6 @@ def test_last_and_best_epoch_are_read_of_what_training_logged(tmp_path, aggregat
      'different configs: train_dataloader.dataset.split'),
     ({'new.key': 1}, "different configs: new.key is 'not set' in fold 1, 1 in fold 2"),
     ({}, ''),
-    ({'val_dataloader.dataset.split': 'val'}, 'of validation, not of the test'),
 ])  # fmt: skip
 def test_folds_that_do_not_belong_together_are_named(
     tmp_path, aggregate, changes, message
@@ -222,10 +222,16 @@ def test_folds_that_do_not_belong_together_are_named(
     assert len(named) == bool(message) and message in ''.join(named)
 
 
-def test_a_training_that_stopped_early_is_named(tmp_path, aggregate):
-    run = write_run(tmp_path / 'fold2', 2, epochs=[0.5, 0.4])
+@pytest.mark.parametrize('changes, message', [
+    (dict(epochs=[0.5, 0.4]), 'ends at epoch 2 of 3'),
+    ({'val_dataloader.dataset.split': 'val'}, 'the scores are of validation, not of'),
+])  # fmt: skip
+def test_scores_that_are_not_the_protocols_are_named(
+    tmp_path, aggregate, changes, message
+):
+    run = write_run(tmp_path / 'fold2', 2, **changes)
     code, _, warnings = aggregate(run)
-    assert code == 1 and f'{run}: ends at epoch 2 of 3' in warnings
+    assert code == 1 and f'{run}: {message}' in warnings
 
 
 def test_a_fold_that_is_there_twice_is_named(tmp_path, aggregate):

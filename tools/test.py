@@ -14,7 +14,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from ifdd_mmaction.datasets import DatasetError, check_datasets
+from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,6 +22,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder of the logs')
+    parser.add_argument(
+        '--fold', type=int, help='fold of all datasets; the default work dir gets it'
+    )
     parser.add_argument(
         '--dump',
         help='write the predictions: .json with the metrics, readable by '
@@ -54,6 +57,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = args.work_dir
     elif not cfg.get('work_dir'):
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    if args.fold is not None:
+        set_fold(cfg, args.fold)
+        if not args.work_dir:
+            cfg.work_dir = str(Path(cfg.work_dir) / f'fold{args.fold}')
     if not args.dump:
         return
     evaluators = cfg.test_evaluator

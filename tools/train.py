@@ -13,13 +13,16 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from ifdd_mmaction.datasets import DatasetError, check_datasets
+from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a recognizer')
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
+    parser.add_argument(
+        '--fold', type=int, help='fold of all datasets; the default work dir gets it'
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -65,6 +68,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = args.work_dir
     elif not cfg.get('work_dir'):
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    if args.fold is not None:
+        set_fold(cfg, args.fold)
+        if not args.work_dir:
+            cfg.work_dir = str(Path(cfg.work_dir) / f'fold{args.fold}')
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:

@@ -1,14 +1,16 @@
 """``tools/train.py`` and ``tools/test.py`` on real files, in real processes."""
 
+import argparse
 import json
 import re
 import shutil
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from tests.datasets.layouts import make_dfew, write_list
-from tests.golden import ROOT
+from tests.golden import ROOT, load_tool
 from tests.tools.runs import TINY, data_options, run_tool
 
 LOADERS = ('train', 'val', 'test')
@@ -159,3 +161,24 @@ def test_a_truncated_jpeg_ends_the_run_by_name(tmp_path):
 def test_wrong_arguments_of_test_are_refused(args, message):
     result = run_tool('test.py', TINY, *args, check=2)
     assert message in result.stderr
+
+
+def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
+    train, test = (load_tool(f'{name}.py') for name in ('train', 'test'))
+    args = argparse.Namespace(
+        config='some/leaf.py', cfg_options=None, launcher='none', work_dir=None,
+        fold=4, no_validate=False, amp=False, resume=None, auto_scale_lr=False,
+        seed=None, diff_rank_seed=False, deterministic=False, checkpoint='x', dump=None,
+    )  # fmt: skip
+    for tool in (train, test):
+        cfg = Config.fromfile(TINY)
+        tool.merge_args(cfg, args)
+        assert {cfg[f'{name}_dataloader'].dataset.fold for name in LOADERS} == {4}
+        assert cfg.work_dir == 'work_dirs/leaf/fold4'
+
+
+def test_a_fold_that_the_dataset_does_not_have_takes_one_line(tmp_path):
+    result = run_tool('train.py', TINY, '--fold', 6, check=2)
+    assert result.stderr.strip().splitlines()[-1] == (
+        'fold 6: DFEWDataset has folds 1, 2, 3, 4, 5'
+    )

@@ -1,0 +1,65 @@
+"""Choose the fold of every dataset of a config in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+
+from .errors import DatasetError
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def set_fold(cfg: Config, fold: int, loaders: Sequence[str] = LOADERS) -> None:
+    """Set ``fold`` of the datasets of the named loaders, also inside wrappers.
+
+    The variable ``fold`` of the config, if there is one, is set too.
+
+    Raises:
+        DatasetError: If a dataset has no folds or not this one; nothing is set then.
+    """
+    datasets = [d for name in loaders for d in innermost(cfg.get(name) or {})]
+    if not datasets:
+        raise DatasetError(f'no dataset in {", ".join(loaders)} to set the fold of')
+    for dataset in datasets:
+        folds = folds_of(dataset)
+        if folds and fold not in folds:
+            name = dataset['type']
+            listed = ', '.join(map(str, folds))
+            raise DatasetError(f'fold {fold}: {name} has folds {listed}')
+    for dataset in datasets:
+        dataset['fold'] = fold
+    if 'fold' in cfg:
+        cfg.fold = fold
+
+
+def innermost(settings: dict) -> Iterator[dict]:
+    """Yield the settings of the datasets in those of a loader or of a wrapper.
+
+    Wrappers hold theirs as ``dataset`` (``RepeatDataset``, ``ClassBalancedDataset``)
+    or as a list ``datasets`` (``ConcatDataset``).
+    """
+    inner = [settings.get('dataset'), *settings.get('datasets', [])]
+    wrapped = [dataset for dataset in inner if isinstance(dataset, dict)]
+    if not wrapped and 'type' in settings:
+        yield settings
+    for dataset in wrapped:
+        yield from innermost(dataset)
+
+
+def folds_of(dataset: dict) -> tuple[int, ...]:
+    """Return the folds of an innermost dataset: ``FOLDS`` of its class.
+
+    Empty for a class of somebody else's without ``FOLDS`` whose settings have a
+    ``fold``: it will say itself what it thinks of it.
+
+    Raises:
+        DatasetError: If the dataset has no folds.
+    """
+    kind = dataset['type']
+    folds = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'FOLDS', ())
+    if len(folds) < 2 and (folds or 'fold' not in dataset):
+        raise DatasetError(f'{kind} has no folds: leave out the option of the fold')
+    return tuple(folds)

@@ -1,0 +1,40 @@
+"""Tell the losses that ask for it how many training clips each class has."""
+
+from __future__ import annotations
+
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ..datasets.labels import class_counts
+from ..models.losses import ClassCountsLoss
+
+
+@HOOKS.register_module()
+class ClassCountsHook(Hook):
+    """Count the training set once, before training, for every :class:`ClassCountsLoss`.
+
+    Every rank counts the whole set, so all have the same numbers. A run that is
+    resumed counts again: the data decides, not the checkpoint. A loss whose config
+    gives ``class_counts`` keeps them.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Count, log the counts, and set them.
+
+        Raises:
+            ValueError: If no loss of the model takes class counts, or a class has no
+                clip.
+            DatasetError: If the labels cannot be counted.
+        """
+        losses = [m for m in runner.model.modules() if isinstance(m, ClassCountsLoss)]
+        if not losses:
+            raise ValueError(
+                'ClassCountsHook: no loss of the model takes class counts. Use '
+                'ClassWeightedLoss or LogitAdjustedLoss, or leave the hook out.'
+            )
+        counts = class_counts(runner.train_dataloader.dataset).tolist()
+        runner.logger.info(f'clips of each class in the training set: {counts}')
+        for loss in losses:
+            if not loss.given:
+                loss.set_class_counts(counts)

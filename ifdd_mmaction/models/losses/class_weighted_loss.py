@@ -1,0 +1,69 @@
+"""Cross entropy in which the clips of rare classes weigh more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from .class_counts_loss import ClassCountsLoss
+
+
+def class_weights(class_counts: Tensor, power: float = 1.0) -> Tensor:
+    """Weigh classes by ``count ** -power``; a training clip weighs 1 on average.
+
+    With power 1 that is ``N / (K * count)``, scikit-learn's ``'balanced'``.
+
+    Args:
+        class_counts: Number of training clips of each class, ``(K,)``.
+        power: 1 gives all classes the same total weight, 0 all clips.
+
+    Returns:
+        ``(K,)``.
+    """
+    counts = class_counts.float()
+    weights = counts**-power
+    return weights * counts.sum() / (counts * weights).sum()
+
+
+def class_weighted_loss(cls_score: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy with a weight on the term of each class, mean over the batch.
+
+    It is divided by the number of clips, not by the sum of their weights as in
+    ``torch`` and MMAction2's ``CrossEntropyLoss``: so it is linear in the targets, and
+    the same however a batch is split over ranks.
+
+    Args:
+        cls_score: Logits ``(N, K)``.
+        label: Class indexes ``(N,)`` or soft targets ``(N, K)``.
+        weight: ``(K,)``.
+
+    Returns:
+        Scalar.
+    """
+    weight = weight.to(cls_score)
+    total = F.cross_entropy(cls_score, label, weight=weight, reduction='sum')
+    return total / len(cls_score)
+
+
+@MODELS.register_module()
+class ClassWeightedLoss(ClassCountsLoss):
+    """Cross entropy with weights from the class counts of the training set.
+
+    Args:
+        power: See :func:`class_weights`.
+        class_counts: See :class:`ClassCountsLoss`.
+    """
+
+    def __init__(
+        self, power: float = 1.0, class_counts: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(class_counts)
+        self.power = power
+
+    def loss(self, cls_score: Tensor, label: Tensor) -> Tensor:
+        """Compute the loss of logits ``(N, K)``."""
+        weight = class_weights(self.class_counts, self.power)
+        return class_weighted_loss(cls_score, label, weight)

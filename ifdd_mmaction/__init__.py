@@ -12,6 +12,6 @@ from .version import __version__
 # Before anything touches mmaction.models: the mends make that import possible.
 compat.apply()
 
-from . import datasets, evaluation, models  # noqa: E402
+from . import datasets, engine, evaluation, models  # noqa: E402
 
-__all__ = ['__version__', 'compat', 'datasets', 'evaluation', 'models']
+__all__ = ['__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models']

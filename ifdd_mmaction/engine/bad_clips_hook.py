@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -44,8 +43,8 @@ class BadClipsHook(Hook):
         errors = dict(bad)  # of each clip the last
         fate = 'replaced' if mode == 'train' else 'counted as wrong'
         lines = [f'  {name}: {error}' for name, error in sorted(errors.items())]
-        runner.logger.log(
-            logging.WARNING,
-            f'{mode} epoch: {len(errors)} clips could not be read and were {fate}, '
-            f'{len(bad)} times in all:\n' + '\n'.join(lines),
+        # With the epoch's number: MMEngine's logger swallows a warning that repeats.
+        runner.logger.warning(
+            f'{mode} epoch {runner.epoch + 1}: {len(errors)} clips could not be read '
+            f'and were {fate}, {len(bad)} times in all:\n' + '\n'.join(lines)
         )

@@ -1,14 +1,11 @@
 import os
 import shutil
-import sys
-from types import SimpleNamespace
 
 import pytest
 from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets
-from ifdd_mmaction.datasets.storage import FrameFolder
 from tests.datasets.layouts import make_dfew, write_frames, write_list, write_video
 
 TRAIN_LIST = 'EmoLabel_DataSplit/train(single-labeled)/set_1.csv'
@@ -101,30 +98,6 @@ def test_a_list_in_another_encoding_is_named(tmp_path):
     make_dfew(tmp_path, 1)
     (tmp_path / TRAIN_LIST).write_bytes('video_name,label\n\u5f20,1\n'.encode('gbk'))
     assert 'set_1.csv: not UTF-8' in error_of(tmp_path)
-
-
-class OneFilePacked:
-    """The contract of an archive, over the frame folders of a tree."""
-
-    def __init__(self, path):
-        self.path = path
-        self.names = [str(i) for i in range(2, 15)]
-
-    def source(self, name):
-        return FrameFolder(self.path.parent / f'Clip/clip_224x224_16f/{int(name):05d}')
-
-
-def test_an_archive_serves_clips_by_name(tmp_path, monkeypatch):
-    make_dfew(tmp_path, 1)
-    module = 'ifdd_mmaction.datasets.storage.archive'
-    monkeypatch.setitem(
-        sys.modules, module, SimpleNamespace(PackedArchive=OneFilePacked)
-    )
-    dataset = build(tmp_path, archive='dfew.pack', split='test')
-    assert dataset.metainfo['storage'] == 'archive'
-    assert dataset.metainfo['release'] == 'dfew.pack'
-    assert dataset.get_data_info(2)['source'].name.endswith('00010')
-    assert 'dfew.pack: no clip 1 in it' in error_of(tmp_path, archive='dfew.pack')
 
 
 def test_frames_are_listed_from_disk_in_the_order_of_their_numbers(tmp_path):

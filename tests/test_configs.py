@@ -7,7 +7,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from tests.datasets.layouts import make_dfew
+from tests.datasets.layouts import make_dfew, make_ferv39k, make_mafw
 from tests.golden import ROOT
 
 CONFIGS = sorted(
@@ -24,16 +24,37 @@ def ids(path):
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    return make_dfew(tmp_path_factory.mktemp('dfew'), 1, frames=16, size=64)
+    """A tree of each dataset, by the name of its class."""
+    folder = tmp_path_factory.mktemp('data')
+    return dict(
+        DFEWDataset=make_dfew(folder / 'dfew', 1, frames=16, size=64),
+        FERV39kDataset=make_ferv39k(folder / 'ferv39k', frames=20, size=64),
+        MAFWDataset=make_mafw(folder / 'mafw', frames=70, size=64),
+    )
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=ids)
+@pytest.mark.parametrize('name', ['vit', 'cnn'])
+def test_ferv39k_differs_from_dfew_in_the_data_alone(name, data):
+    base, cfg = (
+        Config.fromfile(ROOT / f'configs/ifdd_{name}_{dataset}.py')
+        for dataset in ('dfew', 'ferv39k')
+    )
+    assert cfg.model == base.model
+    for loader, shape in (('train', (1, 3, 16)), ('val', (1, 3, 16))):
+        dataset = cfg[f'{loader}_dataloader'].dataset
+        dataset.data_root = str(data['FERV39kDataset'])
+        assert DATASETS.build(dataset)[0]['inputs'].shape == (*shape, 224, 224)
+
+
+@pytest.mark.parametrize(
+    'path', [path for path in CONFIGS if 'ferv39k' not in path.name], ids=ids
+)
 def test_a_clip_goes_from_file_to_loss_and_score(path, data):
     cfg = Config.fromfile(path)
     model = MODELS.build(cfg.model)
     batches = {}
     for loader in ('train_dataloader', 'test_dataloader'):
-        cfg[loader].dataset.data_root = str(data)
+        cfg[loader].dataset.data_root = str(data[cfg[loader].dataset.type])
         dataset = DATASETS.build(cfg[loader].dataset)
         batches[loader] = Runner.build_dataloader(
             dict(
@@ -45,7 +66,8 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
             )
         )
     batch = model.data_preprocessor(next(iter(batches['train_dataloader'])), True)
-    assert batch['inputs'].shape[:3] == (2, 1, 3)
+    frames = 32 if 'mafw' in path.name else 16
+    assert batch['inputs'].shape[:4] == (2, 1, 3, frames)
     # One backward pass of the full-size models takes ten seconds: the shapes are
     # checked here, the gradients in tests/models.
     with torch.no_grad():
@@ -58,7 +80,7 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
     assert sample.pred_score.shape == (len(dataset.metainfo['classes']),)
 
 
-def test_inputs_of_the_dfew_model_are_in_0_1(data):
+def test_inputs_of_the_dfew_model_are_in_0_1():
     cfg = Config.fromfile(ROOT / 'configs' / 'ifdd_vit_dfew.py')
     preprocessor = MODELS.build(cfg.model.data_preprocessor)
     black_white = torch.tensor([0, 255], dtype=torch.uint8)

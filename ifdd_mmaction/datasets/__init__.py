@@ -1,18 +1,24 @@
 """DFER datasets and their transforms, registered in ``mmaction.registry``."""
 
 from . import samplers, storage, transforms
+from .annotation_file_dataset import AnnotationFileDataset
 from .check import check_datasets
 from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
 from .errors import DatasetError
+from .ferv39k import FERV39kDataset
 from .folds import set_fold
 from .labels import class_counts, clip_labels
+from .mafw import MAFWDataset
 
 __all__ = [
+    'AnnotationFileDataset',
     'Clip',
     'DFERDataset',
     'DFEWDataset',
     'DatasetError',
+    'FERV39kDataset',
+    'MAFWDataset',
     'check_datasets',
     'class_counts',
     'clip_labels',

@@ -1,85 +1,150 @@
-"""Base of the DFER datasets: labelled clips stored as folders of frames."""
+"""Base of the DFER datasets: labelled clips of one split and fold."""
 
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, NamedTuple
 
-from mmaction.datasets import BaseActionDataset
 from mmengine.logging import print_log
 
 from .errors import DatasetError, name_some
-from .storage import ClipSource, FrameFolder
+from .face_crops import warn_of_wide_frames
+from .storage import VIDEO_SUFFIXES, ClipSource, Segment, VideoFile, open_source
+from .tolerant_dataset import TolerantDataset
 
 
 class Clip(NamedTuple):
-    """One annotated clip: its name, its label from 0, and the folder of its frames."""
+    """One annotated clip."""
 
     name: str
+    #: From 0.
     label: int
-    folder: Path
+    #: Folder of its frames, or its video.
+    path: Path
+    #: Position of its first frame in there, and behind its last one (None: the end).
+    frames: tuple[int, int | None] = (0, None)
 
 
-class DFERDataset(BaseActionDataset):
+class DFERDataset(TolerantDataset):
     """Clips of one split and fold of a dynamic facial expression dataset.
 
-    A subclass says where annotations and frames are (:meth:`load_clips`) and what the
-    classes are (``METAINFO``). Every annotated clip is kept, short ones too; frames
-    are listed from disk, never taken from a list that may be out of date.
+    A subclass says what the classes are (``METAINFO``), where annotations, frames and
+    videos may be, and how a list is read. Every annotated clip is kept, short ones
+    too; frames are listed from disk, never taken from a list that may be out of date.
 
     Args:
         data_root: Folder of the dataset, as ``data/README.md`` lays it out.
         split: ``'train'`` or ``'test'``.
-        fold: Number of the official fold.
-        frame_dir: Folder of the frames below ``data_root``; by default the release
-            that is found there.
+        fold: Number of the official fold; None where there is but one.
+        frame_dir: Folder of the frames below ``data_root``.
+        video_dir: Folder of video files below ``data_root``, to take instead.
+        archive: Packed archive below ``data_root``, to take instead. Given none of the
+            three, the release that is found: frames first, then videos.
+        ann_file: List in the form of the official one, below ``data_root``, to take in
+            its place (a validation split, for one).
         pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
-            ``total_frames``, ``label`` and ``video_id``.
+            ``total_frames``, ``label`` and ``video_id``. :meth:`get_data_info` gives
+            them too, but for videos not ``total_frames``: ``len(source)`` opens one.
         test_mode: Whether to load deterministically; by default in the test split.
+        bad_clips: What becomes of a clip that cannot be decoded; see
+            :class:`TolerantDataset`.
+
+    ``metainfo`` names the fold, the storage and the release; MMEngine keeps it in each
+    checkpoint.
 
     Raises:
-        DatasetError: If the layout, an annotation or a clip folder is missing or
-            wrong; all clips are looked at before the message is written.
+        DatasetError: If the layout, an annotation or a clip is missing or wrong, or a
+            clip is in the train and the test list; all clips are looked at before the
+            message is written.
     """
 
     SPLITS = ('train', 'test')
     #: The page that tells how to get the data and where to put it.
     HELP_PAGE = 'data/README.md'
+    FOLDS: ClassVar[tuple[int, ...]] = (1,)
+    #: Where the lists may be, with ``{split}`` and ``{fold}``.
+    ANNOTATIONS: ClassVar[tuple[str, ...]] = ()
+    #: Patterns of the folders of frames and of videos, the preferred release first.
+    FRAME_DIRS: ClassVar[tuple[str, ...]] = ()
+    VIDEO_DIRS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
         data_root: str | os.PathLike,
         split: str = 'train',
-        fold: int = 1,
+        fold: int | None = 1,
         frame_dir: str | None = None,
+        video_dir: str | None = None,
+        archive: str | None = None,
+        ann_file: str | os.PathLike = '',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
+        name = type(self).__name__
         if split not in self.SPLITS:
             raise DatasetError(f'split={split!r}: choose one of {self.SPLITS}')
+        if fold is None and len(self.FOLDS) == 1:
+            fold = self.FOLDS[0]
+        if fold not in self.FOLDS:
+            raise DatasetError(f'fold={fold!r}: {name} has folds {self.FOLDS}')
+        places = dict(frames=frame_dir, video=video_dir, archive=archive)
+        chosen = {storage: place for storage, place in places.items() if place}
+        if len(chosen) > 1:
+            raise DatasetError(
+                f'{name}: give one of frame_dir, video_dir and archive, not {chosen}'
+            )
         self.root = Path(data_root)
         self.split = split
         self.fold = fold
-        self.frame_dir = frame_dir
+        # What the clips are read from: how it is stored and where below the root.
+        self.storage, self.release = next(iter(chosen.items()), ('', ''))
         super().__init__(
-            ann_file='',
-            pipeline=list(pipeline),
+            ann_file=os.fspath(ann_file),
+            pipeline=pipeline,
             data_prefix={},
             test_mode=split != 'train' if test_mode is None else test_mode,
             **kwargs,
         )
 
-    @abstractmethod
+    # --- what a subclass says ---------------------------------------------------
+
+    def read_labels(self, path: Path) -> dict[str, int]:
+        """Return the label of each clip of a list, in its order."""
+        raise NotImplementedError
+
+    def frame_folder(self, name: str) -> str:
+        """Return the folder of a clip's frames below those of the release."""
+        return name
+
+    def video_name(self, path: PurePath) -> str:
+        """Return the name of the clip that a video below ``video_dir`` holds."""
+        return path.with_suffix('').as_posix()
+
+    # --- what they share --------------------------------------------------------
+
     def load_clips(self) -> list[Clip]:
-        """Read the annotation of the split and fold."""
+        """Read the list of the split and fold, and find the clips."""
+        own = self.root / self.ann_file if self.ann_file else None
+        labels = self.read_labels(own or self._find_annotation())
+        # A validation list is carved from the train list: only then they overlap.
+        if own is None or self.split == 'train':
+            self._refuse_overlap(labels)
+        if self.storage != 'archive':
+            self.storage, self.release = self._find_release()
+        folder = self.root / self.release
+        if self.storage == 'video':
+            videos = self._list_videos(folder)
+            paths = {name: videos.get(name, folder / f'{name}.mp4') for name in labels}
+        else:
+            paths = {name: folder / self.frame_folder(name) for name in labels}
+        return [Clip(name, label, paths[name]) for name, label in labels.items()]
 
     def load_data_list(self) -> list[dict]:
-        """List the clips with their frames, or raise one error for all bad ones."""
+        """List the clips with their sources, or raise one error for all bad ones."""
         name = type(self).__name__
         if not self.root.is_dir():
             raise DatasetError(
@@ -87,40 +152,113 @@ class DFERDataset(BaseActionDataset):
                 f'How to get the data and where to put it: {self.HELP_PAGE}'
             )
         clips = self.load_clips()
+        opener = self._opener()
+
+        def info_or_error(clip: Clip) -> dict | str:
+            info: dict[str, Any] = dict(video_id=clip.name, label=clip.label)
+            try:
+                whole = opener(clip)
+                part = clip.frames != (0, None)
+                info['source'] = Segment(whole, *clip.frames) if part else whole
+                if not isinstance(whole, VideoFile):  # takes opening it: when loaded
+                    info['total_frames'] = len(info['source'])
+            except DatasetError as error:
+                return str(error)
+            return info
+
         # The list is checked whole before training starts; threads hide the latency
         # of network file systems.
         with ThreadPoolExecutor(max_workers=16) as pool:
-            found = list(pool.map(_source_or_error, clips))
-        errors = [error for _, error in found if error]
+            found = list(pool.map(info_or_error, clips))
+        errors = [error for error in found if isinstance(error, str)]
         if errors:
             raise DatasetError(
                 f'{name}: {len(errors)} of {len(clips)} clips of {self.split} fold '
                 f'{self.fold} cannot be read:\n' + name_some(errors)
             )
-        self._metainfo.update(fold=self.fold, release=self.frame_dir)
+        infos = [info for info in found if not isinstance(info, str)]
+        self._metainfo.update(
+            fold=self.fold, storage=self.storage, release=self.release
+        )
         print_log(
-            f'{name}: {len(clips)} clips in {self.split} fold {self.fold}, frames of '
-            f'{self.root / str(self.frame_dir)}',
+            f'{name}: {len(clips)} clips in {self.split} fold {self.fold}, '
+            f'{self.storage} of {self.root / self.release}',
             logger='current',
         )
-        return [
-            dict(
-                video_id=clip.name,
-                label=clip.label,
-                source=source,
-                total_frames=len(source),
-            )
-            for clip, (source, _) in zip(clips, found, strict=True)
-            if source is not None
-        ]
+        warn_of_wide_frames(name, [info['source'] for info in infos])
+        return infos
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip in a list, as ``ClassBalancedDataset`` wants."""
         return [self.get_data_info(idx)['label']]
 
+    def _opener(self) -> Callable[[Clip], ClipSource]:
+        """Return what opens a clip."""
+        if self.storage != 'archive':
+            return lambda clip: open_source(clip.path)
+        from .storage.archive import PackedArchive
 
-def _source_or_error(clip: Clip) -> tuple[ClipSource | None, str]:
-    try:
-        return FrameFolder(clip.folder), ''
-    except DatasetError as error:
-        return None, str(error)
+        packed = PackedArchive(self.root / self.release)
+        return lambda clip: packed.source(clip.name)
+
+    def _list_videos(self, folder: Path) -> dict[str, Path]:
+        """Return the videos anywhere below a folder by the name of their clip."""
+        videos: dict[str, Path] = {}
+        for place, _, files in os.walk(folder, followlinks=True):
+            for path in (Path(place, file) for file in files):
+                if path.suffix.lower() not in VIDEO_SUFFIXES:
+                    continue
+                name = self.video_name(path.relative_to(folder))
+                if name in videos:
+                    raise DatasetError(f'{path}: {videos[name]} is clip {name} too')
+                videos[name] = path
+        return videos
+
+    def _annotations(self, split: str) -> list[Path]:
+        return [
+            self.root / place.format(split=split, fold=self.fold)
+            for place in self.ANNOTATIONS
+        ]
+
+    def _find_annotation(self) -> Path:
+        places = self._annotations(self.split)
+        for place in places:
+            if place.is_file():
+                return place
+        raise DatasetError(
+            f'{type(self).__name__}: no annotation of {self.split} fold {self.fold}, '
+            f'looked for {" and ".join(map(str, places))}.\n'
+            f'How to get the data and where to put it: {self.HELP_PAGE}'
+        )
+
+    def _refuse_overlap(self, labels: dict[str, int]) -> None:
+        (other,) = set(self.SPLITS) - {self.split}
+        path = next((p for p in self._annotations(other) if p.is_file()), None)
+        if path is None:
+            return
+        both = [name for name in self.read_labels(path) if name in labels]
+        if both:
+            raise DatasetError(
+                f'{type(self).__name__}: {len(both)} clips of fold {self.fold} are in '
+                f'the train and in the test list ({path} has the {other} list): '
+                f'{", ".join(both[:5])}. Get the official lists.'
+            )
+
+    def _find_release(self) -> tuple[str, str]:
+        """Return how the clips are stored and where below the root."""
+        wanted = dict(frames=self.FRAME_DIRS, video=self.VIDEO_DIRS)
+        if self.storage:
+            if (self.root / self.release).is_dir():
+                return self.storage, self.release
+            wanted = {self.storage: (self.release,)}
+        else:
+            for storage, patterns in wanted.items():
+                for pattern in patterns:
+                    found = sorted(p for p in self.root.glob(pattern) if p.is_dir())
+                    if found:
+                        return storage, found[-1].relative_to(self.root).as_posix()
+        raise DatasetError(
+            f'{type(self).__name__}: no folder of frames or videos in {self.root}, '
+            f'looked for {", ".join(p for places in wanted.values() for p in places)}.'
+            f'\nHow to get the data and where to put it: {self.HELP_PAGE}'
+        )

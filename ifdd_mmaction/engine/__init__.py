@@ -1,5 +1,7 @@
 """Hooks that MMEngine lacks, registered in ``mmaction.registry``, and runs."""
 
+from .bad_clips_hook import BadClipsHook
 from .class_counts_hook import ClassCountsHook
+from .class_names_hook import ClassNamesHook
 
-__all__ = ['ClassCountsHook']
+__all__ = ['BadClipsHook', 'ClassCountsHook', 'ClassNamesHook']

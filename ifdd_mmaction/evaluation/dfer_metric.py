@@ -13,11 +13,12 @@ from mmengine.evaluator import BaseMetric
 from ..fileio import write_atomic
 
 
-def dfer_scores(confusion: np.ndarray) -> dict[str, Any]:
+def dfer_scores(confusion: np.ndarray, unread: np.ndarray | int = 0) -> dict[str, Any]:
     """Compute the scores of DFER from a confusion matrix.
 
     Args:
         confusion: ``(K, K)`` counts, rows are labels and columns predictions.
+        unread: ``(K,)`` clips of each label that have no prediction and count as wrong.
 
     Returns:
         Fractions of 1. ``WAR``: weighted average recall, which is accuracy. ``UAR``:
@@ -28,13 +29,13 @@ def dfer_scores(confusion: np.ndarray) -> dict[str, Any]:
     """
     confusion = np.asarray(confusion, dtype=np.int64)
     hits = np.diag(confusion)
-    labels, predictions = confusion.sum(axis=1), confusion.sum(axis=0)
+    labels, predictions = confusion.sum(axis=1) + unread, confusion.sum(axis=0)
     recall = np.full(len(confusion), np.nan)
     np.divide(hits, labels, out=recall, where=labels > 0)
     seen = labels + predictions > 0
     f1 = 2 * hits[seen] / (labels + predictions)[seen]
     return dict(
-        WAR=float(hits.sum() / confusion.sum()),
+        WAR=float(hits.sum() / labels.sum()),
         UAR=float(np.nanmean(recall)),
         F1=float(f1.mean()),
         recall=recall,
@@ -45,9 +46,13 @@ def dfer_scores(confusion: np.ndarray) -> dict[str, Any]:
 class DFERMetric(BaseMetric):
     """The metrics of DFER, as fractions of 1; class names come from the dataset.
 
+    Clips that could not be read (``bad_clips='count_wrong'`` of a dataset) lower the
+    recall of their class; in the confusion matrix, of predictions, they are not.
+
     Args:
-        dump: JSON file for the scores, the confusion matrix and each clip's label,
-            prediction and scores; written anew at every evaluation, on rank 0.
+        dump: JSON file for the scores, the confusion matrix, each clip's label,
+            prediction and scores, and the unread clips; written anew at every
+            evaluation, on rank 0.
         collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
         prefix: Put before the names of the metrics in logs.
     """
@@ -72,13 +77,15 @@ class DFERMetric(BaseMetric):
                     f'DFERMetric got a label of shape {tuple(label.shape)}: one class '
                     'index a clip is wanted (no soft labels in evaluation).'
                 )
-            self.results.append(
-                dict(
-                    clip=str(sample.get('video_id', len(self.results))),
-                    label=int(label.reshape(-1)[0]),
-                    scores=sample['pred_score'].float().cpu().tolist(),
-                )
+            clip = dict(
+                clip=str(sample.get('video_id', len(self.results))),
+                label=int(label.reshape(-1)[0]),
+                scores=sample['pred_score'].float().cpu().tolist(),
             )
+            # Scores of another clip that stood in: see TolerantDataset.
+            if bad := sample.get('bad_clips'):
+                clip['error'] = bad[0][1]
+            self.results.append(clip)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, Any]:
         """Return WAR, UAR, F1, ``recall/<class>`` and the confusion matrix."""
@@ -91,10 +98,13 @@ class DFERMetric(BaseMetric):
                 f'{len(classes)}: {classes}. Set num_classes of the head.'
             )
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+        unread = [result for result in results if 'error' in result]
+        results = [result for result in results if 'error' not in result]
         for result in results:
             result['prediction'] = int(np.argmax(result['scores']))
             confusion[result['label'], result['prediction']] += 1
-        scores = dfer_scores(confusion)
+        missed = np.bincount([r['label'] for r in unread], minlength=num_classes)
+        scores = dfer_scores(confusion, missed)
         recall = dict(zip(classes, scores.pop('recall').tolist(), strict=True))
         present = {k: v for k, v in recall.items() if not np.isnan(v)}
         if self.dump:
@@ -104,6 +114,7 @@ class DFERMetric(BaseMetric):
                 recall={k: present.get(k) for k in classes},
                 confusion_matrix=confusion.tolist(),
                 clips=results,
+                unread=[{k: r[k] for k in ('clip', 'label', 'error')} for r in unread],
             )
             write_atomic(self.dump, json.dumps(report, indent=1).encode())
         return {

@@ -140,18 +140,20 @@ def test_bad_data_ends_in_one_error_before_training(tmp_path, damage):
     assert not (tmp_path / 'work').exists()
 
 
-def test_a_truncated_jpeg_ends_the_run_by_name(tmp_path):
+def test_a_truncated_jpeg_is_replaced_in_training_and_ends_validation(tmp_path):
     root = make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=2)
-    bad = root / 'Clip/clip_224x224_16f/00003/2.jpg'
-    bad.write_bytes(bad.read_bytes()[:-40])
+    bad = [root / f'Clip/clip_224x224_16f/{clip}/2.jpg' for clip in ('00003', '00009')]
+    for path in bad:
+        path.write_bytes(path.read_bytes()[:-40])
     result = run_tool(
         'train.py', TINY, '--work-dir', tmp_path / 'work',
         '--cfg-options', *data_options(root, 'train', 'val'),
-        'train_dataloader.batch_size=1', check=2,
+        'train_dataloader.batch_size=7', check=2,
     )  # fmt: skip
-    assert f'{bad}: truncated JPEG' in result.stderr
+    log = result.stdout + result.stderr
+    assert re.search(rf'train epoch 1: 1 clips .*\n  3: {re.escape(str(bad[0]))}', log)
+    assert f'{bad[1]}: truncated JPEG' in result.stderr
     assert 'Traceback' not in result.stderr
-    assert not list((tmp_path / 'work').glob('*.pth'))
 
 
 @pytest.mark.parametrize('args, message', [

@@ -2,5 +2,15 @@
 
 from .clip_source import ClipSource
 from .frame_folder import FrameFolder
+from .open_source import open_source
+from .segment import Segment
+from .video_file import VIDEO_SUFFIXES, VideoFile
 
-__all__ = ['ClipSource', 'FrameFolder']
+__all__ = [
+    'VIDEO_SUFFIXES',
+    'ClipSource',
+    'FrameFolder',
+    'Segment',
+    'VideoFile',
+    'open_source',
+]

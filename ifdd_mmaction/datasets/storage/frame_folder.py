@@ -41,14 +41,21 @@ class FrameFolder:
 
     Args:
         folder: Folder of numbered images; it is listed at once.
+        frames: Names of the images to take, in order; by default all of the folder.
 
     Raises:
-        DatasetError: If :func:`list_frames` refuses the folder.
+        DatasetError: If :func:`list_frames` refuses the folder, or a named image is
+            absent.
     """
 
-    def __init__(self, folder: str | os.PathLike) -> None:
+    def __init__(
+        self, folder: str | os.PathLike, frames: Sequence[str] | None = None
+    ) -> None:
         self.folder = str(folder)
-        self.frames = list_frames(Path(folder))
+        for name in frames or ():
+            if not (Path(folder) / name).is_file():
+                raise DatasetError(f'{Path(folder) / name}: no such file')
+        self.frames = list_frames(Path(folder)) if frames is None else list(frames)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,7 @@
+# The paper's model on FERV39k.
+_base_ = [
+    '_base_/models/ifdd_vit.py',
+    '_base_/datasets/ferv39k.py',
+    '_base_/schedules/ifdd_100e.py',
+    '_base_/default_runtime.py',
+]

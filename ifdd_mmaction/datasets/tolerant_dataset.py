@@ -1,0 +1,96 @@
+"""What becomes of a clip that cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmaction.datasets import BaseActionDataset
+from mmaction.structures import ActionDataSample
+from mmengine.logging import print_log
+
+from .errors import DatasetError, name_some
+
+#: So many unreadable clips in a row are no accident.
+MAX_TRIES = 10
+
+
+class TolerantDataset(BaseActionDataset):
+    """A dataset that says what to do with a clip that the pipeline cannot read.
+
+    Args:
+        bad_clips: ``'error'`` ends the run. ``'replace'``, for training only, takes
+            another clip, drawn at random. ``'count_wrong'``, for testing only, lets
+            :class:`DFERMetric` count the clip as wrong. By default ``'replace'`` in
+            training and ``'error'`` in testing.
+
+    A clip that stands in for others names them in ``bad_clips`` of its data sample,
+    pairs of clip name and error, for :class:`BadClipsHook` to count.
+
+    Raises:
+        DatasetError: If ``bad_clips`` does not fit, and when loading, a bad clip if it
+            is ``'error'``, or ten bad clips in a row.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Sequence[dict | Callable],
+        test_mode: bool,
+        bad_clips: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        choices = ('error', 'count_wrong' if test_mode else 'replace')
+        self.bad_clips = bad_clips or choices[0 if test_mode else 1]
+        if self.bad_clips not in choices:
+            mode = 'testing' if test_mode else 'training'
+            raise DatasetError(f'bad_clips={bad_clips!r}: in {mode}, one of {choices}')
+        super().__init__(pipeline=list(pipeline), test_mode=test_mode, **kwargs)
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load a clip, or what stands in for it."""
+        try:
+            return self._load(self.get_data_info(idx))
+        except DatasetError as error:
+            if self.bad_clips == 'error':
+                raise
+            return self._stand_in(idx, error)
+
+    def _load(self, info: dict) -> Any:
+        # A video's number of frames is not known before it is opened.
+        if 'total_frames' not in info:
+            info['total_frames'] = len(info['source'])
+        return self.pipeline(info)
+
+    def _stand_in(self, idx: int, error: DatasetError) -> Any:
+        wanted = info = self.get_data_info(idx)
+        bad = [(info['video_id'], str(error))]
+        fate = 'counted as wrong' if self.test_mode else 'replaced by another clip'
+        while len(bad) < MAX_TRIES:
+            print_log(
+                f'clip {bad[-1][0]} cannot be read, {fate}: {bad[-1][1]}',
+                logger='current',
+                level=logging.WARNING,
+            )
+            # In testing the same one every time: only its shape matters.
+            following = (idx + len(bad)) % len(self)
+            other = following if self.test_mode else self._rand_another()
+            info = self.get_data_info(other)
+            try:
+                data = self._load(info)
+            except DatasetError as another:
+                bad.append((info['video_id'], str(another)))
+                continue
+            sample = data['data_samples']
+            if self.test_mode:
+                data['data_samples'] = sample = ActionDataSample()
+                sample.set_gt_label(wanted['label'])
+                sample.set_metainfo(dict(video_id=wanted['video_id']))
+                bad = bad[:1]  # the others are met in their own turn
+            sample.set_metainfo(dict(bad_clips=bad))
+            return data
+        raise DatasetError(
+            f'{len(bad)} clips in a row cannot be read:\n'
+            + name_some([message for _, message in bad])
+        ) from error

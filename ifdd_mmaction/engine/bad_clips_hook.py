@@ -1,0 +1,50 @@
+"""Count the clips that could not be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmaction.registry import HOOKS
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class BadClipsHook(Hook):
+    """Say at the end of each epoch which clips other ones stood in for.
+
+    They are met in the workers of the data loader; data samples carry them here, in
+    ``bad_clips`` (see :class:`TolerantDataset`). All ranks are counted.
+    """
+
+    def __init__(self) -> None:
+        # By mode: validation may run within a training epoch.
+        self._bad: dict[str, list[tuple[str, str]]] = {}
+
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        self._bad[mode] = []
+
+    def _after_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+        mode: str = 'train',
+    ) -> None:
+        for sample in data_batch['data_samples']:
+            self._bad[mode].extend(sample.get('bad_clips', ()))
+
+    def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        bad = [clip for rank in all_gather_object(self._bad[mode]) for clip in rank]
+        if not bad:
+            return
+        errors = dict(bad)  # of each clip the last
+        fate = 'replaced' if mode == 'train' else 'counted as wrong'
+        lines = [f'  {name}: {error}' for name, error in sorted(errors.items())]
+        # With the epoch's number: MMEngine's logger swallows a warning that repeats.
+        runner.logger.warning(
+            f'{mode} epoch {runner.epoch + 1}: {len(errors)} clips could not be read '
+            f'and were {fate}, {len(bad)} times in all:\n' + '\n'.join(lines)
+        )

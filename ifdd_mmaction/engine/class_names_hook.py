@@ -1,0 +1,99 @@
+"""Match the classes of a checkpoint and of a dataset by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+
+from ..datasets import DatasetError
+
+
+@HOOKS.register_module()
+class ClassNamesHook(Hook):
+    """Put the classification layer of a checkpoint in the dataset's class order.
+
+    Projects number the emotions differently, and a number means nothing. MMEngine keeps
+    the class names in a checkpoint (``meta.dataset_meta.classes``): where the dataset
+    has the same names in another order, in any case of letters, the rows of the layer
+    are permuted, and the log says so. A checkpoint without names is taken as it is,
+    with a warning.
+
+    Args:
+        other_classes: For a checkpoint of other names than the dataset's: ``'error'``,
+            or ``'drop'`` to leave its classification layer out and train a new one.
+        layer: Name of the classification layer.
+
+    Raises:
+        DatasetError: If the names differ and ``other_classes`` is ``'error'``; or
+            when resuming, if the order does: the optimizer's state is in it too.
+    """
+
+    def __init__(
+        self, other_classes: str = 'error', layer: str = 'cls_head.fc_cls'
+    ) -> None:
+        if other_classes not in ('error', 'drop'):
+            raise ValueError(f"other_classes={other_classes!r}: 'error' or 'drop'")
+        self.other_classes = other_classes
+        self.layer = re.compile(rf'(^|\.){re.escape(layer)}\.(weight|bias)$')
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Permute, drop or refuse the checkpoint's classification layer."""
+        states = [checkpoint.get('state_dict', checkpoint)]
+        states += [checkpoint[k] for k in ('ema_state_dict',) if k in checkpoint]
+        wanted = _dataset_classes(runner)
+        layers = [(s, key) for s in states for key in s if self.layer.search(key)]
+        if not wanted or not layers:
+            return
+        meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+        given = [str(name) for name in meta.get('classes', ())]
+        if not given:
+            runner.logger.warning(
+                'the checkpoint does not name its classes: taken to be, in this order, '
+                f'{", ".join(wanted)}'
+            )
+            return
+        if _fold(given) == _fold(wanted):
+            return
+        if sorted(_fold(given)) != sorted(_fold(wanted)):
+            if self.other_classes == 'error':
+                raise DatasetError(
+                    f'the checkpoint is of the classes {", ".join(given)}, the dataset '
+                    f'has {", ".join(wanted)}. To train a new classifier on its other '
+                    "weights, set other_classes='drop' of the ClassNamesHook."
+                )
+            for state, key in layers:
+                del state[key]
+            runner.logger.warning('the classification layer is not loaded: new classes')
+            return
+        if runner._resume:
+            raise DatasetError(
+                f'the checkpoint to resume has the classes in the order '
+                f'{", ".join(given)}, the dataset in the order {", ".join(wanted)}. '
+                'Resume on the dataset that it was trained on.'
+            )
+        order = [_fold(given).index(name) for name in _fold(wanted)]
+        for state, key in layers:
+            state[key] = state[key][order]
+        runner.logger.warning(
+            f'classes remapped by name: {", ".join(given)} in the checkpoint, '
+            f'{", ".join(wanted)} in the dataset'
+        )
+
+
+def _fold(names: Sequence[str]) -> list[str]:
+    return [name.casefold() for name in names]
+
+
+def _dataset_classes(runner: Runner) -> list[str]:
+    """Return the classes of the first dataset that the runner is about to run."""
+    # The public properties would build the loops that do not run.
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        if isinstance(loop, BaseLoop):
+            meta: Any = getattr(loop.dataloader.dataset, 'metainfo', {})
+            return [str(name) for name in meta.get('classes', ())]
+    return []

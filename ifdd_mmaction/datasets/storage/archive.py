@@ -6,7 +6,7 @@ writes it, and its directory comes last, so that half a file is no archive. Of t
 other candidates, LMDB crashes the process on a cut-off file, safetensors and Arrow
 have no checksums, tar has no index, and HDF5 handles break when workers fork.
 
-One thing is added. Reading the directory of a ZIP makes 750 bytes of Python objects a
+One thing is added. Reading the directory of a ZIP makes a kilobyte of Python objects a
 frame in every process, a gigabyte for FERV39k, so two more members, ``index.npy`` and
 ``archive.json``, say where the frames of each clip are, and the comment at the end of
 the file where those two are.

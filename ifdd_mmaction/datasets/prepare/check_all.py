@@ -43,7 +43,8 @@ def check_all(
     work_file.parent.mkdir(parents=True, exist_ok=True)
     with work_file.open('a', encoding='utf-8') as file, process_map(workers) as run:
         # An interrupted run may have left half a line.
-        file.write('\n' if file.tell() else '')
+        if file.tell() and not work_file.read_bytes().endswith(b'\n'):
+            file.write('\n')
         results = run(check_clip, paths, earlier)
         for check in track(results, len(paths), f'Decoding {len(paths)} clips'):
             found[check.path] = check

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-    """Write bytes to a file: it holds all of them or what it held before.
+@contextmanager
+def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open a file to write: it gets all of what is written or keeps what it held.
 
     Raises:
         OSError: If the folder cannot be made or written; nothing is left behind.
@@ -18,7 +22,7 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
         with os.fdopen(descriptor, 'wb') as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; give it what open() would have.
@@ -29,3 +33,13 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_atomic(path: str | os.PathLike, data: bytes) -> None:
+    """Write bytes to a file: it holds all of them or what it held before.
+
+    Raises:
+        OSError: If the folder cannot be made or written; nothing is left behind.
+    """
+    with open_atomic(path) as file:
+        file.write(data)

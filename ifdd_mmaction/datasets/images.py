@@ -37,7 +37,9 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
         DatasetError: If the bytes are no image, or a JPEG cut off before its end,
             which OpenCV would fill with grey without a word.
     """
-    if decode_jpeg and data.startswith(JPEG_START) and EXIF not in data:
+    header = data[: data.find(JPEG_SCAN)]
+    # simplejpeg does not know the orientation of EXIF.
+    if decode_jpeg and header.startswith(JPEG_START) and EXIF not in header:
         try:
             return decode_jpeg(data)
         except ValueError:

@@ -36,7 +36,6 @@ import torch
 from mmaction.datasets import BaseActionDataset, RawframeDataset
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
@@ -132,7 +131,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     init_default_scope('mmaction')
-    MMLogger.get_instance('bench_data', log_level='ERROR')
     with tempfile.TemporaryDirectory() as scratch:
         try:
             result = measure(args, Path(scratch))

@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f'also watch the memory of {WORKERS} workers over an epoch',
     )
     parser.add_argument(
-        '--epoch', type=int, default=1000, help='clips of the epoch of --memory'
+        '--epoch', type=int, default=2000, help='clips of the epoch of --memory'
     )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/data_loading'))
     args = parser.parse_args(argv)

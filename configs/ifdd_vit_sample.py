@@ -36,5 +36,7 @@ model = dict(
     cls_head=dict(
         in_channels=64, dropout_ratio=0.1, init_std=0.1, label_smooth_eps=0.05
     ),
-    data_preprocessor=dict(mean=[127.0] * 3, std=[64.0] * 3, blending=None),
+    data_preprocessor=dict(
+        mean=[127.0] * 3, std=[64.0] * 3, color_jitter=None, blending=None
+    ),
 )

@@ -1,57 +1,11 @@
-import json
-
 import cv2
 import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.storage import FrameFolder
-from ifdd_mmaction.datasets.transforms import LoadFrames, SampleClip
+from ifdd_mmaction.datasets.transforms import LoadFrames
 from tests.datasets.layouts import write_frames
-from tests.golden import FOLDER
-
-
-def sample(total, **options):
-    return SampleClip(**options).transform(dict(total_frames=total))
-
-
-DFEW = json.loads((FOLDER / 'sampling.json').read_text())['DFEW']
-
-
-@pytest.mark.parametrize('total', [t for t in map(int, DFEW) if t <= 16])
-def test_short_clips_are_padded_as_the_authors_pad_dfew(total):
-    results = sample(total, clip_len=16, test_mode=True)
-    assert results['frame_inds'].tolist() == DFEW[str(total)]['test_multi'][0]
-
-
-@pytest.mark.parametrize('total, interval', [(16, 1), (40, 1), (70, 2), (5, 3)])
-def test_training_windows_start_anywhere_and_stay_inside(total, interval):
-    np.random.seed(0)
-    window = 15 * interval + 1
-    starts = set()
-    for _ in range(300):
-        results = sample(total, clip_len=16, frame_interval=interval)
-        indexes = results['frame_inds']
-        assert len(indexes) == 16 and indexes.max() < total
-        expected = indexes[0] + np.arange(16) * interval
-        assert (indexes == expected.clip(max=total - 1)).all()
-        starts.add(int(indexes[0]))
-    assert starts == set(range(max(total - window, 0) + 1))
-
-
-def test_testing_takes_the_same_windows_every_time():
-    middle = sample(26, clip_len=16, test_mode=True)['frame_inds']
-    assert middle.tolist() == list(range(5, 21))
-    results = sample(36, clip_len=16, num_clips=3, test_mode=True)
-    windows = results['frame_inds'].reshape(3, 16)
-    assert windows[:, 0].tolist() == [0, 10, 20]
-    assert results['num_clips'] == 3 and results['clip_len'] == 16
-
-
-@pytest.mark.parametrize('name', ['clip_len', 'frame_interval', 'num_clips'])
-def test_impossible_sampling_is_refused(name):
-    with pytest.raises(ValueError, match=f'{name}=0'):
-        SampleClip(**{'clip_len': 8, name: 0})
 
 
 def load(folder, indexes):

@@ -27,10 +27,11 @@ model = dict(
     ),
     # Inputs are in [0, 1] without further normalisation.
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='ClipDataPreprocessor',
         mean=[0.0, 0.0, 0.0],
         std=[255.0, 255.0, 255.0],
         format_shape='NCTHW',
+        color_jitter=dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4),
         blending=dict(
             type='RandomBatchAugment',
             augments=[

@@ -6,15 +6,28 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+SHORT_CLIP_RULES = ('pad_last', 'spread_first', 'spread_last')
+WINDOWS = ('uniform', 'consecutive')
+
 
 @TRANSFORMS.register_module()
 class SampleClip(BaseTransform):
     """Sample windows of ``clip_len`` frames, every ``frame_interval``-th frame.
 
-    Training takes one window at a random place; testing takes ``num_clips`` windows
-    spread evenly from the first possible one to the last, and the middle one where
-    ``num_clips`` is 1: always the same frames. A video shorter than the window is
-    padded by repeating its last frame, as the authors do on DFEW; no clip is dropped.
+    Training takes one window at a random place. Testing always takes the same ones:
+
+    - ``windows='uniform'``: ``num_clips`` windows spread evenly from the first
+      possible one to the last, the middle one where ``num_clips`` is 1;
+    - ``windows='consecutive'``: as many windows as fit one after the other from the
+      first frame, the rest left out: the authors' ``test_multi``. Their number differs
+      between videos, so it needs ``batch_size=1`` where videos are of different length.
+
+    A video shorter than the window is stretched to it as the authors do; no clip is
+    dropped. We deviate from the authors in two places. They test FERV39k and MAFW on
+    one *random* window without a seed, so that their scores change from run to run:
+    ours is the middle window. And in training on DFEW their padding of short clips
+    never runs, so that the clip ends in uninitialised memory: ours is padded as in
+    their testing.
 
     Required keys: ``total_frames``. Added keys: ``frame_inds`` (num_clips * clip_len),
     ``clip_len``, ``frame_interval``, ``num_clips``.
@@ -22,8 +35,16 @@ class SampleClip(BaseTransform):
     Args:
         clip_len: Frames of a clip.
         frame_interval: Distance of two frames of a clip.
-        num_clips: Windows a video in testing.
+        num_clips: Uniform windows a video in testing.
+        windows: How windows are laid in testing.
+        short_clip: How L frames become a window of w > L: ``'pad_last'`` repeats the
+            last frame (DFEW); the others repeat each frame w // L times, and the first
+            (``'spread_first'``, FERV39k) or the last (``'spread_last'``, MAFW) w mod L
+            frames once more.
         test_mode: Whether to sample deterministically.
+
+    Raises:
+        ValueError: If an argument is none of these.
     """
 
     def __init__(
@@ -31,6 +52,8 @@ class SampleClip(BaseTransform):
         clip_len: int,
         frame_interval: int = 1,
         num_clips: int = 1,
+        windows: str = 'uniform',
+        short_clip: str = 'pad_last',
         test_mode: bool = False,
     ) -> None:
         if min(clip_len, frame_interval, num_clips) < 1:
@@ -38,26 +61,65 @@ class SampleClip(BaseTransform):
                 f'SampleClip: clip_len={clip_len}, frame_interval={frame_interval} and '
                 f'num_clips={num_clips} must be at least 1'
             )
+        if windows not in WINDOWS:
+            raise ValueError(f'SampleClip: windows={windows!r}, choose of {WINDOWS}')
+        if short_clip not in SHORT_CLIP_RULES:
+            raise ValueError(
+                f'SampleClip: short_clip={short_clip!r}, choose of {SHORT_CLIP_RULES}'
+            )
+        if windows == 'consecutive' and num_clips > 1:
+            raise ValueError(
+                f'SampleClip: num_clips={num_clips} goes with uniform windows; of '
+                'consecutive ones all that fit are taken'
+            )
         self.clip_len = clip_len
         self.frame_interval = frame_interval
-        self.num_clips = num_clips if test_mode else 1
+        self.num_clips = num_clips
+        self.windows = windows
+        self.short_clip = short_clip
         self.test_mode = test_mode
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` to the results."""
-        total = results['total_frames']
         window = (self.clip_len - 1) * self.frame_interval + 1
-        room = max(total - window, 0)
+        frames = stretch(results['total_frames'], window, self.short_clip)
+        room = len(frames) - window
         if not self.test_mode:
             starts = np.random.randint(room + 1, size=1)
+        elif self.windows == 'consecutive':
+            starts = np.arange(0, room + 1, window)
         elif self.num_clips == 1:
             starts = np.array([room // 2])
         else:
             starts = np.linspace(0, room, self.num_clips).round().astype(int)
         offsets = np.arange(self.clip_len) * self.frame_interval
-        indexes = (starts[:, None] + offsets).clip(max=total - 1)
-        results['frame_inds'] = indexes.reshape(-1)
+        results['frame_inds'] = frames[starts[:, None] + offsets].reshape(-1)
         results['clip_len'] = self.clip_len
         results['frame_interval'] = self.frame_interval
-        results['num_clips'] = self.num_clips
+        results['num_clips'] = len(starts)
         return results
+
+
+def stretch(total: int, window: int, rule: str) -> np.ndarray:
+    """Return the frames 0..total-1 in order, some repeated if the window is longer.
+
+    Args:
+        total: Frames of the video.
+        window: Frames needed.
+        rule: ``short_clip`` of :class:`SampleClip`.
+
+    Returns:
+        ``max(total, window)`` frame indexes.
+    """
+    frames = np.arange(max(total, window))
+    if total >= window:
+        return frames
+    if rule == 'pad_last':
+        return frames.clip(max=total - 1)
+    repeats = np.full(total, window // total)
+    once_more = window % total
+    if rule == 'spread_first':
+        repeats[:once_more] += 1
+    else:
+        repeats[total - once_more :] += 1
+    return np.repeat(np.arange(total), repeats)

@@ -1,0 +1,39 @@
+"""From batches of the data loader to inputs of the model, on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmaction.models import ActionDataPreprocessor
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from .color_jitter import ColorJitter
+
+
+@MODELS.register_module()
+class ClipDataPreprocessor(ActionDataPreprocessor):
+    """MMAction2's preprocessor, with colour jitter for training.
+
+    Clips stay uint8 until they are on the device, and colours are changed there: on a
+    CPU core it takes several times as long as all else that is done to a clip.
+
+    Args:
+        color_jitter: Arguments of :class:`ColorJitter`; by default none is applied. It
+            comes before normalisation and blending, and never in testing.
+        kwargs: See ``ActionDataPreprocessor``.
+    """
+
+    def __init__(
+        self, *args: Any, color_jitter: dict | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.color_jitter = ColorJitter(**color_jitter) if color_jitter else None
+
+    def preprocess(
+        self, inputs: list[Tensor], data_samples: list, training: bool = False
+    ) -> tuple:
+        """Jitter, stack, normalise and blend clips (M, 3, T, H, W) of values 0..255."""
+        if training and self.color_jitter is not None:
+            inputs = [self.color_jitter(clip) for clip in inputs]
+        return super().preprocess(inputs, data_samples, training)

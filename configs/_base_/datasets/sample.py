@@ -9,7 +9,7 @@ size = 64
 train_pipeline = [
     dict(type='SampleClip', clip_len=clip_len),
     dict(type='LoadFrames'),
-    dict(type='Resize', scale=(size, size), keep_ratio=False),
+    dict(type='ResizeClip', size=size),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
@@ -17,7 +17,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='SampleClip', clip_len=clip_len, test_mode=True),
     dict(type='LoadFrames'),
-    dict(type='Resize', scale=(size, size), keep_ratio=False),
+    dict(type='ResizeClip', size=size),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]

@@ -5,3 +5,5 @@ _base_ = [
     '_base_/schedules/ifdd_100e.py',
     '_base_/default_runtime.py',
 ]
+
+model = dict(data_preprocessor=dict(color_jitter=None))

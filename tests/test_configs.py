@@ -34,11 +34,13 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', ['vit', 'cnn'])
-def test_ferv39k_differs_from_dfew_in_the_data_alone(name, data):
+def test_ferv39k_differs_from_dfew_in_data_and_colours_alone(name, data):
     base, cfg = (
         Config.fromfile(ROOT / f'configs/ifdd_{name}_{dataset}.py')
         for dataset in ('dfew', 'ferv39k')
     )
+    assert base.model.data_preprocessor.color_jitter.hue == 0.4
+    base.model.data_preprocessor.color_jitter = None
     assert cfg.model == base.model
     for loader, shape in (('train', (1, 3, 16)), ('val', (1, 3, 16))):
         dataset = cfg[f'{loader}_dataloader'].dataset

@@ -1,4 +1,4 @@
-# DFEW, fold 1 of 5: `--cfg-options train_dataloader.dataset.fold=2 ...` for another.
+# DFEW, fold 1 of 5; `--fold 2` takes another.
 # The official protocol has no validation split: validation is on the test fold.
 dataset_type = 'DFEWDataset'
 data_root = 'data/dfew'

@@ -80,6 +80,10 @@ def process_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if workers == 1:
         yield map
         return
+    # OpenCV's threads are no use in many processes, and have to end before those are
+    # forked: ending them in a fork, which does not have them, waits for ever.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
     pool = ProcessPoolExecutor(workers, initializer=_start_worker)
     try:
         yield pool.map
@@ -90,10 +94,10 @@ def process_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
 
 
 def _start_worker() -> None:
-    """Leave threads and interrupts to the parent process."""
-    cv2.setNumThreads(1)
+    """Leave interrupts to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -195,8 +195,7 @@ def draw_clip(clip: Clip) -> Array:
 
 
 def start_worker() -> None:
-    """Leave threads and interrupts to the parent process."""
-    cv2.setNumThreads(1)
+    """Leave interrupts to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -226,6 +225,9 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
         for video, label, subject in rows
     ]
     bar, strengths = ProgressBar(len(tasks)), []
+    # OpenCV's threads have to end before the workers are forked: ending them in a fork,
+    # which does not have them, waits for ever.
+    cv2.setNumThreads(0)
     with multiprocessing.Pool(workers, start_worker) as pool:
         for strength in pool.imap(draw_clip, tasks, chunksize=2):
             strengths.append(strength)

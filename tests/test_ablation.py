@@ -16,7 +16,7 @@ CASES = [
     for base in ('ifdd_vit_dfew', 'ifdd_vit_sample')
     for leaf in LEAVES
     if not (base == 'ifdd_vit_sample' and leaf.startswith('stages'))
-]
+] + [('ifdd_cnn_sample', leaf) for leaf in ('components_all', 'lifting_attention')]
 
 
 @pytest.fixture
@@ -27,9 +27,12 @@ def cfg(base, leaf, monkeypatch):
 
 def shrink(model, base):
     """Make a base's model tiny, for clips of 16 x 32 x 32."""
+    if base.endswith('sample'):
+        model.neck.input_size = (8, 2, 2)
+    if base == 'ifdd_cnn_sample':
+        return
     model.backbone.spatial_size = 32
     if base == 'ifdd_vit_sample':
-        model.neck.input_size = (8, 2, 2)
         return
     arch = dict(embed_dims=8, num_layers=4, num_heads=1, downscale_indices=[1, 2, 3])
     model.backbone.arch = arch

@@ -35,12 +35,12 @@ def write_video(path: Path, count: int, size: int = 32, width: int | None = None
     video.release()
 
 
-def end_early(path: Path) -> None:
-    """Zero the second half of a video's data: the index still lists its frames."""
+def end_early(path: Path, kept: float = 0.5) -> None:
+    """Zero a video's data but for the first share: the index still lists its frames."""
     data = bytearray(path.read_bytes())
     start, end = data.index(b'mdat') + 4, data.index(b'moov') - 4
-    middle = (start + end) // 2
-    data[middle:end] = bytes(end - middle)
+    cut = start + int((end - start) * kept)
+    data[cut:end] = bytes(end - cut)
     path.write_bytes(data)
 
 

@@ -54,7 +54,8 @@ def test_testing_counts_a_bad_clip_as_wrong_where_the_user_says_so(dfew, tmp_pat
 
 def test_a_video_that_ends_early_is_replaced_too(tmp_path):
     root = make_mafw(tmp_path / 'mafw', frames=60, storage='video')
-    end_early(root / 'data/clips/00004.mp4')
+    # So early that every window of a clip meets the damage.
+    end_early(root / 'data/clips/00004.mp4', kept=0.1)
     data = dict(type='MAFWDataset', data_root=str(root))
     options = {'model.cls_head.num_classes': 11, 'train_dataloader.batch_size': 11}
     tiny_runner(tmp_path / 'run', data, **options).train()

@@ -29,7 +29,5 @@ model = dict(
     ),
     neck=dict(clip_shape=(16, 224, 224), in_channels=[512], input_size=(8, 7, 7)),
     cls_head=dict(in_channels=512),
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
-    ),
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 )

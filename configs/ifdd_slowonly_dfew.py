@@ -31,7 +31,5 @@ model = dict(
         aggregation=dict(out_channels=512),
     ),
     cls_head=dict(in_channels=512),
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
-    ),
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 )

@@ -18,9 +18,7 @@ model = dict(
         out_indices=(2, 3),
     ),
     neck=dict(clip_shape=(16, 224, 224)),
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
-    ),
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 )
 # As MMAction2 trains Swin: the pretrained backbone at a tenth of the rate.
 optim_wrapper = dict(

@@ -25,9 +25,7 @@ model = dict(
         input_size=(8, 14, 14),
         aggregation=None,
     ),
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
-    ),
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 )
 # Layer by layer from the head down the rate falls by a quarter.
 optim_wrapper = dict(

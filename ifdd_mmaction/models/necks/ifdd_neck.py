@@ -61,8 +61,8 @@ class IFDDNeck(BaseModule):
                                   +---------- context gap -----------------------+
 
     It works under MMAction2's stock ``Recognizer3D`` and ``Recognizer2D``, with their
-    stock heads too: the feature is one tensor ``(N, C, 1, 1, 1)``, and the context gap travels to
-    :class:`IFDDHead` in ``loss_aux``.
+    stock heads too: the feature is one tensor ``(N, C, 1, 1, 1)``, and the context gap
+    travels to :class:`IFDDHead` in ``loss_aux``.
 
     Each part can be left out with ``None``, as in the paper's ablation:
 

@@ -53,7 +53,7 @@ class TimmPyramid(BaseModule):
             pretrained=pretrained,
             **kwargs,
         )
-        self.channels_last = str(getattr(self.model, 'output_fmt', 'NCHW')) == 'NHWC'
+        self.channels_last = getattr(self.model, 'output_fmt', 'NCHW') == 'NHWC'
 
     def init_weights(self) -> None:
         """Do nothing without an ``init_cfg``: timm initialises what it builds."""

@@ -18,7 +18,7 @@ MMACTION2 = Path(mmaction.__path__[0]) / '.mim' / 'configs'
 TINY = dict(
     slowonly='depth=18, base_channels=8, pretrained=None, pretrained2d=False',
     swin=(
-        'arch=dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 2]), '
+        'arch=dict(_delete_=True, embed_dims=8, depths=[1] * 4, num_heads=[1] * 4), '
         'pretrained=None, pretrained2d=False, window_size=(2, 2, 2)'
     ),
     tsm='depth=18, num_segments=8, pretrained=None',

@@ -15,6 +15,7 @@ model = dict(
     backbone=dict(
         _delete_=True,
         type='ResNetTSM',
+        pretrained2d=False,
         depth=50,
         norm_eval=False,
         shift_div=8,

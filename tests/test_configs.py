@@ -106,6 +106,7 @@ def test_models_on_other_backbones_take_their_clips_and_optimise_all_parameters(
     assert {'clip_shape', 'in_channels', 'input_size'} <= cfg.model.neck.keys()
     infer_neck(cfg.model)  # refuses a number that is wrong
     model = MODELS.build(cfg.model)
+    model.init_weights()  # without a download
     for training, loader in ((True, 'train_dataloader'), (False, 'test_dataloader')):
         cfg[loader].dataset.data_root = str(data['DFEWDataset'])
         samples = [DATASETS.build(cfg[loader].dataset)[i] for i in (0, 1)]

@@ -21,7 +21,7 @@ TINY = dict(
         'arch=dict(_delete_=True, embed_dims=8, depths=[1] * 4, num_heads=[1] * 4), '
         'pretrained=None, pretrained2d=False, window_size=(2, 2, 2)'
     ),
-    tsm='depth=18, num_segments=8, pretrained=None',
+    tsm='depth=18, num_segments=8, pretrained=None, pretrained2d=False',
 )
 
 

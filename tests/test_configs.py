@@ -5,8 +5,11 @@ import torch
 from mmaction.registry import DATASETS, MODELS, PARAM_SCHEDULERS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from ifdd_mmaction.models import infer_neck
 from tests.datasets.layouts import make_dfew, make_ferv39k, make_mafw
 from tests.golden import ROOT
 
@@ -16,6 +19,12 @@ CONFIGS = sorted(
     # test_ablation.py trains the ablations, at tiny size.
     if not {'_base_', 'ablation'} & {*path.relative_to(ROOT).parts}
 )
+#: Configs on backbones of others: their shapes are checked without arithmetic here,
+#: their gradients at tiny size in tests/models/test_backbones.py.
+OTHERS = (
+    'mvit-small', 'r2plus1d', 'slowonly', 'swin', 'timm-convnext', 'tsm', 'uniformer',
+    'videomae', 'x3d',
+)  # fmt: skip
 
 
 def ids(path):
@@ -49,7 +58,13 @@ def test_ferv39k_differs_from_dfew_in_data_and_colours_alone(name, data):
 
 
 @pytest.mark.parametrize(
-    'path', [path for path in CONFIGS if 'ferv39k' not in path.name], ids=ids
+    'path',
+    [
+        path
+        for path in CONFIGS
+        if 'ferv39k' not in path.name and path.stem.split('_')[1] not in OTHERS
+    ],
+    ids=ids,
 )
 def test_a_clip_goes_from_file_to_loss_and_score(path, data):
     cfg = Config.fromfile(path)
@@ -80,6 +95,43 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
         (sample, *_) = model(**batch, mode='predict')
     assert isinstance(sample, ActionDataSample)
     assert sample.pred_score.shape == (len(dataset.metainfo['classes']),)
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_models_on_other_backbones_take_their_clips_and_optimise_all_parameters(
+    name, data
+):
+    cfg = Config.fromfile(ROOT / f'configs/ifdd_{name}_dfew.py')
+    if name.startswith('timm'):
+        pytest.importorskip('timm')
+        cfg.model.backbone.pretrained = False
+    assert {'clip_shape', 'in_channels', 'input_size'} <= cfg.model.neck.keys()
+    infer_neck(cfg.model)  # refuses a number that is wrong
+    model = MODELS.build(cfg.model)
+    model.init_weights()  # without a download
+    for training, loader in ((True, 'train_dataloader'), (False, 'test_dataloader')):
+        cfg[loader].dataset.data_root = str(data['DFEWDataset'])
+        samples = [DATASETS.build(cfg[loader].dataset)[i] for i in (0, 1)]
+        batch = {key: [sample[key] for sample in samples] for key in samples[0]}
+        inputs = model.data_preprocessor(batch, training)['inputs']
+        clip = (3, 16) if model.__class__.__name__ == 'Recognizer3D' else (16, 3)
+        assert inputs.flatten(0, -5).shape[-4:] == (*clip, 224, 224)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        logits = model.eval()._forward(torch.empty(inputs.shape), stage='head')
+    assert logits.shape == (2, 7)
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+    rates = {id(p): g['lr'] for g in optimizer.param_groups for p in g['params']}
+    assert rates.keys() == {id(p) for p in model.parameters() if p.requires_grad}
+    base = cfg.optim_wrapper.optimizer.lr
+    assert rates[id(model.cls_head.fc_cls.weight)] == pytest.approx(base)
+    if name in ('videomae', 'mvit-small'):
+        blocks = model.backbone.blocks
+        first = next(blocks[0].parameters())
+        # Block i of n, from 0, has the rate of the head times 0.75^(n - i).
+        assert rates[id(first)] == pytest.approx(base * 0.75 ** len(blocks))
+    if cfg.load_from:
+        host = 'https://download.openmmlab.com/mmaction/v1.0/recognition/'
+        assert cfg.load_from.startswith(host) and cfg.load_from.endswith('.pth')
 
 
 def test_inputs_of_the_dfew_model_are_in_0_1():

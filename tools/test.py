@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
+from ifdd_mmaction.models import infer_neck
 
 
 def parse_args() -> argparse.Namespace:
@@ -94,6 +95,7 @@ def main() -> None:
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('test_dataloader',))
+        infer_neck(cfg.model)
         metrics = Runner.from_cfg(cfg).test()
         if is_main_process():
             print(scores_table(metrics))

@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
+from ifdd_mmaction.models import infer_neck
 
 
 def parse_args() -> argparse.Namespace:
@@ -102,6 +103,7 @@ def main() -> None:
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
+        infer_neck(cfg.model)
         Runner.from_cfg(cfg).train()
     except DatasetError as error:
         print(error, file=sys.stderr)

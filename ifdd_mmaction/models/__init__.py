@@ -2,5 +2,13 @@
 
 from . import backbones, heads, losses, necks
 from .clip_data_preprocessor import ClipDataPreprocessor
+from .infer_neck import infer_neck
 
-__all__ = ['ClipDataPreprocessor', 'backbones', 'heads', 'losses', 'necks']
+__all__ = [
+    'ClipDataPreprocessor',
+    'backbones',
+    'heads',
+    'infer_neck',
+    'losses',
+    'necks',
+]

@@ -47,6 +47,7 @@ from ifdd_mmaction.analysis import (
 )
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.fileio import write_atomic
+from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.necks import IFDDNeck
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing, save_figure
 
@@ -89,6 +90,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def load_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
     """Build the model with the weights of a checkpoint; return its ``meta`` too."""
+    infer_neck(cfg.model)
     model = MODELS.build(cfg.model)
     neck = getattr(model, 'neck', None)
     if not isinstance(neck, IFDDNeck) or neck.split is None:

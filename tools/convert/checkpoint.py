@@ -107,9 +107,12 @@ def build_model(config: str) -> tuple[Config, nn.Module]:
     """
     from mmaction.registry import MODELS
 
+    from ifdd_mmaction.models import infer_neck
+
     try:
         cfg = Config.fromfile(config)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
+        infer_neck(cfg.model)
         return cfg, MODELS.build(cfg.model)
     except Exception as error:  # a config is code: anything may go wrong in it
         raise ConvertError(f'--config {config}: no model of it: {error}') from error

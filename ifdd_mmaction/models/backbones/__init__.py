@@ -1,3 +1,13 @@
+from .c3d_pyramid import C3DPyramid
 from .pyramid_mvit import PyramidMViT
+from .timesformer_map import TimeSformerMap
+from .timm_pyramid import TimmPyramid
+from .uniformerv2_map import UniFormerV2Map
 
-__all__ = ['PyramidMViT']
+__all__ = [
+    'C3DPyramid',
+    'PyramidMViT',
+    'TimeSformerMap',
+    'TimmPyramid',
+    'UniFormerV2Map',
+]

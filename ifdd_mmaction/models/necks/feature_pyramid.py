@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 
@@ -19,32 +18,61 @@ def describe(features: Any) -> str:
     return type(features).__name__
 
 
-def to_pyramid(features: Tensor | Sequence[Tensor]) -> list[Tensor]:
+def to_pyramid(
+    features: Tensor | Sequence[Any], num_segments: int | None = None
+) -> list[Tensor]:
     """Return a backbone's output as a list of maps ``(N, C_i, T_i, H_i, W_i)``.
 
+    The level with most cells comes first, so that SlowFast's two pathways, which it
+    returns slow one first, end with the one of fewer frames as every pyramid does.
+    Class tokens beside a map (MViT) are left out.
+
     Args:
-        features: A map, or a sequence of maps, finest first.
+        features: A map, or a sequence of maps or of ``[map, class token]``.
+        num_segments: Frames of a clip under ``Recognizer2D``, whose tests lay all
+            clips and crops of a video on the time axis: k of them, ``(N, C, k S, H,
+            W)``, are unfolded to ``(N k, C, S, H, W)``.
 
     Raises:
-        ValueError: If it holds anything but maps of five dimensions; the message
-            names the backbone argument to set.
+        ValueError: If it holds anything but maps of five dimensions, or T is no
+            multiple of ``num_segments``; the message names the argument to set.
     """
-    if isinstance(features, Tensor):
-        features = [features]
-    levels = list(features)
-    if any(isinstance(level, (list, tuple)) for level in levels):
+    levels = [features] if isinstance(features, Tensor) else list(features)
+    levels = [_without_class_token(level) for level in levels]
+    if levels and all(_dims(level) == 4 for level in levels):
         raise ValueError(
-            f'the backbone returned {describe(features)}: a level is a list. For MViT '
-            'set output_cls_token=False (or use PyramidMViT), so that each level is '
-            'one map; SlowFast returns two pathways, which are no pyramid.'
+            f'the neck got {describe(levels)}, maps of four dimensions: Recognizer2D '
+            'takes the single map of a 2-D backbone for a list of maps. Set '
+            'out_indices of the backbone to at least two stages, such as (2, 3).'
         )
-    if not levels or any(
-        not isinstance(level, torch.Tensor) or level.dim() != 5 for level in levels
-    ):
+    if not levels or any(_dims(level) != 5 for level in levels):
         raise ValueError(
             f'the backbone returned {describe(features)}, but a feature pyramid is one '
-            'or several maps (N, C, T, H, W). Switch off its pooling or classifier '
-            '(VisionTransformer: return_feat_map=True; 2-D backbones under '
-            'Recognizer2D: out_indices with at least two stages).'
+            'or several maps (N, C, T, H, W). Switch off its pooling or classifier: '
+            'VisionTransformer: return_feat_map=True, use_mean_pooling=False; '
+            'TimeSformer, UniFormerV2, C3D: take TimeSformerMap, UniFormerV2Map, '
+            'C3DPyramid; images: TimmPyramid, or out_indices with two stages.'
         )
-    return levels
+    if num_segments is not None:
+        levels = [_unfold(level, num_segments) for level in levels]
+    return sorted(levels, key=lambda level: -level.shape[2:].numel())
+
+
+def _dims(level: Any) -> int:
+    return level.dim() if isinstance(level, Tensor) else 0
+
+
+def _without_class_token(level: Any) -> Any:
+    pair = isinstance(level, (list, tuple)) and [_dims(x) for x in level] == [5, 2]
+    return level[0] if pair else level
+
+
+def _unfold(level: Tensor, num_segments: int) -> Tensor:
+    if level.shape[2] % num_segments:
+        raise ValueError(
+            f'IFDDNeck(num_segments={num_segments}) got {describe(level)}, of which T '
+            'is no multiple: set num_segments of the neck and of the backbone to the '
+            'frames that the pipeline samples for a clip (num_clips * clip_len).'
+        )
+    clips = level.unflatten(2, (-1, num_segments))  # (N, C, k, S, H, W)
+    return clips.transpose(1, 2).flatten(0, 1)

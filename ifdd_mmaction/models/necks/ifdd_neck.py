@@ -60,9 +60,9 @@ class IFDDNeck(BaseModule):
         pyramid -> aggregation -> X -> split -> X_S, X_D -> lifting -> vector, Y_S
                                   +---------- context gap -----------------------+
 
-    It works under MMAction2's stock ``Recognizer3D``, with its stock heads too: the
-    feature is one tensor ``(N, C, 1, 1, 1)``, and the context gap travels to
-    :class:`IFDDHead` in ``loss_aux``.
+    It works under MMAction2's stock ``Recognizer3D`` and ``Recognizer2D``, with their
+    stock heads too: the feature is one tensor ``(N, C, 1, 1, 1)``, and the context gap
+    travels to :class:`IFDDHead` in ``loss_aux``.
 
     Each part can be left out with ``None``, as in the paper's ablation:
 
@@ -82,42 +82,65 @@ class IFDDNeck(BaseModule):
     Args:
         in_channels: Channels of each stage of the backbone that is used.
         input_size: (T, H, W) of the last stage.
-        aggregation: Config of the module that joins the stages.
-        split: Config of the temporal split.
-        lifting: Config of the lifting step.
+        aggregation: Config of the module that joins the stages, PyramidAggregation
+            unless it has a ``type``.
+        split: Config of the temporal split, likewise ISSM.
+        lifting: Config of the lifting step, likewise LADM.
         relaxed: Whether the context constraint compares averages only.
+        num_segments: Frames of a clip, under ``Recognizer2D`` only; see
+            :func:`to_pyramid`.
+        clip_shape: (T, H, W) of the clip that the backbone gets. Used by
+            :func:`ifdd_mmaction.models.infer_neck` alone, which fills in what this
+            neck can know from its backbone: ``in_channels``, ``input_size``,
+            ``num_segments`` and the aggregation's strides.
 
     ``in_channels``, ``num_frames`` and ``input_size`` are filled into the three
     configs, so that they need to be written once.
+
+    Raises:
+        ValueError: If ``in_channels`` or ``input_size`` is neither given nor inferred.
     """
 
     def __init__(
         self,
-        in_channels: Sequence[int],
-        input_size: Sequence[int],
+        in_channels: Sequence[int] | None = None,
+        input_size: Sequence[int] | None = None,
         aggregation: Part = AGGREGATION,
         split: Part = SPLIT,
         lifting: Part = LIFTING,
         relaxed: bool = True,
+        num_segments: int | None = None,
+        clip_shape: Sequence[int] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if in_channels is None or input_size is None:
+            raise ValueError(
+                f'IFDDNeck(in_channels={in_channels}, input_size={input_size}): write '
+                'both, or give clip_shape=(T, H, W) of the clips and train with this '
+                "project's tools, which infer them. `python tools/analysis/"
+                'get_flops.py CONFIG` prints the lines to write.'
+            )
         stages = list(in_channels)
         channels, size = stages[-1], tuple(input_size)
         self.relaxed = relaxed
+        self.num_segments = num_segments
         self.aggregation: BaseModule | None = None
         self.split: TemporalSplit | None = None
         self.lifting: Lifting | None = None
         if aggregation is not None:
-            self.aggregation = MODELS.build({'in_channels': stages, **aggregation})
+            self.aggregation = MODELS.build(
+                {**AGGREGATION, 'in_channels': stages, **aggregation}
+            )
+            channels = self.aggregation.out_channels
         if split is not None:
             frames = dict(in_channels=channels, num_frames=size[0])
-            self.split = MODELS.build({**frames, **split})
+            self.split = MODELS.build({**SPLIT, **frames, **split})
         elif lifting is not None:
             self.split = IntervalSplit(channels, num_frames=size[0])
         if lifting is not None:
             groups = dict(in_channels=channels, input_size=size)
-            self.lifting = MODELS.build({**groups, **lifting})
+            self.lifting = MODELS.build({**LIFTING, **groups, **lifting})
         elif split is not None:
             self.lifting = NoLifting(channels, input_size=size)
 
@@ -163,5 +186,5 @@ class IFDDNeck(BaseModule):
         )
 
     def _aggregate(self, x: Tensor | Sequence[Tensor]) -> Tensor:
-        pyramid = to_pyramid(x)
+        pyramid = to_pyramid(x, self.num_segments)
         return pyramid[-1] if self.aggregation is None else self.aggregation(pyramid)

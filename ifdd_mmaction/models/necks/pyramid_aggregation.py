@@ -5,11 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .feature_pyramid import describe
+
+
+def relative_strides(sizes: Sequence[Sequence[int]]) -> list[int]:
+    """Return the stride that brings each (H, W) to the last one.
+
+    Raises:
+        ValueError: If a size has no such stride.
+    """
+    target = tuple(sizes[-1])
+    strides = [-(-size[0] // target[0]) for size in sizes]
+    if any(
+        tuple(-(-side // r) for side in size) != target
+        for size, r in zip(sizes, strides, strict=True)
+    ):
+        raise ValueError(
+            f'no stride brings the levels of sizes {[tuple(s) for s in sizes]} to the '
+            'last one: take other stages, or an input size that the backbone halves '
+            'without a rest, such as a multiple of 32.'
+        )
+    return strides
 
 
 @MODELS.register_module()
@@ -25,13 +46,19 @@ class PyramidAggregation(BaseModule):
         last stage   (N, C_L, T, H, W) ----------------------------------+-- cat
                                               -- conv 1x1 --> (N, C_L, T, H, W)
 
-    With a single stage there is nothing to join, and no parameter.
+    A single stage has nothing to join and no parameter, but for ``out_channels``. A
+    stage with more
+    frames than the last one (CSN, SlowFast) is averaged over time to its T first; the
+    authors' backbone has one T.
 
     Args:
         in_channels: Channels of each stage used, the last one being the target.
         strides: Spatial stride of each stage relative to the last; by default each
             stage is twice as fine as the next.
         stages: Which levels of the pyramid to take, in which order; all by default.
+        out_channels: Channels of the joined map; by default those of the last stage.
+            Fewer make a small neck behind a wide backbone: the parameters of the
+            lifting grow with their square.
 
     Raises:
         ValueError: If the stages' channels, T or sizes do not fit; the message names
@@ -43,6 +70,7 @@ class PyramidAggregation(BaseModule):
         in_channels: Sequence[int],
         strides: Sequence[int] | None = None,
         stages: Sequence[int] | None = None,
+        out_channels: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -63,7 +91,7 @@ class PyramidAggregation(BaseModule):
                 f'strides={self.strides}: the last stage is the target, its stride '
                 'relative to itself is 1.'
             )
-        self.out_channels = self.in_channels[-1]
+        self.out_channels = out_channels or self.in_channels[-1]
         # A 2-D convolution per frame, written as (1, k, k) so that no frame is copied.
         self.downsample = nn.ModuleList(
             nn.Conv3d(
@@ -79,22 +107,30 @@ class PyramidAggregation(BaseModule):
         )
         self.mix = (
             nn.Conv3d(sum(self.in_channels), self.out_channels, 1, bias=False)
-            if depth > 1
+            if depth > 1 or self.out_channels != self.in_channels[-1]
             else nn.Identity()
         )
 
     def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
         """Map the levels ``(N, C_i, T, H_i, W_i)`` to one map ``(N, C_L, T, H, W)``."""
         levels = self._pick(pyramid)
+        frames = levels[-1].shape[2]
+        levels = [
+            x
+            if x.shape[2] == frames
+            else F.adaptive_avg_pool3d(x, (frames, *x.shape[3:]))
+            for x in levels
+        ]
         joined = [
             *(conv(x) for conv, x in zip(self.downsample, levels, strict=False)),
             levels[-1],
         ]
         if any(x.shape[3:] != levels[-1].shape[3:] for x in joined):
+            strides = relative_strides([x.shape[3:] for x in levels])
             raise ValueError(
                 f'PyramidAggregation with strides={self.strides} brings the levels '
-                f'{describe(levels)} to {describe(joined)}: set strides to each '
-                "level's size over the last one's."
+                f'{describe(levels)} to {describe(joined)}: set strides of the '
+                f'aggregation to {strides}.'
             )
         return self.mix(torch.cat(joined, dim=1))
 
@@ -113,10 +149,9 @@ class PyramidAggregation(BaseModule):
                 f'but the levels have {channels}: {describe(levels)}. '
                 'Set in_channels of the neck to the latter.'
             )
-        if len({x.shape[2] for x in levels}) > 1:
+        if any(x.shape[2] < levels[-1].shape[2] for x in levels):
             raise ValueError(
-                f'the levels differ in time: {describe(levels)}. Take stages of one T '
-                '(stages here, out_indices of the backbone) or switch off the '
-                "backbone's temporal strides."
+                f'a level has fewer frames than the last one: {describe(levels)}. Take '
+                'other stages, or let the one with the fewest frames be the last.'
             )
         return levels

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from mmaction.registry import MODELS
 
 from ifdd_mmaction.models.necks import to_pyramid
 
@@ -11,11 +10,23 @@ def test_one_map_and_several_maps_become_a_list():
     assert [level is x for level in to_pyramid((x, x))] == [True, True]
 
 
+def test_class_tokens_beside_maps_are_left_out():
+    levels = [torch.zeros(1, 2, 3, s, s) for s in (4, 2)]
+    pyramid = to_pyramid(tuple([level, torch.zeros(1, 2)] for level in levels))
+    assert [a is b for a, b in zip(pyramid, levels, strict=True)] == [True, True]
+
+
+def test_two_pathways_come_with_the_one_of_fewer_frames_last():
+    slow, fast = torch.zeros(1, 64, 2, 7, 7), torch.zeros(1, 8, 8, 7, 7)
+    assert to_pyramid((slow, fast))[-1] is slow
+
+
 @pytest.mark.parametrize(
     'features, message',
     [
-        (([torch.zeros(1, 2, 3, 4, 4), torch.zeros(1, 2)],), 'output_cls_token=False'),
+        (([torch.zeros(1, 2, 3, 4, 4), torch.zeros(1, 2, 3)],), 'feature pyramid'),
         (torch.zeros(1, 768), 'return_feat_map=True'),
+        ([torch.zeros(2, 3, 8, 4)] * 16, 'out_indices'),
         ((), 'feature pyramid'),
         ((None,), 'NoneType'),
     ],
@@ -25,9 +36,10 @@ def test_anything_else_is_refused_with_the_argument_to_set(features, message):
         to_pyramid(features)
 
 
-def test_stock_mvit_with_class_tokens_is_told_what_to_set():
-    arch = dict(embed_dims=8, num_layers=2, num_heads=1, downscale_indices=[1])
-    size = dict(spatial_size=32, temporal_size=4)
-    mvit = MODELS.build(dict(type='MViT', arch=arch, out_scales=[0, 1], **size))
-    with pytest.raises(ValueError, match='output_cls_token=False'):
-        to_pyramid(mvit(torch.rand(1, 3, 4, 32, 32)))
+def test_clips_on_the_time_axis_are_unfolded_in_order():
+    videos = torch.arange(2 * 3 * 4.0).view(2, 1, 12, 1, 1)  # 3 clips of 4 frames
+    (clips,) = to_pyramid(videos, num_segments=4)
+    assert clips.shape == (6, 1, 4, 1, 1)
+    torch.testing.assert_close(clips.flatten(), videos.flatten())
+    with pytest.raises(ValueError, match='set num_segments'):
+        to_pyramid(videos, num_segments=5)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ifdd_mmaction.models.necks import PyramidAggregation
+from ifdd_mmaction.models.necks.pyramid_aggregation import relative_strides
 from tests.golden import (
     assert_statistics,
     filled_module,
@@ -60,6 +61,46 @@ def test_any_strides_bring_every_stage_to_the_last_ones_size(strides, sizes):
     assert all(level.grad is not None for level in levels)
 
 
+@pytest.mark.parametrize('frames', [8, 7])
+def test_a_level_of_more_frames_is_averaged_over_time(frames):
+    fine, last = torch.randn(2, 3, frames, 8, 8), torch.randn(2, 5, 4, 4, 4)
+    module = PyramidAggregation([3, 5])
+    out = module([fine, last])
+    # Window i of the average spans from floor(i T / 4) to ceil((i + 1) T / 4).
+    windows = [
+        fine[:, :, i * frames // 4 : -(-(i + 1) * frames // 4)].mean(2)
+        for i in range(4)
+    ]
+    torch.testing.assert_close(out, module([torch.stack(windows, dim=2), last]))
+
+
+def test_fewer_channels_out_than_the_last_stage_has():
+    levels = [torch.randn(1, c, 2, s, s) for c, s in ((3, 8), (6, 4))]
+    assert PyramidAggregation([3, 6], out_channels=2)(levels).shape == (1, 2, 2, 4, 4)
+    single = PyramidAggregation([6], out_channels=2)
+    assert single(levels[1:]).shape == (1, 2, 2, 4, 4)
+
+
+@pytest.mark.parametrize(
+    'sizes, strides',
+    [
+        ([(56, 56), (28, 28), (7, 7)], [8, 4, 1]),
+        ([(13, 20), (7, 10)], [2, 1]),
+        ([(7, 7)], [1]),
+    ],
+)
+def test_strides_follow_from_the_sizes(sizes, strides):
+    assert relative_strides(sizes) == strides
+    levels = [torch.zeros(1, 2, 1, *size) for size in sizes]
+    PyramidAggregation([2] * len(sizes), strides)(levels)
+
+
+@pytest.mark.parametrize('sizes', [[(15, 15), (7, 7)], [(8, 16), (4, 4)]])
+def test_sizes_without_a_common_stride_are_refused(sizes):
+    with pytest.raises(ValueError, match='no stride'):
+        relative_strides(sizes)
+
+
 def test_stages_are_picked_by_index_in_any_order():
     levels = [torch.randn(1, c, 2, 4, 4) for c in (3, 5, 7)]
     module = PyramidAggregation([7, 3], strides=[1, 1], stages=[2, 0])
@@ -69,8 +110,8 @@ def test_stages_are_picked_by_index_in_any_order():
 @pytest.mark.parametrize('shapes, message', [
     ([(1, 4, 2, 8, 8)], r'1 level'),
     ([(1, 4, 2, 8, 8), (1, 7, 2, 4, 4)], r'in_channels of the neck'),
-    ([(1, 4, 4, 8, 8), (1, 6, 2, 4, 4)], r'differ in time'),
-    ([(1, 4, 2, 9, 8), (1, 6, 2, 4, 4)], r'set strides'),
+    ([(1, 4, 2, 8, 8), (1, 6, 4, 4, 4)], r'fewer frames'),
+    ([(1, 4, 2, 16, 16), (1, 6, 2, 4, 4)], r'set strides .* to \[4, 1\]'),
 ])  # fmt: skip
 def test_levels_that_do_not_fit_are_refused_with_their_shapes(shapes, message):
     with pytest.raises(ValueError, match=message) as error:

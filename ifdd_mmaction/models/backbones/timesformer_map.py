@@ -1,0 +1,35 @@
+"""TimeSformer that keeps its tokens as a map."""
+
+from __future__ import annotations
+
+from mmaction.models.backbones.timesformer import TimeSformer
+from mmaction.registry import MODELS
+from torch import Tensor
+
+
+@MODELS.register_module()
+class TimeSformerMap(TimeSformer):
+    """MMAction2's TimeSformer that returns a map instead of the class token.
+
+    The parameters are the same, so every TimeSformer checkpoint fits.
+
+    Args:
+        kwargs: Of :class:`mmaction.models.TimeSformer`.
+
+    Returns of ``forward``: a map ``(N, C, T, H / patch_size, W / patch_size)``.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map clips ``(N, 3, T, H, W)`` to the normalised tokens of their patches."""
+        n, _, t, h, w = x.shape
+        tokens: list[Tensor] = []
+        with self.transformer_layers.register_forward_hook(
+            lambda module, inputs, output: tokens.append(output)
+        ):
+            super().forward(x)
+        patches = self.norm(tokens[0])[..., 1:, :]  # without the class token
+        patch = self.patch_embed.patch_size
+        grid = (h // patch[0], w // patch[1])
+        if self.attention_type == 'space_only':  # (N T, H W, C)
+            return patches.reshape(n, t, *grid, -1).permute(0, 4, 1, 2, 3)
+        return patches.reshape(n, *grid, t, -1).permute(0, 4, 3, 1, 2)

@@ -67,11 +67,14 @@ def pool_heads(
     """Pool tokens ``(B, L, heads * C)`` by the depthwise convolution of a head."""
     x = to_map(tokens, size)
     weight = pool.weight.repeat(heads, 1, 1, 1, 1)
-    half = all(k % 2 and p == k // 2 for k, p in zip(pool.kernel_size, pool.padding))
+    half = all(
+        k % 2 and p == k // 2
+        for k, p in zip(pool.kernel_size, pool.padding, strict=True)
+    )
     if x.device.type != 'cpu':
         # PyTorch's own depthwise kernel, which stock MViT uses too, wants this layout.
         x = x.contiguous()
-    elif half and not torch.is_autocast_cpu_enabled():
+    elif half and x.dtype == weight.dtype:  # else autocast has yet to cast
         return to_tokens(DepthwiseConv.apply(x, weight, pool.stride))
     x = F.conv3d(x, weight, None, pool.stride, pool.padding, groups=len(weight))
     return to_tokens(x)

@@ -110,16 +110,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.batch_size == 'auto':
         args.batch_size = largest_batch(args)
     args.batch_size = int(args.batch_size)
+    peak = matmul_peak(args)
     result = dict(
         environment=describe_environment(args),
         clip=list(args.clip),
         batch_size=args.batch_size,
         rounds=args.rounds,
-        peak_tflops=round(matmul_peak(args) / 1e12, 3),
+        peak_tflops=round(peak / 1e12, 3),
         configs={},
     )
     for config in args.configs:
-        result['configs'][str(config)] = measure(config, args)
+        result['configs'][str(config)] = measure(config, peak, args)
         # After every config, so that a run that is interrupted leaves what it has.
         text = to_markdown(result)
         write_atomic(
@@ -207,7 +208,7 @@ def model_config(model: Config, name: str) -> dict[str, Any]:
     return model
 
 
-def measure(config: Path, args: argparse.Namespace) -> dict[str, Any]:
+def measure(config: Path, peak: float, args: argparse.Namespace) -> dict[str, Any]:
     """Measure the contenders of a config."""
     contenders = {
         name: Contender(config, name, args.batch_size, args)
@@ -221,7 +222,6 @@ def measure(config: Path, args: argparse.Namespace) -> dict[str, Any]:
     flops = {
         name: counted[same.get(name, name)] * args.batch_size for name in contenders
     }
-    peak = matmul_peak(args)
     result: dict[str, Any] = {name: {} for name in contenders}
     # A training step is a forward and a backward pass of twice its arithmetic.
     for kind, passes in (('forward', 1), ('step', 3)):

@@ -67,10 +67,10 @@ def test_memory_is_that_of_a_step(config, tmp_path):
     tool = load_tool('analysis/benchmark.py')
     out = tmp_path / 'speed'
     options = ['--clip', '4', '32', '32', '--rounds', '1', '--device', 'cpu']
-    options += ['--contenders', 'ours', '--memory-batch-size', '16', '--out', str(out)]
+    options += ['--contenders', 'ours', '--memory-batch-size', '64', '--out', str(out)]
     assert tool.main([str(config), *options]) == 0
     row = json.loads(out.with_suffix('.json').read_text())['configs'][str(config)]
-    assert row['ours']['memory']['batch_size'] == 16
+    assert row['ours']['memory']['batch_size'] == 64
     assert row['ours']['memory']['mib'] > 1
 
 

@@ -346,9 +346,10 @@ def peak_memory(config: Path, name: str, args: argparse.Namespace) -> float:
         torch.cuda.reset_peak_memory_stats()
         contender.step()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux
+    before = int(Path('/proc/self/statm').read_text().split()[1])
     contender.step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # KiB on Linux
+    return peak - before * resource.getpagesize() / 2**20
 
 
 def summarise(values: Sequence[float] | np.ndarray) -> dict[str, float]:

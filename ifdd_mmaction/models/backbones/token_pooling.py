@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv3d_weight
 
 from .relative_position import Size
 
@@ -55,7 +56,7 @@ class DepthwiseConv(torch.autograd.Function):
             mirrored = weight.flip(2, 3, 4)
             grad_x = F.conv3d(spread, mirrored, None, 1, padding, groups=groups)
         if ctx.needs_input_grad[1]:
-            grad_weight = torch.nn.grad.conv3d_weight(
+            grad_weight = conv3d_weight(
                 x, weight.shape, grad, ctx.stride, padding, groups=groups
             )
         return grad_x, grad_weight, None

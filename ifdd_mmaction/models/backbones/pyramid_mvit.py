@@ -11,6 +11,8 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
+from .fused_mvit_block import fuse
+
 #: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
 #: and convolutions keep PyTorch's default.
 INIT_CFG = (
@@ -53,6 +55,9 @@ class PyramidMViT(MViT):
             clips at the cost of a short one. With 2, clips of 32 frames (the authors'
             MAFW) become the 8 temporal tokens of 16; ``temporal_size`` stays 16, and
             so do all parameters.
+        fused: Whether attention never stores its map, which is the same function of
+            the same parameters, faster and in less memory (docs/benchmarks.md); False
+            runs MMAction2's own.
         kwargs: Everything else of :class:`mmaction.models.MViT`.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
@@ -64,6 +69,7 @@ class PyramidMViT(MViT):
         out_scales: Sequence[int] = (2, 3),
         output_cls_token: bool = False,
         temporal_pool: int = 1,
+        fused: bool = True,
         init_cfg: Any = INIT_CFG,
         **kwargs: Any,
     ) -> None:
@@ -79,6 +85,9 @@ class PyramidMViT(MViT):
         for scale in self.out_scales:
             if scale != self.num_scales - 1:
                 setattr(self, f'norm{scale}', nn.Identity())
+        if fused:
+            for block in self.blocks:
+                fuse(block)
         if temporal_pool > 1:
             # A hook, so that no parameter changes its name.
             self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))

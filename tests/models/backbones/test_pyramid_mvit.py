@@ -33,7 +33,7 @@ def test_every_checkpoint_of_stock_mvit_fits():
     ours = build([1, 2])
     ours.load_state_dict(stock.state_dict())
     x = torch.rand(1, 3, 4, 32, 32)
-    torch.testing.assert_close(ours(x)[-1], stock(x)[-1][0], atol=0, rtol=0)
+    torch.testing.assert_close(ours(x)[-1], stock(x)[-1][0], atol=1e-5, rtol=0)
 
 
 def test_temporal_pooling_keeps_tokens_and_parameters_of_the_short_clip():

@@ -10,6 +10,8 @@ SEED ?= 0
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# timm for the tests of TimmPyramid, in a folder of its own: see tests/timm_site.py
+TIMM := $(VENV)/timm/.ready
 
 .PHONY: help setup demo test lint clean
 help:
@@ -34,8 +36,14 @@ demo: $(READY)
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
 	$(BIN)/python tools/analysis/plot_results.py $(DEMO)
 
-test: $(READY)
+test: $(TIMM)
 	$(BIN)/python -m pytest
+
+$(TIMM): tests/timm_site.py | $(READY)
+	$(BIN)/python -m pip install --quiet --target $(VENV)/timm --upgrade huggingface_hub
+	$(BIN)/python -m pip install --quiet --target $(VENV)/timm --upgrade --no-deps \
+	    timm==1.0.31 torchvision==0.28.0
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -259,8 +259,7 @@ def samples(labels) -> list[ActionDataSample]:
 def check_loss(model, case: Case, frames: int) -> None:
     """Hard and soft labels, batches of 2 and 1, and a gradient for every parameter."""
     soft = torch.full((CLASSES,), 1 / CLASSES)
-    everything = ([0, 3], [soft, soft], [6], [soft])
-    for i, labels in enumerate(everything if frames <= 8 else everything[::3]):
+    for i, labels in enumerate(([0, 3], [soft, soft], [6], [soft])):
         losses = model(inputs(case, frames, len(labels)), samples(labels), mode='loss')
         assert {'loss_cls', 'loss_context'} <= losses.keys()
         loss, logged = model.parse_losses(losses)
@@ -316,9 +315,6 @@ def check_tensor(model, case: Case, frames: int) -> None:
     )
 
 
-#: Clips longer than 8 frames train and hand out features; they are predicted like short
-#: ones, three crops of them would take most of the time.
-LONG = ('loss', 'tensor')
 CHECKS = dict(loss=check_loss, predict=check_predict, tensor=check_tensor)
 
 
@@ -355,7 +351,7 @@ def full_row(case: Case) -> dict[str, Any]:
             frames[str(t)] = check_refused(case, t)
             continue
         for lifting in LIFTINGS:
-            run(case, t, lifting, CHECKS if t <= 8 else LONG)
+            run(case, t, lifting)
         frames[str(t)] = 'yes'
     return dict(
         recognizer=case.recognizer, set=case.set, levels=levels(case), frames=frames

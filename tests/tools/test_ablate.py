@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.datasets.layouts import make_dfew
+from tests.golden import load_tool
 from tests.tools.runs import TINY, run_tool
 
 
@@ -41,3 +42,14 @@ def test_what_is_done_is_kept_and_what_failed_is_named(tmp_path):
     command.remove(broken)
     run_tool(*command)
     assert (good / 'log.txt').read_text() == said
+
+
+def test_a_config_is_described_by_its_first_sentence(tmp_path):
+    tool = load_tool('analysis/ablate.py')
+    config = tmp_path / 'leaf.py'
+    config.write_text(
+        '# Logits are adjusted (Menon et al.,\n# 2021). Also: more.\nx = 1\n'
+    )
+    assert tool.describe(config) == 'Logits, adjusted (Menon et al., 2021)'
+    config.write_text('x = 1\n# Not it.\n')
+    assert tool.describe(config) == 'leaf'

@@ -15,8 +15,10 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +86,10 @@ def run_name(fold: int | None, seed: int) -> str:
 
 
 def describe(config: Path) -> str:
-    """Return the first comment of a config, which says what it is."""
-    line = config.read_text(encoding='utf-8').splitlines()[0]
-    return line.lstrip('# ').rstrip('.') if line.startswith('#') else config.stem
+    """Return the first sentence of a config's comment, which says what it is."""
+    lines = config.read_text(encoding='utf-8').splitlines()
+    comment = ' '.join(x[1:].strip() for x in takewhile(lambda x: x[:1] == '#', lines))
+    return re.split(r'\.(?:\s+(?=[A-Z])|$)', comment)[0] or config.stem
 
 
 def table(results: dict[Path, list[dict]]) -> tuple[str, list[dict]]:

@@ -32,8 +32,7 @@ HEADER = """\
 Each backbone runs at tiny size under MMAction2's stock recognizer, with ISSM and both
 `LADM` and `ConvLADM`: `loss` with hard and soft labels, batches of 1 and 2, a gradient
 for every trainable parameter; `predict` with three crops, equal to the mean of three
-clips (clips of up to 8 frames); `tensor` at neck and head; feature extraction with
-MMAction2's `FeatureHead`.
+clips; `tensor` at neck and head; feature extraction with MMAction2's `FeatureHead`.
 `tests/models/test_backbones.py` runs a part of it by default and all of it as `slow`.
 
 How to use one: [add_to_your_config.md](add_to_your_config.md).

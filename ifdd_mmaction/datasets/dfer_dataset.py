@@ -204,7 +204,14 @@ class DFERDataset(TolerantDataset):
     def _list_videos(self, folder: Path) -> dict[str, Path]:
         """Return the videos anywhere below a folder by the name of their clip."""
         videos: dict[str, Path] = {}
-        for place, _, files in os.walk(folder, followlinks=True):
+        for place, folders, files in os.walk(folder, followlinks=True):
+            # A link to a folder that it lies in would be followed without end.
+            here = Path(place).resolve()
+            folders[:] = [
+                name
+                for name in folders
+                if not here.is_relative_to(Path(place, name).resolve())
+            ]
             for path in (Path(place, file) for file in files):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue

@@ -206,12 +206,10 @@ class DFERDataset(TolerantDataset):
         videos: dict[str, Path] = {}
         for place, folders, files in os.walk(folder, followlinks=True):
             # A link to a folder that it lies in would be followed without end.
-            here = Path(place).resolve()
-            folders[:] = [
-                name
-                for name in folders
-                if not here.is_relative_to(Path(place, name).resolve())
-            ]
+            above = (parent.resolve() for parent in Path(place).parents)
+            if Path(place).resolve() in above:
+                folders.clear()
+                continue
             for path in (Path(place, file) for file in files):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue

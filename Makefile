@@ -7,14 +7,16 @@ TORCH ?= torch==2.13.0
 DEMO ?= work_dirs/demo
 SAMPLE ?= data/sample_dfew
 SEED ?= 0
+FUZZ_FACTOR ?= 100
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test fuzz lint clean
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests'
+	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make clean  remove the virtual environment, the sample set and the demo'
 
@@ -36,6 +38,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+fuzz: $(READY)
+	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest tests/fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -38,6 +38,8 @@ COMMENT = 'ifdd_mmaction archive {}, contents at {}.'
 _COMMENT_PATTERN = re.compile(rb'ifdd_mmaction archive (\d+), contents at (\d+)\.\Z')
 #: Signature, CRC-32, compressed size, size, lengths of the name and the extra field.
 _LOCAL_HEADER = struct.Struct('<4s10xLLLHH')
+#: What contents of another shape than ours raise.
+_MALFORMED = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 #: What this process has mapped, by path.
 _OPENED: dict[str, PackedArchive] = {}
 
@@ -104,7 +106,7 @@ class PackedArchive:
             self._read_contents(int(found[2]))
         except DatasetError:
             raise
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except _MALFORMED as error:
             raise DatasetError(
                 f'{path}: its contents are not those of an archive '
                 f'({type(error).__name__}: {error}); pack it again'
@@ -115,9 +117,10 @@ class PackedArchive:
         contents = json.loads(self._checked_entry(place, CONTENTS))
         self._headers = _read_npy(self._checked_entry(contents['index'], INDEX))
         counts: dict[str, int] = contents['clips']
-        if self._headers.shape != (sum(counts.values()),) or (
-            self._headers.dtype != np.dtype('<u8')
-            or min(counts.values(), default=1) < 1
+        if (
+            not all(type(count) is int and count > 0 for count in counts.values())
+            or self._headers.shape != (sum(counts.values()),)
+            or self._headers.dtype != np.dtype('<u8')
         ):
             raise DatasetError(
                 f'{self.path}: {self._headers.dtype} index of {self._headers.shape} '

@@ -73,7 +73,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
             if evaluator.type == 'DFERMetric':
                 evaluator.dump = args.dump
                 return
-        raise SystemExit('--dump .json needs a DFERMetric in test_evaluator')
+        print(
+            f'--dump {args.dump} needs a DFERMetric in test_evaluator', file=sys.stderr
+        )
+        sys.exit(2)
     dump = dict(type='DumpResults', out_file_path=args.dump)
     cfg.test_evaluator = [*evaluators, dump]
 

@@ -79,9 +79,11 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         if cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
-            raise SystemExit(
-                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}'
+            print(
+                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}',
+                file=sys.stderr,
             )
+            sys.exit(2)
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume == 'auto':

@@ -88,9 +88,11 @@ class PackedArchive:
             with open(self.path, 'rb') as file:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            raise DatasetError(f'{path}: {error.strerror}') from error
+            raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
         except ValueError:
-            raise DatasetError(f'{path}: an empty file, not an archive') from None
+            raise DatasetError(
+                f'{path}: an empty file, not an archive; pack it again'
+            ) from None
         found = _COMMENT_PATTERN.search(self._data[-200:])
         if not found:
             raise DatasetError(
@@ -200,7 +202,7 @@ class PackedArchive:
         try:
             image = _read_npy(data)
         except ValueError as error:
-            raise DatasetError(f'{self.path}:{name}: {error}') from error
+            raise DatasetError(f'{self.path}:{name}: {error}; pack it again') from error
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise DatasetError(
                 f'{self.path}:{name}: {image.dtype} {image.shape}, not the uint8 '

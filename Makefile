@@ -7,16 +7,18 @@ TORCH ?= torch==2.13.0
 DEMO ?= work_dirs/demo
 SAMPLE ?= data/sample_dfew
 SEED ?= 0
+FUZZ_FACTOR ?= 100
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # timm for the tests of TimmPyramid, in a folder of its own: see tests/timm_site.py
 TIMM := $(VENV)/timm/.ready
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test fuzz lint clean
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests'
+	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make clean  remove the virtual environment, the sample set and the demo'
 
@@ -44,6 +46,9 @@ $(TIMM): tests/timm_site.py | $(READY)
 	$(BIN)/python -m pip install --quiet --target $(VENV)/timm --upgrade --no-deps \
 	    timm==1.0.31 torchvision==0.28.0
 	@touch $@
+
+fuzz: $(READY)
+	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest tests/fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check .

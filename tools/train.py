@@ -1,6 +1,7 @@
 """Train a recognizer: ``python tools/train.py CONFIG``.
 
-The options are MMAction2's. Exit codes: 0 trained, 2 wrong data or arguments.
+The options are MMAction2's. Exit codes: 0 trained, 2 wrong data, checkpoint or
+arguments.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.models import infer_neck
 
@@ -77,9 +79,11 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         if cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
-            raise SystemExit(
-                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}'
+            print(
+                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}',
+                file=sys.stderr,
             )
+            sys.exit(2)
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume == 'auto':
@@ -105,7 +109,7 @@ def main() -> None:
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
         infer_neck(cfg.model)
         Runner.from_cfg(cfg).train()
-    except DatasetError as error:
+    except (CheckpointError, DatasetError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 

@@ -114,7 +114,7 @@ class DFERDataset(TolerantDataset):
 
     def read_labels(self, path: Path) -> dict[str, int]:
         """Return the label of each clip of a list, in its order."""
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} has no read_labels: write it')
 
     def frame_folder(self, name: str) -> str:
         """Return the folder of a clip's frames below those of the release."""
@@ -204,13 +204,20 @@ class DFERDataset(TolerantDataset):
     def _list_videos(self, folder: Path) -> dict[str, Path]:
         """Return the videos anywhere below a folder by the name of their clip."""
         videos: dict[str, Path] = {}
-        for place, _, files in os.walk(folder, followlinks=True):
+        for place, folders, files in os.walk(folder, followlinks=True):
+            # A link to a folder that it lies in would be followed without end.
+            above = (parent.resolve() for parent in Path(place).parents)
+            if Path(place).resolve() in above:
+                folders.clear()
+                continue
             for path in (Path(place, file) for file in files):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue
                 name = self.video_name(path.relative_to(folder))
                 if name in videos:
-                    raise DatasetError(f'{path}: {videos[name]} is clip {name} too')
+                    raise DatasetError(
+                        f'{path}: {videos[name]} is clip {name} too: remove one'
+                    )
                 videos[name] = path
         return videos
 

@@ -24,17 +24,22 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DatasetError(f'{path}: not UTF-8 ({error}): save it as UTF-8') from error
     except OSError as error:
-        raise DatasetError(f'{path}: {error.strerror}') from error
+        raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
 
 
 def csv_rows(path: Path) -> list[Row]:
     """Return the cells of each line of a CSV file, stripped; empty lines are left out.
 
     Raises:
-        DatasetError: If :func:`read_text` refuses the file.
+        DatasetError: If :func:`read_text` refuses the file, or a cell has no end.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=''))
-    return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    try:
+        return [(reader.line_num, [cell.strip() for cell in r]) for r in reader if r]
+    except csv.Error as error:
+        raise DatasetError(
+            f'{path}:{reader.line_num}: not CSV ({error}): close its quotes'
+        ) from error
 
 
 def word_rows(path: Path) -> list[Row]:
@@ -80,7 +85,7 @@ def collect_labels(
         )
     labelled = {name: label for name, label in labels.items() if label is not None}
     if not labelled:
-        raise DatasetError(f'{path}: no labelled clip in it')
+        raise DatasetError(f'{path}: no labelled clip in it: get the official list')
     return labelled
 
 

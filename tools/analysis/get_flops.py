@@ -5,7 +5,7 @@
 The head is counted, which MMAction2's own tool leaves out, and so are attention
 products. Without the neck the head follows the pooled last stage of the backbone.
 Nothing is computed: fake tensors, which are shapes alone, run through the model. Also
-prints what the neck infers from the backbone.
+prints what the neck infers from the backbone. Exit codes: 0 counted, 2 wrong arguments.
 """
 
 from __future__ import annotations

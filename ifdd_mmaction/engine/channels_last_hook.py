@@ -14,8 +14,8 @@ class ChannelsLastHook(Hook):
     """Lay the weights of 2-D and 3-D convolutions out with channels last.
 
     PyTorch gives a convolution's output the layout of its weight, and what follows
-    keeps it, so neither clips nor model code need a change: the first convolution
-    copies the clips. Values, parameters and checkpoints stay what they are.
+    keeps it where its kernels can, so neither clips nor model code need a change.
+    Values, parameters and checkpoints stay what they are.
     """
 
     def before_train(self, runner: Runner) -> None:

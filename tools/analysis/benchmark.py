@@ -3,6 +3,7 @@
 For each config these contenders take turns, A B C A B C ..., in one process:
 
 - ours: the config as it is;
+- compiled: the same with its backbone compiled (only where it is asked for);
 - checkpointed: the same with activation checkpointing of every transformer block;
 - stock: the same with MMAction2's own attention (the reference of the ratios; as
   checkpointed, left out where the backbone has no fused attention of ours);
@@ -55,6 +56,8 @@ from ifdd_mmaction.analysis.measuring import (
 from ifdd_mmaction.fileio import write_atomic
 
 KINDS = dict(forward='forward', step='step', end_to_end='end to end')
+#: A training step is a forward and a backward pass of twice its arithmetic.
+PASSES = dict(forward=1, step=3)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -63,7 +66,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('configs', nargs='+', type=Path, metavar='CONFIG')
     parser.add_argument(
-        '--contenders', nargs='+', choices=CONTENDERS, default=list(CONTENDERS)
+        '--contenders',
+        nargs='+',
+        choices=CONTENDERS,
+        # Compiling takes minutes.
+        default=[name for name in CONTENDERS if name != 'compiled'],
+    )
+    parser.add_argument(
+        '--passes',
+        nargs='+',
+        choices=list(PASSES),
+        default=list(PASSES),
+        help='default: %(default)s',
     )
     add_setup(parser)
     parser.add_argument(
@@ -102,6 +116,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     for config in args.configs:
         if not config.is_file():
             parser.error(f'{config}: no such config')
+    if args.end_to_end and 'step' not in args.passes:
+        parser.error('--end-to-end is compared to the step: add it to --passes')
     if args.batch_size == 'auto' and not args.device.startswith('cuda'):
         parser.error('--batch-size auto needs a GPU: a CPU that is out of memory ends')
     if args.batch_size != 'auto' and not args.batch_size.isdecimal():
@@ -115,7 +131,9 @@ def add_setup(parser: argparse.ArgumentParser) -> None:
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
     parser.add_argument('--dtype', choices=DTYPES, default='float32')
-    parser.add_argument('--compile', action='store_true', help='torch.compile')
+    parser.add_argument(
+        '--compile', action='store_true', help='compile the backbone of every contender'
+    )
     parser.add_argument('--threads', type=int, default=1, help='of a CPU')
 
 
@@ -169,12 +187,11 @@ def measure(
         for name in names
     }
     result: dict[str, Any] = {name: {} for name in names}
-    # A training step is a forward and a backward pass of twice its arithmetic.
-    for kind, passes in (('forward', 1), ('step', 3)):
+    for kind in args.passes:
         runs = {name: getattr(c, kind) for name, c in contenders.items()}
         seconds, wall = take_turns(runs, args.rounds, setup)
         for name, own in seconds.items():
-            rate = passes * flops[name] / np.median(own)
+            rate = PASSES[kind] * flops[name] / np.median(own)
             result[name][kind] = dict(
                 entry(own, wall[name], seconds.get(REFERENCE), args.batch_size),
                 tflops=round(rate / 1e12, 4),

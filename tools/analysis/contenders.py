@@ -22,10 +22,10 @@ from torch.utils.data import DataLoader
 from ifdd_mmaction.analysis.measuring import Setup, peak_growth
 from ifdd_mmaction.models import infer_neck
 
-CONTENDERS = ('ours', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
+CONTENDERS = ('ours', 'compiled', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
-SAME = ('ours', 'checkpointed', 'stock')
+SAME = ('ours', 'compiled', 'checkpointed', 'stock')
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -60,7 +60,7 @@ class Contender:
         self.model = MODELS.build(model).to(setup.device)
         if name == 'checkpointed':
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
-        if setup.compile:
+        if setup.compile or name == 'compiled':
             self.model.backbone.compile()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')

@@ -119,7 +119,7 @@ def measure(
     # Before anything else runs: the peak of a process never falls.
     memory = {n: peak_memory(args.config, n, batch, clip, setup) for n in NAMES}
     runs = {n: Contender(args.config, n, batch, clip, setup).step for n in NAMES}
-    seconds, _ = take_turns(runs, args.rounds, setup)
+    seconds, _ = take_turns(runs, args.rounds, setup, warm_up=before is None)
     for name in NAMES:
         row[name] = dict(
             seconds=round(float(np.median(seconds[name])), 3),

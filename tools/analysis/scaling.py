@@ -24,6 +24,7 @@ import numpy as np
 from benchmark import add_setup, read_setup
 from contenders import REFERENCE, Contender, count_flops, peak_memory
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from ifdd_mmaction.analysis.measuring import Setup, take_turns
 from ifdd_mmaction.fileio import write_atomic
@@ -167,6 +168,8 @@ def plot(result: dict[str, Any]) -> Figure:
                 panel.plot(list(done), values, marker='o', color=colour, label=name)
             panel.set(xscale='log', yscale='log')
             panel.set_xticks([int(value) for value in points], labels=list(points))
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter('{x:g}')
             panel.minorticks_off()
         skipped = ', '.join(v for v, row in points.items() if 'skipped' in row)
         note = f'\n(not measured: {skipped})' if skipped else ''

@@ -114,7 +114,8 @@ def test_compilation(prepare):
     plain = prepare().train()
     assert not counters['frames']
     # Inductor, the backend by default, would build kernels for minutes.
-    compiled = prepare('compile', compile=dict(backend='eager')).train()
+    eager = dict(_delete_=True, backend='eager')
+    compiled = prepare('compile', compile=eager).train()
     assert counters['frames']['ok'] > 0
     assert compiled.watch.losses == pytest.approx(plain.watch.losses, rel=1e-4)
 

@@ -107,7 +107,7 @@ class Contender:
                     f'the loader gives clips of {tuple(batch["inputs"].shape[3:])}, '
                     f'and --clip is {tuple(self.inputs.shape[3:])}: make them equal'
                 )
-            self.train_on(**batch_arguments(batch))
+            self.train_on(batch['inputs'], batch['data_samples'])
             if done == ahead:
                 self.setup.synchronise()
                 start = time.perf_counter()
@@ -120,11 +120,6 @@ class Contender:
             )
         self.setup.synchronise()
         return (time.perf_counter() - start) / steps
-
-
-def batch_arguments(batch: dict[str, Any]) -> dict[str, Any]:
-    """Return what a preprocessor gives, by the names of ``train_on``."""
-    return dict(inputs=batch['inputs'], samples=batch['data_samples'])
 
 
 def build_loader(config: Path, data_root: Path, batch_size: int) -> DataLoader:

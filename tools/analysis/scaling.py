@@ -110,7 +110,7 @@ def measure(
     setup: Setup,
 ) -> dict[str, Any]:
     """Measure a point, or say why not."""
-    row: dict[str, Any] = dict(gflops=round(flops / 1e9, 1))
+    row: dict[str, Any] = dict(gflops=round(flops / 1e9, 4))
     if before:
         growth = row['gflops'] / before['gflops']
         for unit, limit in (('seconds', args.max_seconds), ('gib', args.max_memory)):

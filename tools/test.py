@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--dump',
         help='write the predictions: .json with the metrics, readable by '
-        'tools/analysis/plot_results.py, or .pkl of data samples as MMAction2 does',
+        'tools/visualization/plot_results.py, or .pkl of data samples as MMAction2 does',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'

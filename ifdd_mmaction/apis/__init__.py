@@ -3,6 +3,16 @@
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
+from .inferencer import DFERInferencer
 from .predictor import Predictor, TorchPredictor, build_predictor
+from .results import TrackResult, VideoResult, WindowResult
 
-__all__ = ['Predictor', 'TorchPredictor', 'build_predictor']
+__all__ = [
+    'DFERInferencer',
+    'Predictor',
+    'TorchPredictor',
+    'TrackResult',
+    'VideoResult',
+    'WindowResult',
+    'build_predictor',
+]

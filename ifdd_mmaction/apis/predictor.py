@@ -12,7 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import _load_checkpoint
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from ..errors import InputError
@@ -106,9 +106,13 @@ class TorchPredictor:
                 )
         problems = {
             'lacks': [key for key in own if key not in state],
-            'has more than the model, such as': [key for key in state if key not in own],
+            'has more than the model, such as': [
+                key for key in state if key not in own
+            ],
             'has other shapes of': [
-                key for key in own if key in state and own[key].shape != state[key].shape
+                key
+                for key in own
+                if key in state and own[key].shape != state[key].shape
             ],
         }
         for problem, keys in problems.items():
@@ -188,7 +192,7 @@ def _read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file() and '://' not in str(path):
         raise InputError(f'no checkpoint {path}')
     try:
-        weights = _load_checkpoint(str(path), map_location='cpu')
+        weights = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
     except Exception as error:  # pickle, zip and download errors have no common base
         raise InputError(
             f'{path} is no checkpoint that can be read safely: {_one_line(error)}'

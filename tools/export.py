@@ -20,11 +20,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from ifdd_mmaction.apis import TorchPredictor
+from ifdd_mmaction.apis.clip_pipeline import ClipPipeline
 from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
@@ -74,22 +77,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def find_clip_shape(cfg: Config) -> tuple[int, int, int]:
-    """Return (T, H, W) of the clips that the config's test pipeline makes.
-
-    Raises:
-        InputError: If its steps do not tell.
-    """
-    steps = {step['type']: step for step in cfg.get('test_pipeline') or ()}
-    length = steps.get('SampleClip', {}).get('clip_len')
-    size = steps.get('ResizeClip', {}).get('size')
-    if length is None or size is None:
-        raise InputError(
-            'the test pipeline has no SampleClip with clip_len and ResizeClip with '
-            'size: give --clip-shape T H W'
-        )
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(length), int(height), int(width)
+def find_clip_shape(cfg: Config) -> tuple[int, ...]:
+    """Return (T, H, W) of the clips that the config's test pipeline makes."""
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    pipeline = ClipPipeline(cfg)
+    # A frame larger than what any pipeline makes of it.
+    frames = [np.zeros((512, 512, 3), np.uint8)] * pipeline.clip_len
+    inputs = pipeline(frames)  # (M, 3, T, H, W), or (M * T, 3, H, W)
+    return pipeline.clip_len, *inputs.shape[-2:]
 
 
 def describe(
@@ -114,6 +109,19 @@ def describe(
         ifdd_mmaction=__version__,
     )
     return {key: json.dumps(value) for key, value in values.items()}
+
+
+def rename_instance_norms(model: nn.Module) -> None:
+    """Give the norms that MMCV calls ``in`` another name, in place.
+
+    PyTorch writes the exported program down as Python, where ``in`` is a keyword.
+    """
+    for module in model.modules():
+        if getattr(module, 'norm_name', None) == 'in':
+            norm = getattr(module, 'in')
+            delattr(module, 'in')
+            module.norm_name = 'instance_norm'
+            module.add_module(module.norm_name, norm)
 
 
 def trace(scorer: Scorer, clip_shape: Sequence[int]) -> torch.export.ExportedProgram:
@@ -206,6 +214,7 @@ def export(args: argparse.Namespace) -> None:
     clip_shape = tuple(args.clip_shape or find_clip_shape(cfg))
     predictor = TorchPredictor(cfg, args.checkpoint, 'cpu')
     metadata = describe(cfg, predictor, clip_shape)
+    rename_instance_norms(predictor.model)
     scorer = Scorer(predictor.model, is_2d(cfg.model)).eval()
     program = trace(scorer, clip_shape)
     for path in args.out:
@@ -226,7 +235,9 @@ def run_onnx(data: bytes) -> Callable[[Tensor], Tensor]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(data, providers=['CPUExecutionProvider'])
-    return lambda clips: torch.from_numpy(session.run(None, {'clips': clips.numpy()})[0])
+    return lambda clips: torch.from_numpy(
+        session.run(None, {'clips': clips.numpy()})[0]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs='+',
         choices=FEATURES,
         default=['vector'],
-        help='what the head classifies, and means of the maps of the neck (%(default)s)',
+        help='what the head classifies, or means of maps of the neck (%(default)s)',
     )
     parser.add_argument(
         '--part-size',

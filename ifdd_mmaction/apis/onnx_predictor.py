@@ -45,7 +45,9 @@ class OnnxPredictor:
         if device.startswith('cpu'):
             providers = ['CPUExecutionProvider']
         elif device and 'CUDAExecutionProvider' not in providers:
-            raise InputError(f'device {device}: ONNX Runtime has {", ".join(providers)}')
+            raise InputError(
+                f'device {device}: ONNX Runtime has {", ".join(providers)}'
+            )
         try:
             self.session = onnxruntime.InferenceSession(str(path), providers=providers)
         except Exception as error:  # ONNX Runtime's errors have no common base

@@ -11,8 +11,8 @@ from .prediction_strip import ClipPrediction, plot_prediction_strip, probabiliti
 from .recall_radar import plot_recall_radar
 from .split_timing import ClipTiming, plot_split_timing
 from .style import save_figure
-from .tsne import plot_tsne
 from .training_curve import plot_training_curve
+from .tsne import plot_tsne
 from .work_dir import (
     RunError,
     choose_clips,

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.dataset import BaseDataset
 
 from ifdd_mmaction.analysis import grad_cam

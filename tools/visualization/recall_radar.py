@@ -2,8 +2,8 @@
 
     python tools/visualization/recall_radar.py NAME=predictions.json ... [--baselines B]
 
-A model with several files, ``NAME=fold1.json,fold2.json``, gets the mean of its recalls.
-Classes are matched by name. Exit codes: 0 drawn, 2 wrong files or arguments.
+Several files of a model, ``NAME=fold1.json,fold2.json``, are averaged. Classes
+are matched by name. Exit codes: 0 drawn, 2 wrong files or arguments.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
     python tools/visualization/tsne.py CONFIG CHECKPOINT
 
-The features are extracted as by tools/extract_features.py, into ``<name>_features/`` beside the
-picture, and found there the next time. Needs scikit-learn: pip install
-"ifdd-mmaction[analysis]". Exit codes: 0 drawn, 2 wrong data or arguments.
+The features are extracted as by tools/extract_features.py, into
+``<name>_features/`` beside the picture, and found there the next time. Needs
+scikit-learn: pip install "ifdd-mmaction[analysis]". Exit codes: 0 drawn, 2 wrong data
+or arguments.
 """
 
 from __future__ import annotations

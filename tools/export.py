@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
+from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 from ifdd_mmaction.apis import TorchPredictor
@@ -208,6 +209,8 @@ def compare(
 
 
 def export(args: argparse.Namespace) -> None:
+    if digit_version(torch.__version__) < digit_version('2.6'):
+        raise InputError(f'torch {torch.__version__}: exporting takes 2.6 or newer')
     cfg = read_config(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)

@@ -14,8 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifdd_mmaction.analysis import FEATURES, extract_features
-from ifdd_mmaction.analysis.trained import TrainedModel, add_model_arguments
+from ifdd_mmaction.apis import (
+    FEATURES,
+    TrainedModel,
+    add_model_arguments,
+    extract_features,
+)
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 

@@ -7,7 +7,6 @@ The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 from .bootstrap import Estimate, cluster_bootstrap
 from .disentangle import disentangle
 from .emotion_timing import CURVES, GroupTiming, emotion_curves, group_timing, mean_at
-from .features import FEATURES, extract_features, read_features
 from .grad_cam import GradCAM, grad_cam
 from .linear_probe import (
     ProbeError,
@@ -20,7 +19,6 @@ from .timed_clips import TimedClip, read_timed_clips
 
 __all__ = [
     'CURVES',
-    'FEATURES',
     'Estimate',
     'GradCAM',
     'GroupTiming',
@@ -30,13 +28,11 @@ __all__ = [
     'cluster_bootstrap',
     'disentangle',
     'emotion_curves',
-    'extract_features',
     'grad_cam',
     'group_timing',
     'identity_chance',
     'identity_hits',
     'largest_share',
     'mean_at',
-    'read_features',
     'read_timed_clips',
 ]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from .style import BLUE, GREY, ORANGE, PALE, STYLE
 
 # Inches.
-FRAME, MATRIX = 0.62, 1.75
+FRAME, MATRIX = 0.62, 2.05
 LEFT, RIGHT, GAP, TOP, BOTTOM = 0.85, 0.6, 0.35, 0.3, 0.12
 AXIS, MARKS, CURVE = 0.42, 0.8, 0.42
 
@@ -84,7 +84,8 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
         _draw_marks(add_axes(LEFT, y, span, MARKS), clip)
         if clip.correlation is not None:
             x = LEFT + strip + GAP
-            _draw_matrix(add_axes(x, i * row + TOP, MATRIX - 0.3, MATRIX - 0.3), clip)
+            side = MATRIX - 0.3
+            _draw_matrix(add_axes(x, i * row + TOP, side, side), clip.correlation)
     return figure
 
 
@@ -111,7 +112,7 @@ def _draw_marks(axes: Axes, clip: ClipSplit) -> None:
     ):
         # Above where the regular split reads, below where this one does.
         high, low = y - SPREAD, y + SPREAD
-        axes.plot([regular, places], [high, low], color=colour, linewidth=1)
+        axes.plot(np.stack([regular, places]), [high, low], color=colour, linewidth=1)
         axes.scatter(regular, [high] * len(regular), **HOLLOW)
         axes.scatter(places, [low] * len(places), s=26, color=colour, zorder=3)
         names.append((name, colour))
@@ -128,12 +129,11 @@ def _draw_marks(axes: Axes, clip: ClipSplit) -> None:
     axes.spines['bottom'].set_color(PALE)
 
 
-def _draw_matrix(axes: Axes, clip: ClipSplit) -> None:
-    image = axes.imshow(clip.correlation, cmap='viridis')
+def _draw_matrix(axes: Axes, correlation: np.ndarray) -> None:
+    image = axes.imshow(correlation, cmap='viridis')
     axes.set_title('correlation', size=9, pad=4)
     axes.set_xlabel('frame of $X$', size=8, color=GREY, labelpad=1)
-    size = len(clip.correlation) if clip.correlation is not None else 0
-    ticks = range(0, size, max(1, -(-size // 8)))
+    ticks = range(0, len(correlation), -(-len(correlation) // 8))
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
     axes.tick_params(length=0, labelsize=6.5, labelcolor=GREY, pad=1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -60,7 +61,7 @@ def plot_confidences(
     axes.set_ylabel('probability of the class')
     axes.grid(axis='y', color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    handles = [
+    handles: list[Artist] = [
         matplotlib.patches.Patch(color=colour, alpha=0.75, label=label)
         for colour, label in (
             (BLUE, 'negatives: clips of other classes'),

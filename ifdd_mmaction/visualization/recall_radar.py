@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -46,9 +47,8 @@ def plot_recall_radar(
     below, above = 0.35, 0.65 if title else 0.35
     width, height = RADIUS * 2 + beside * 2 + legend, RADIUS * 2 + below + above
     figure = Figure(figsize=(width, height))
-    bounds = beside, below, 2 * RADIUS, 2 * RADIUS
-    axes = figure.add_axes(
-        tuple(x / y for x, y in zip(bounds, (width, height) * 2, strict=True)),
+    axes: Any = figure.add_axes(  # PolarAxes
+        (beside / width, below / height, 2 * RADIUS / width, 2 * RADIUS / height),
         projection='polar',
     )
     axes.set_theta_zero_location('N')

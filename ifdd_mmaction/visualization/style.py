@@ -52,6 +52,8 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None
     data = BytesIO()
     kind = Path(path).suffix[1:] or 'png'
     # A JPEG of flat areas and text shows its blocks at the default quality of 75.
-    options = dict(pil_kwargs=dict(quality=88)) if kind in ('jpg', 'jpeg') else {}
+    options: dict[str, Any] = {}
+    if kind in ('jpg', 'jpeg'):
+        options['pil_kwargs'] = dict(quality=85)
     figure.savefig(data, format=kind, dpi=dpi, **options)
     write_atomic(path, data.getvalue())

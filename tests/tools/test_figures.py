@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ifdd_mmaction.analysis import features
-from ifdd_mmaction.analysis.trained import TrainedModel, add_model_arguments
+from ifdd_mmaction.apis import TrainedModel, add_model_arguments, features
 from tests.golden import ROOT, load_tool
 from tests.tools.runs import run_tool
 from tests.tools.tiny_models import CONFIGS, draw_set, save_checkpoint

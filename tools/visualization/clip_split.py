@@ -20,10 +20,12 @@ import torch
 from mmengine.dataset import BaseDataset
 
 from ifdd_mmaction.analysis import TimedClip, disentangle, read_timed_clips
-from ifdd_mmaction.analysis.trained import TrainedModel, add_model_arguments
+from ifdd_mmaction.apis import TrainedModel, add_model_arguments
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.visualization import ClipSplit, plot_clip_split, save_figure
+
+NEUTRAL = 'neutral'
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,6 +35,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--clips', nargs='+', help='names (one of each of the first three classes)'
     )
     parser.add_argument('--out', type=Path, help='(clip_split.png by the checkpoint)')
+    parser.add_argument(
+        '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
+    )
     return parser.parse_args(argv)
 
 
@@ -52,20 +57,24 @@ def look_at(
     regular = regular.clamp(max=parts.x.shape[2] - 1)
     correlation = parts.indexes.correlation
     known = timed.get(clip.name)
-    # The intensity belongs to the frames of the file: to all of them, in their order.
-    whole = known is not None and len(known.envelope) == len(frames)
+    name = trained.classes[clip.label]
+    # No emotion is timed in a neutral clip; and the intensity belongs to the frames of
+    # the file, all of them in their order.
+    envelope = None
+    if known is not None and name.lower() != NEUTRAL:
+        envelope = known.envelope if len(known.envelope) == len(frames) else None
 
     def places(positions: torch.Tensor) -> np.ndarray:
         return trained.clip_frames(positions, len(frames))
 
     return ClipSplit(
-        f'clip {clip.name}, {trained.classes[clip.label]}',
+        f'clip {clip.name}, {name}',
         frames,
         places(parts.frames_s[0]),
         places(parts.frames_d[0]),
         (places(regular[0::2]), places(regular[1::2])),
         None if correlation is None else correlation[0].cpu().numpy(),
-        known.envelope if known is not None and whole else None,
+        envelope,
     )
 
 
@@ -83,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             chosen = list(islice(trained.one_of_each_class(dataset), 3))
         shown = [look_at(trained, dataset, i, timed) for i in chosen]
-        save_figure(plot_clip_split(shown), out, dpi=150)
+        save_figure(plot_clip_split(shown), out, dpi=args.dpi)
     except (DatasetError, InputError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

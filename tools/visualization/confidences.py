@@ -30,6 +30,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out', type=Path, help='(confidences.png beside the predictions)'
     )
     parser.add_argument('--title', default='')
+    parser.add_argument(
+        '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
+    )
     return parser.parse_args(argv)
 
 
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shares = np.stack([probabilities(clip['scores']) for clip in report['clips']])
         labels = [clip['label'] for clip in report['clips']]
         figure = plot_confidences(shares, labels, report['classes'], args.title)
-        save_figure(figure, out, dpi=150)
+        save_figure(figure, out, dpi=args.dpi)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

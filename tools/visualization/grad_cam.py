@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 
 from ifdd_mmaction.analysis import grad_cam
-from ifdd_mmaction.analysis.trained import TrainedModel, add_model_arguments
+from ifdd_mmaction.apis import TrainedModel, add_model_arguments
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.visualization import CamRow, plot_cam_overlay, save_figure
@@ -34,6 +34,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--out', type=Path, help='(grad_cam.png by the checkpoint)')
     parser.add_argument('--title', default='')
+    parser.add_argument(
+        '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
+    )
     return parser.parse_args(argv)
 
 
@@ -78,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             chosen = list(trained.one_of_each_class(dataset))
         rows = [explain(trained, dataset, i, target) for i in chosen]
-        save_figure(plot_cam_overlay(rows, args.title), out, dpi=150)
+        save_figure(plot_cam_overlay(rows, args.title), out, dpi=args.dpi)
     except (DatasetError, InputError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -42,6 +42,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out', type=Path, default=Path('recall_radar.png'), help='(%(default)s)'
     )
     parser.add_argument('--title', default='')
+    parser.add_argument(
+        '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
+    )
     return parser.parse_args(argv)
 
 
@@ -108,7 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.baselines:
             models.update(read_baselines(args.baselines, classes))
         rows = {name: recalls_of(recall, classes) for name, recall in models.items()}
-        save_figure(plot_recall_radar(rows, classes, args.title), args.out, dpi=150)
+        save_figure(
+            plot_recall_radar(rows, classes, args.title), args.out, dpi=args.dpi
+        )
     except (RunError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -17,8 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ifdd_mmaction.analysis import FEATURES, extract_features, read_features
-from ifdd_mmaction.analysis.trained import TrainedModel, add_model_arguments
+from ifdd_mmaction.apis import (
+    FEATURES,
+    TrainedModel,
+    add_model_arguments,
+    extract_features,
+    read_features,
+)
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.visualization import plot_tsne, save_figure
@@ -48,6 +53,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', type=Path, help='(tsne.png by the checkpoint)')
     parser.add_argument('--title', default='')
+    parser.add_argument(
+        '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
+    )
     return parser.parse_args(argv)
 
 
@@ -77,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             labels = [int(rows[i]['label']) for i in read]
             points[TITLES[name]] = embed(features[read], args.perplexity, args.seed)
         classes = trained.dataset().metainfo['classes']
-        save_figure(plot_tsne(points, labels, classes, args.title), out, dpi=150)
+        save_figure(plot_tsne(points, labels, classes, args.title), out, dpi=args.dpi)
     except ImportError as error:
         print(f'{error}: pip install "ifdd-mmaction[analysis]"', file=sys.stderr)
         return 2

@@ -19,11 +19,11 @@ from mmengine.runner import Runner
 from mmengine.utils import ProgressBar
 from torch import Tensor
 
+from ..analysis import disentangle
 from ..errors import InputError
 from ..fileio import write_atomic
 from ..models.necks import IFDDNeck
-from .disentangle import disentangle
-from .trained import TrainedModel
+from .trained_model import TrainedModel
 
 #: What can be extracted: what the head classifies, and the means of the neck's maps.
 FEATURES = ('vector', 'x', 'x_s', 'x_d', 'y_s', 'y_d')

@@ -15,11 +15,10 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import BaseDataset, pseudo_collate
 
-from ..apis import TorchPredictor
-from ..apis.predictor import read_config
 from ..errors import InputError
 from ..models.necks import IFDDNeck
 from ..models.necks.splits import TemporalSplit
+from .predictor import TorchPredictor, read_config
 
 
 class LoadedClip(NamedTuple):
@@ -70,7 +69,6 @@ class TrainedModel:
 
     def __init__(self, args: argparse.Namespace) -> None:
         cfg = read_config(args.config)
-        cfg.filename = args.config
         if args.cfg_options:
             cfg.merge_from_dict(args.cfg_options)
         predictor = TorchPredictor(cfg, args.checkpoint, args.device)

@@ -53,8 +53,14 @@ def grad_cam(
     with torch.enable_grad():
         parts = disentangle(model, inputs)
         y_d, y_s, vector = parts.y_d, parts.y_s, parts.vector
-        frames = parts.frames_d, parts.frames_s
-        if y_d is None or y_s is None or vector is None or None in frames:
+        frames_d, frames_s = parts.frames_d, parts.frames_s
+        if (
+            y_d is None
+            or y_s is None
+            or vector is None
+            or frames_d is None
+            or frames_s is None
+        ):
             raise ValueError('the neck has neither split nor lifting: no Y_D, no Y_S')
         scores = model.cls_head(vector[:, :, None, None, None])
         index = torch.as_tensor(target, device=scores.device)
@@ -64,7 +70,8 @@ def grad_cam(
         _cam(y_d, slope_d),
         None if slope_s is None else _cam(y_s, slope_s),
         scores.detach(),
-        *(frame.detach() for frame in frames),
+        frames_d.detach(),
+        frames_s.detach(),
     )
 
 

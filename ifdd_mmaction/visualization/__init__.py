@@ -10,7 +10,7 @@ from .confusion_matrix import plot_confusion_matrix
 from .prediction_strip import ClipPrediction, plot_prediction_strip, probabilities
 from .recall_radar import plot_recall_radar
 from .split_timing import ClipTiming, plot_split_timing
-from .style import save_figure
+from .style import figure_path, save_figure
 from .training_curve import plot_training_curve
 from .tsne import plot_tsne
 from .work_dir import (
@@ -29,6 +29,7 @@ __all__ = [
     'ClipTiming',
     'RunError',
     'choose_clips',
+    'figure_path',
     'find_config',
     'ifdd_mmaction``: training does not need it.',
     'load_clips',

@@ -1,5 +1,7 @@
 """The figures that are made from arrays: readable, and showing what they are given."""
 
+from argparse import ArgumentTypeError
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from ifdd_mmaction.visualization import (
     CamRow,
     ClipSplit,
+    figure_path,
     plot_cam_overlay,
     plot_clip_split,
     plot_confidences,
@@ -131,3 +134,10 @@ def test_a_figure_is_saved_in_the_format_of_its_name(tmp_path, suffix, start):
     save_figure(figure, tmp_path / f'figure.{suffix}', dpi=40)
     assert (tmp_path / f'figure.{suffix}').read_bytes().startswith(start)
     assert not plt.get_fignums()  # nothing is left in pyplot
+
+
+def test_other_endings_are_refused_by_the_command_line():
+    assert figure_path('a/b.svg').name == 'b.svg'
+    for wrong in ('a/b', 'b.docx'):
+        with pytest.raises(ArgumentTypeError, match=r'\.png'):
+            figure_path(wrong)

@@ -23,7 +23,12 @@ from ifdd_mmaction.analysis import TimedClip, disentangle, read_timed_clips
 from ifdd_mmaction.apis import TrainedModel, add_model_arguments
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.visualization import ClipSplit, plot_clip_split, save_figure
+from ifdd_mmaction.visualization import (
+    ClipSplit,
+    figure_path,
+    plot_clip_split,
+    save_figure,
+)
 
 NEUTRAL = 'neutral'
 
@@ -34,7 +39,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--clips', nargs='+', help='names (one of each of the first three classes)'
     )
-    parser.add_argument('--out', type=Path, help='(clip_split.png by the checkpoint)')
+    parser.add_argument(
+        '--out', type=figure_path, help='(clip_split.png by the checkpoint)'
+    )
     parser.add_argument(
         '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from ifdd_mmaction.visualization import (
     RunError,
+    figure_path,
     plot_confidences,
     probabilities,
     read_predictions,
@@ -27,7 +28,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw confidence distributions')
     parser.add_argument('predictions', type=Path, help='of tools/test.py --dump')
     parser.add_argument(
-        '--out', type=Path, help='(confidences.png beside the predictions)'
+        '--out', type=figure_path, help='(confidences.png beside the predictions)'
     )
     parser.add_argument('--title', default='')
     parser.add_argument(

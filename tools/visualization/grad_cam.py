@@ -19,7 +19,12 @@ from ifdd_mmaction.analysis import grad_cam
 from ifdd_mmaction.apis import TrainedModel, add_model_arguments
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.visualization import CamRow, plot_cam_overlay, save_figure
+from ifdd_mmaction.visualization import (
+    CamRow,
+    figure_path,
+    plot_cam_overlay,
+    save_figure,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -32,7 +37,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--target',
         help='class that the maps explain (the true class of each clip)',
     )
-    parser.add_argument('--out', type=Path, help='(grad_cam.png by the checkpoint)')
+    parser.add_argument(
+        '--out', type=figure_path, help='(grad_cam.png by the checkpoint)'
+    )
     parser.add_argument('--title', default='')
     parser.add_argument(
         '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'

@@ -18,6 +18,7 @@ import numpy as np
 
 from ifdd_mmaction.visualization import (
     RunError,
+    figure_path,
     plot_recall_radar,
     read_predictions,
     save_figure,
@@ -39,7 +40,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--baselines', type=Path, help='JSON of published recalls, in per cent'
     )
     parser.add_argument(
-        '--out', type=Path, default=Path('recall_radar.png'), help='(%(default)s)'
+        '--out',
+        type=figure_path,
+        default=Path('recall_radar.png'),
+        help='(%(default)s)',
     )
     parser.add_argument('--title', default='')
     parser.add_argument(

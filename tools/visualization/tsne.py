@@ -26,7 +26,7 @@ from ifdd_mmaction.apis import (
 )
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.visualization import plot_tsne, save_figure
+from ifdd_mmaction.visualization import figure_path, plot_tsne, save_figure
 
 TITLES = dict(
     vector='what is classified',
@@ -51,7 +51,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--perplexity', type=float, default=30.0)
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, help='(tsne.png by the checkpoint)')
+    parser.add_argument('--out', type=figure_path, help='(tsne.png by the checkpoint)')
     parser.add_argument('--title', default='')
     parser.add_argument(
         '--dpi', type=int, default=150, help='pixels an inch (%(default)s)'

@@ -28,7 +28,9 @@ def tiny(kind, path, **model):
     return path / 'config.py', save_checkpoint(path / 'x.pth', path / 'config.py')
 
 
-@pytest.fixture(scope='module', params=['vit', 'cnn'])
+@pytest.fixture(
+    scope='module', params=[pytest.param('vit', marks=pytest.mark.slow), 'cnn']
+)
 def exported(request, tmp_path_factory):
     """Export through the command; return config, checkpoint, folder and its words."""
     path = tmp_path_factory.mktemp(request.param)

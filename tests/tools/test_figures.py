@@ -63,31 +63,65 @@ def test_a_picture_of_a_model(main, tmp_path, tool, kind):
     assert_picture(out)
 
 
-def test_the_commands_as_processes(data, checkpoints, tmp_path):
+def test_a_command_as_a_process(data, checkpoints, tmp_path):
     arguments = CONFIGS['vit'], checkpoints['vit'], '--data-root', data
-    for name in ('a', 'b'):
+    out = tmp_path / 'picture.png'
+    result = run_tool('visualization/grad_cam.py', *arguments, '--out', out)
+    assert str(out) in result.stdout
+    assert_picture(out)
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    """Write what two folds dumped; every class has other recalls in them."""
+    paths = [tmp_path / 'a.json', tmp_path / 'b.json']
+    for path, recall in zip(paths, (0.5, 0.9), strict=True):
         report = dict(
-            classes=DFEW, recall=dict.fromkeys(DFEW, 0.5),
+            classes=DFEW, recall=dict.fromkeys(DFEW, recall),
             confusion_matrix=np.eye(7, dtype=int).tolist(),
             clips=[
                 dict(clip='1', label=k, prediction=k, scores=np.eye(7)[k].tolist())
                 for k in range(7)
             ],
         )  # fmt: skip
-        (tmp_path / f'{name}.json').write_text(json.dumps(report))
-    files = f'{tmp_path}/a.json,{tmp_path}/b.json'
+        path.write_text(json.dumps(report))
+    return paths
+
+
+def test_pictures_of_predictions(predictions, tmp_path, capsys, monkeypatch):
+    out = tmp_path / 'picture.png'
+    tool = load_tool('visualization/confidences.py')
+    assert tool.main([str(predictions[0]), '--out', str(out)]) == 0
+    assert_picture(out)
+    tool = load_tool('visualization/recall_radar.py')
+    drawn = []
+    monkeypatch.setattr(
+        tool,
+        'plot_recall_radar',
+        lambda *a, draw=tool.plot_recall_radar: drawn.append(a) or draw(*a),
+    )
     ferv = ROOT / 'tools' / 'visualization' / 'baselines_ferv39k.json'
-    for tool, *options in (
-        ('visualization/grad_cam.py', *arguments),
-        ('visualization/confidences.py', tmp_path / 'a.json'),
-        ('visualization/recall_radar.py', f'two folds={files}', '--baselines', ferv),
-    ):
-        out = tmp_path / 'picture.png'
-        result = run_tool(tool, *options, '--out', out)
-        assert str(out) in result.stdout
-        assert_picture(out)
-        out.unlink()
-    assert 'Former-DFER' in result.stdout
+    folds = f'two folds={",".join(map(str, predictions))}'
+    arguments = [
+        folds,
+        str(predictions[0]),
+        '--baselines',
+        str(ferv),
+        '--out',
+        str(out),
+    ]
+    assert tool.main(arguments) == 0
+    assert_picture(out)
+    assert 'Former-DFER: README of https://' in capsys.readouterr().out
+    ((recalls, classes, _),) = drawn
+    assert list(recalls) == ['two folds', tmp_path.name, 'Former-DFER']
+    assert recalls['two folds'] == pytest.approx([0.7] * 7)
+    # In the order of the first model's classes, whatever the file's is.
+    assert list(classes) == list(DFEW)
+    published = [67.57, 44.16, 51.81, 48.93, 25.09, 10.80, 9.80]
+    assert recalls['Former-DFER'] == pytest.approx([r / 100 for r in published])
+    assert tool.main([folds, folds, '--out', str(out)]) == 2
+    assert 'two models are called two folds' in capsys.readouterr().err
 
 
 def test_the_explained_class_and_the_clips_can_be_chosen(main, data, tmp_path):

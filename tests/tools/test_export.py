@@ -80,7 +80,8 @@ def test_the_files_say_how_to_use_them(exported):
     assert value.name == 'clips' and sizes == [0, 3, 8, 32, 32]
     extra = dict.fromkeys(facts, '')
     torch.export.load(path / 'x.pt2', extra_files=extra)
-    assert {k: json.loads(v) for k, v in extra.items()} == facts
+    stored = {k: json.loads(v) for k, v in extra.items()}
+    assert facts.items() <= stored.items()
 
 
 def test_a_clip_of_another_size_is_refused(exported):

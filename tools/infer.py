@@ -1,0 +1,11 @@
+"""Emotions over time from videos: ``python tools/infer.py VIDEO --config --checkpoint``.
+
+The same as the console command ``ifdd infer``.
+"""
+
+import sys
+
+from ifdd_mmaction.cli import main
+
+if __name__ == '__main__':
+    sys.exit(main(['infer', *sys.argv[1:]]))

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -67,10 +67,7 @@ class DFERInferencer(BaseInferencer):
         InputError: If an option, the config or the checkpoint cannot be used.
     """
 
-    preprocess_kwargs: set = set()
-    forward_kwargs: set = set()
-    visualize_kwargs: set = {'out_dir', 'annotated', 'timeline', 'moments'}
-    postprocess_kwargs: set = set()
+    visualize_kwargs: ClassVar[set] = {'out_dir', 'annotated', 'timeline', 'moments'}
 
     def __init__(
         self,
@@ -179,12 +176,11 @@ class DFERInferencer(BaseInferencer):
 
     def scan(self, source: str | os.PathLike | np.ndarray | Video) -> FaceScan:
         """Find the faces of one video; see :func:`scan_faces`."""
-        settings = self.settings
         return scan_faces(
             self._open(source),
             self.detector,
-            settings['detect_every'],
-            settings['max_gap'],
+            self.settings['detect_every'],
+            self.settings['max_gap'],
             progress=self._progress,
         )
 

@@ -12,11 +12,10 @@ import numpy as np
 
 from ..errors import InputError
 from .frame import MAX_SIDE, Frame, shrink
+from .pyav import av
 
-try:
-    import av
-except ImportError:
-    av = None
+# FFmpeg's own lines about damaged files, beside the one that we raise.
+decord.logging.set_level(decord.logging.QUIET)
 
 
 class FileVideo:
@@ -41,12 +40,18 @@ class FileVideo:
             raise InputError(f'{path}: no such file')
         if not Path(path).stat().st_size:
             raise InputError(f'{path}: an empty file, no video')
-        self.decoder = 'decord'
+        if av is not None:
+            self._check()
         try:
             self.length: int | None = len(self._open_decord())
+            self.decoder = 'decord'
         except (decord.DECORDError, RuntimeError) as error:
-            self.decoder = 'PyAV'
-            self.length = self._probe(error)
+            if av is None:
+                raise InputError(
+                    f'{path}: no video that decord can read; PyAV reads more (AV1 for '
+                    'one): pip install "ifdd-mmaction[video]"'
+                ) from error
+            self.length, self.decoder = None, 'PyAV'
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
@@ -70,24 +75,15 @@ class FileVideo:
                 raise self._damaged(index, start) from error
             yield float(start), image
 
-    def _probe(self, cause: Exception) -> int | None:
-        """Return the length that PyAV sees, or say why there is no video."""
-        if av is None:
-            raise InputError(
-                f'{self.name}: no video that decord can read; PyAV reads more (AV1 for '
-                'one): pip install "ifdd-mmaction[video]"'
-            ) from cause
+    def _check(self) -> None:
+        """Say what is wrong, which PyAV knows better than decord does."""
         try:
             with av.open(self.name) as container:
                 if not container.streams.video:
                     raise InputError(f'{self.name}: has no picture, only other streams')
-                stream = container.streams.video[0]
-                if next(container.decode(stream), None) is None:
+                if next(container.decode(video=0), None) is None:
                     raise InputError(f'{self.name}: a video without a frame')
-                return stream.frames or None
-        except (av.error.FFmpegError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+        except av.error.FFmpegError as error:
             raise InputError(
                 f'{self.name}: no video, cut off, or of an unknown codec'
             ) from error
@@ -110,6 +106,6 @@ class FileVideo:
 
     def _damaged(self, index: int, seconds: float) -> InputError:
         return InputError(
-            f'{self.name}: damaged, or ends early: cannot be decoded from frame {index} '
-            f'(second {seconds:.1f}) on'
+            f'{self.name}: damaged, or ends early: cannot be decoded from frame '
+            f'{index} (second {seconds:.1f}) on'
         )

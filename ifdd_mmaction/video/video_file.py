@@ -21,8 +21,9 @@ decord.logging.set_level(decord.logging.QUIET)
 class FileVideo:
     """The frames of a video file, upright, with the times at which they are shown.
 
-    decord reads it; what decord cannot open, such as AV1, PyAV does where it is
-    installed. One frame after the other is decoded: memory does not grow with length.
+    decord reads it; what decord cannot open, such as AV1, or turns wrongly, PyAV does
+    where it is installed. One frame after the other is decoded: memory does not grow
+    with length.
 
     Args:
         path: The file.
@@ -40,11 +41,11 @@ class FileVideo:
             raise InputError(f'{path}: no such file')
         if not Path(path).stat().st_size:
             raise InputError(f'{path}: an empty file, no video')
-        if av is not None:
-            self._check()
+        turned = av is not None and self._check()
         try:
             self.length: int | None = len(self._open_decord())
-            self.decoder = 'decord'
+            # decord turns frames of some widths into noise.
+            self.decoder = 'PyAV' if turned else 'decord'
         except (decord.DECORDError, RuntimeError) as error:
             if av is None:
                 raise InputError(
@@ -73,17 +74,24 @@ class FileVideo:
                 image = reader.next().asnumpy()
             except (decord.DECORDError, RuntimeError, StopIteration) as error:
                 raise self._damaged(index, start) from error
+            if image.shape[2] != 3:
+                raise InputError(
+                    f'{self.name}: a turned video, which decord reads wrongly; PyAV '
+                    'does not: pip install "ifdd-mmaction[video]"'
+                )
             yield float(start), image
 
-    def _check(self) -> None:
-        """Say what is wrong, which PyAV knows better than decord does."""
+    def _check(self) -> bool:
+        """Say what is wrong, which PyAV knows better than decord; return if turned."""
         try:
             with av.open(self.name) as container:
-                if not container.streams.video:
+                if len(container.streams) and not container.streams.video:
                     raise InputError(f'{self.name}: has no picture, only other streams')
-                if next(container.decode(video=0), None) is None:
+                frame = next(container.decode(video=0), None)
+                if frame is None:
                     raise InputError(f'{self.name}: a video without a frame')
-        except av.error.FFmpegError as error:
+                return bool(frame.rotation)
+        except (av.error.FFmpegError, IndexError) as error:
             raise InputError(
                 f'{self.name}: no video, cut off, or of an unknown codec'
             ) from error

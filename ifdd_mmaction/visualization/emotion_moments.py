@@ -51,6 +51,8 @@ def choose_moments(
         In order of time.
     """
     shown = [i for i, n in enumerate(classes) if not n.casefold().startswith('neutral')]
+    if not shown:
+        return []
     moments = []
     for number, face in enumerate(faces):
         shares = face.probabilities[:, shown]

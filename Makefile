@@ -32,7 +32,7 @@ demo: $(READY)
 	$(BIN)/python tools/test.py configs/ifdd_vit_sample.py $$(cat $(DEMO)/last_checkpoint) \
 	    --work-dir $(DEMO) --dump $(DEMO)/predictions.json \
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
-	$(BIN)/python tools/analysis/plot_results.py $(DEMO)
+	$(BIN)/python tools/visualization/plot_results.py $(DEMO)
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -28,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--dump',
-        help='write the predictions: .json with the metrics, readable by '
-        'tools/analysis/plot_results.py, or .pkl of data samples as MMAction2 does',
+        help='write the predictions: .json with the metrics, which the tools of '
+        'tools/visualization/ read, or .pkl of data samples as MMAction2 does',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'

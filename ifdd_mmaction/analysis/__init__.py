@@ -7,6 +7,8 @@ The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 from .bootstrap import Estimate, cluster_bootstrap
 from .disentangle import disentangle
 from .emotion_timing import CURVES, GroupTiming, emotion_curves, group_timing, mean_at
+from .features import FEATURES, extract_features, read_features
+from .grad_cam import GradCAM, grad_cam
 from .linear_probe import (
     ProbeError,
     class_hits,
@@ -18,7 +20,9 @@ from .timed_clips import TimedClip, read_timed_clips
 
 __all__ = [
     'CURVES',
+    'FEATURES',
     'Estimate',
+    'GradCAM',
     'GroupTiming',
     'ProbeError',
     'TimedClip',
@@ -26,10 +30,13 @@ __all__ = [
     'cluster_bootstrap',
     'disentangle',
     'emotion_curves',
+    'extract_features',
+    'grad_cam',
     'group_timing',
     'identity_chance',
     'identity_hits',
     'largest_share',
     'mean_at',
+    'read_features',
     'read_timed_clips',
 ]

@@ -4,11 +4,13 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 """
 
 from .inferencer import DFERInferencer
+from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult
 
 __all__ = [
     'DFERInferencer',
+    'OnnxPredictor',
     'Predictor',
     'TorchPredictor',
     'TrackResult',

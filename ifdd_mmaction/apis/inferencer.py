@@ -202,11 +202,13 @@ class DFERInferencer(BaseInferencer):
                 )
             ]
             frames = iterate(scan.video, 'telling emotions', self._progress)
-            clips = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
+            cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
+            # Each clip goes through the pipeline at once: it is smaller afterwards.
+            clips = ((window, self.pipeline(faces)) for window, faces in cut)
             for chunk in self._get_chunk_data(clips, batch_size):
                 yield Batch(
                     [window for window, _ in chunk],
-                    torch.stack([self.pipeline(faces) for _, faces in chunk]),
+                    torch.stack([clip for _, clip in chunk]),
                 )
 
     def forward(  # type: ignore[override]

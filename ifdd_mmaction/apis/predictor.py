@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..models import infer_neck
+from .onnx_predictor import OnnxPredictor
 
 #: Keys of a state dict that one line of an error names.
 NAMED_KEYS = 3
@@ -132,12 +133,15 @@ def build_predictor(
 
     Args:
         config: Config of the model.
-        weights: A checkpoint of MMEngine.
+        weights: A checkpoint of MMEngine, or an ONNX file of tools/export.py, for
+            which the config is not looked at.
         device: PyTorch's name of a device; the best one by default.
 
     Raises:
         InputError: If they cannot be read or do not fit each other.
     """
+    if Path(weights).suffix == '.onnx':
+        return OnnxPredictor(weights, device)
     return TorchPredictor(config, weights, device)
 
 

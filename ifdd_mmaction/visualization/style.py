@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -38,7 +39,19 @@ STYLE: Any = {
 
 @matplotlib.rc_context(STYLE)
 def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
-    """Write a figure as PNG of ``dpi`` pixels an inch, whole or not at all."""
-    png = BytesIO()
-    figure.savefig(png, format='png', dpi=dpi)
-    write_atomic(path, png.getvalue())
+    """Write a figure, whole or not at all.
+
+    Args:
+        figure: The figure.
+        path: File whose ending tells the format: png, jpg, svg, pdf.
+        dpi: Pixels an inch.
+
+    Raises:
+        ValueError: If the ending is none that Matplotlib writes.
+    """
+    data = BytesIO()
+    kind = Path(path).suffix[1:] or 'png'
+    # A JPEG of flat areas and text shows its blocks at the default quality of 75.
+    options = dict(pil_kwargs=dict(quality=88)) if kind in ('jpg', 'jpeg') else {}
+    figure.savefig(data, format=kind, dpi=dpi, **options)
+    write_atomic(path, data.getvalue())

@@ -17,7 +17,7 @@ from rich.progress import track as progress_bar
 from torch import Tensor
 
 from ..errors import InputError
-from ..faces import CROPS, build_detector
+from ..faces import CROPS, Track, build_detector
 from ..video import Frame, Video, find_videos, open_video, record_webcam
 from ..video.frame import DEFAULT_FPS, MAX_SIDE
 from .clip_pipeline import ClipPipeline
@@ -167,7 +167,18 @@ class DFERInferencer(BaseInferencer):
         Raises:
             InputError: If it cannot be read or shows no face.
         """
-        scan = self.scan(source)
+        return self.infer_scan(self.scan(source), batch_size)
+
+    def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
+        """Tell the emotions of a video whose faces are found.
+
+        Args:
+            scan: Of :meth:`scan`.
+            batch_size: Clips that the model gets at a time.
+
+        Raises:
+            InputError: If the video cannot be read again.
+        """
         found: dict[int, list[tuple[Window, np.ndarray]]] = {}
         for batch in self.preprocess([scan], batch_size):
             for window, probabilities in self.forward(batch):
@@ -184,23 +195,23 @@ class DFERInferencer(BaseInferencer):
             progress=self._progress,
         )
 
+    def windows(self, scan: FaceScan, track: Track) -> list[Window]:
+        """Lay windows over a track of a scan; see :func:`plan_windows`."""
+        return plan_windows(
+            track,
+            scan.seconds,
+            self.pipeline.clip_len,
+            self.settings['window'],
+            self.settings['stride'],
+        )
+
     def preprocess(  # type: ignore[override]
         self, inputs: Sequence[FaceScan], batch_size: int = 8
     ) -> Iterator[Batch]:
         """Yield the clips of scanned videos, a batch at a time."""
         settings = self.settings
         for scan in inputs:
-            windows = [
-                window
-                for track in scan.tracks
-                for window in plan_windows(
-                    track,
-                    scan.seconds,
-                    self.pipeline.clip_len,
-                    settings['window'],
-                    settings['stride'],
-                )
-            ]
+            windows = [w for track in scan.tracks for w in self.windows(scan, track)]
             frames = iterate(scan.video, 'telling emotions', self._progress)
             cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
             # Each clip goes through the pipeline at once: it is smaller afterwards.

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -134,16 +135,19 @@ def build_page(gradio: Any, inferencer: DFERInferencer, args: Any, cache: Path) 
         gradio.Markdown(note)
         with gradio.Row():
             video = gradio.Video(label='Your video', sources=['upload', 'webcam'])
-            annotated = gradio.Video(label='Result', interactive=False)
+            annotated = gradio.Video(
+                label='Result', interactive=False, buttons=['download']
+            )
         button = gradio.Button('Tell emotions', variant='primary')
+        # Without Gradio's button that would share a picture with the world.
+        image = partial(
+            gradio.Image, interactive=False, buttons=['download', 'fullscreen']
+        )
         outputs = [
             annotated,
-            gradio.Image(label='Timeline', interactive=False),
-            gradio.Image(label='Most emotional moments', interactive=False),
-            gradio.Image(
-                label='What the dynamics and the context group read',
-                interactive=False,
-            ),
+            image(label='Timeline'),
+            image(label='Most emotional moments'),
+            image(label='What the dynamics and the context group read'),
             gradio.Dataframe(label='Windows', headers=COLUMNS, interactive=False),
         ]
         button.click(run, video, outputs, concurrency_limit=1)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .emotion_colours import emotion_colours, rgb
-from .emotion_timeline import FaceEmotions
+from .emotion_timeline import FaceEmotions, longest
 
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
 #: Narrower frames are enlarged: nobody can read a text in 112 pixels.
@@ -105,8 +105,7 @@ class FrameAnnotator:
 
     def _draw_strips(self) -> np.ndarray:
         unit = self.unit
-        longest = sorted(self.faces, key=lambda face: face.start - face.end)
-        shown = sorted(longest[:MAX_STRIPS], key=lambda face: face.start)
+        shown = longest(self.faces, MAX_STRIPS)
         self._legend = round(0.4 * unit + 1.6 * unit * len(shown))
         height = self._legend + round(1.6 * unit)
         picture = Image.new('RGB', (self.width, height), DARK)

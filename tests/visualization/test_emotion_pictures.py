@@ -87,6 +87,9 @@ def test_moments_are_the_highest_that_are_not_neutral_and_apart():
         (pytest.approx(8.5), 'fear', pytest.approx(0.95)),
     ]
     assert len(choose_moments([face], DFEW, count=2, apart=0.5)) == 2
+    # the other seven moments are neutral
+    assert len(choose_moments([face], DFEW, apart=0.5)) == 3
+    assert len(choose_moments([emotions('a', 0, 9, ['neutral'] * 3)], DFEW)) == 3
     assert choose_moments([face], ('neutral',)) == []
 
 

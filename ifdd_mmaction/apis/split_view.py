@@ -38,7 +38,8 @@ def view_split(
     moments = choose_moments(face_emotions(result), result.classes, count=1)
     if not isinstance(predictor, TorchPredictor) or not isinstance(neck, IFDDNeck):
         return None
-    if neck.split is None or not moments:
+    split = neck.split
+    if split is None or not moments:
         return None
     (moment,) = moments
     windows = inferencer.windows(scan, scan.tracks[moment.face])
@@ -57,7 +58,7 @@ def view_split(
 
     def frames(positions: torch.Tensor) -> np.ndarray:
         # Each frame of the feature stands for a few of the clip.
-        stride = len(faces) / neck.split.num_frames
+        stride = len(faces) / split.num_frames
         places = (positions.float().cpu().numpy() + 0.5) * stride - 0.5
         return places.clip(0, len(faces) - 1)
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from tests.golden import ROOT
 
@@ -19,6 +20,8 @@ def save_checkpoint(path: Path, config: Path = CONFIG, classes=DFEW, **model) ->
     """Save the untrained model of a config as MMEngine does."""
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(model=model))
+    # Fixtures of a module come before the one that sets the scope for each test.
+    init_default_scope('mmaction')
     torch.manual_seed(0)
     recognizer = MODELS.build(cfg.model)
     recognizer.init_weights()

@@ -88,7 +88,7 @@ def add_infer(commands: argparse._SubParsersAction) -> None:
 
 def infer(args: argparse.Namespace) -> int:
     """Run the command ``infer``; return its exit code."""
-    # Here, so that `ifdd --help` and wrong arguments answer at once.
+    # Here: `ifdd --help` needs none of it.
     from .apis import DFERInferencer
 
     videos = _find(args)

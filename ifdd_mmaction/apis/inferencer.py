@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from rich.progress import track as progress_bar
 from torch import Tensor
 
 from ..errors import InputError
-from ..faces import CROPS, build_detector
+from ..faces import CROPS, Track, build_detector
 from ..video import Frame, Video, find_videos, open_video, record_webcam
 from ..video.frame import DEFAULT_FPS, MAX_SIDE
 from .clip_pipeline import ClipPipeline
@@ -67,10 +67,7 @@ class DFERInferencer(BaseInferencer):
         InputError: If an option, the config or the checkpoint cannot be used.
     """
 
-    preprocess_kwargs: set = set()
-    forward_kwargs: set = set()
-    visualize_kwargs: set = {'out_dir', 'annotated', 'timeline', 'moments'}
-    postprocess_kwargs: set = set()
+    visualize_kwargs: ClassVar[set] = {'out_dir', 'annotated', 'timeline', 'moments'}
 
     def __init__(
         self,
@@ -170,7 +167,18 @@ class DFERInferencer(BaseInferencer):
         Raises:
             InputError: If it cannot be read or shows no face.
         """
-        scan = self.scan(source)
+        return self.infer_scan(self.scan(source), batch_size)
+
+    def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
+        """Tell the emotions of a video whose faces are found.
+
+        Args:
+            scan: Of :meth:`scan`.
+            batch_size: Clips that the model gets at a time.
+
+        Raises:
+            InputError: If the video cannot be read again.
+        """
         found: dict[int, list[tuple[Window, np.ndarray]]] = {}
         for batch in self.preprocess([scan], batch_size):
             for window, probabilities in self.forward(batch):
@@ -179,13 +187,22 @@ class DFERInferencer(BaseInferencer):
 
     def scan(self, source: str | os.PathLike | np.ndarray | Video) -> FaceScan:
         """Find the faces of one video; see :func:`scan_faces`."""
-        settings = self.settings
         return scan_faces(
             self._open(source),
             self.detector,
-            settings['detect_every'],
-            settings['max_gap'],
+            self.settings['detect_every'],
+            self.settings['max_gap'],
             progress=self._progress,
+        )
+
+    def windows(self, scan: FaceScan, track: Track) -> list[Window]:
+        """Lay windows over a track of a scan; see :func:`plan_windows`."""
+        return plan_windows(
+            track,
+            scan.seconds,
+            self.pipeline.clip_len,
+            self.settings['window'],
+            self.settings['stride'],
         )
 
     def preprocess(  # type: ignore[override]
@@ -194,23 +211,15 @@ class DFERInferencer(BaseInferencer):
         """Yield the clips of scanned videos, a batch at a time."""
         settings = self.settings
         for scan in inputs:
-            windows = [
-                window
-                for track in scan.tracks
-                for window in plan_windows(
-                    track,
-                    scan.seconds,
-                    self.pipeline.clip_len,
-                    settings['window'],
-                    settings['stride'],
-                )
-            ]
+            windows = [w for track in scan.tracks for w in self.windows(scan, track)]
             frames = iterate(scan.video, 'telling emotions', self._progress)
-            clips = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
+            cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
+            # Each clip goes through the pipeline at once: it is smaller afterwards.
+            clips = ((window, self.pipeline(faces)) for window, faces in cut)
             for chunk in self._get_chunk_data(clips, batch_size):
                 yield Batch(
                     [window for window, _ in chunk],
-                    torch.stack([self.pipeline(faces) for _, faces in chunk]),
+                    torch.stack([clip for _, clip in chunk]),
                 )
 
     def forward(  # type: ignore[override]

@@ -11,7 +11,11 @@ from ..faces import crop_square
 from ..video import Video, VideoWriter
 from ..visualization.annotate import FrameAnnotator
 from ..visualization.emotion_moments import choose_moments, plot_emotion_moments
-from ..visualization.emotion_timeline import FaceEmotions, plot_emotion_timeline
+from ..visualization.emotion_timeline import (
+    FaceEmotions,
+    longest,
+    plot_emotion_timeline,
+)
 from ..visualization.style import save_figure
 from .face_scan import Progress, iterate
 from .results import VideoResult
@@ -55,8 +59,7 @@ def show_result(
     faces = face_emotions(result)
     files: dict[str, Path] = {}
     if timeline:
-        longest = sorted(faces, key=lambda face: face.start - face.end)[:MAX_PANELS]
-        panels = [face for face in faces if face in longest]
+        panels = longest(faces, MAX_PANELS)
         files['timeline'] = folder / 'timeline.png'
         figure = plot_emotion_timeline(panels, result.classes, result.seconds)
         save_figure(figure, files['timeline'], dpi=120)

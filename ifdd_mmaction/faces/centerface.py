@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
@@ -39,20 +41,26 @@ class CenterFaceDetector:
             ) from error
         self.size = size
         self.threshold = threshold
-        self._network = CenterFace(backend='opencv')
+        self._build = CenterFace
+        self._network: Any = None
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
         """Find faces; see :class:`FaceDetector`."""
         height, width = frame.shape[:2]
         scale = self.size / max(height, width)
-        # The network is told (width, height), and rounds them up to its stride.
-        self._network.in_shape = tuple(
+        shape = tuple(
             max(STRIDE, round(scale * side / STRIDE) * STRIDE)
             for side in (width, height)
         )
+        if self._network is None or self._network.in_shape != shape:
+            # OpenCV's network keeps something of the shape it saw first: after another
+            # one it finds faces everywhere (seen with OpenCV 4.11). So a new one each.
+            self._network = self._build(in_shape=shape, backend='opencv')
         boxes, landmarks = self._network(frame, threshold=self.threshold)
         return [
-            Face(box[:4].astype(float), points.reshape(5, 2).astype(float), box[4])
+            Face(
+                box[:4].astype(float), points.reshape(5, 2).astype(float), float(box[4])
+            )
             for box, points in zip(boxes, landmarks, strict=True)
             if box[2] > box[0] and box[3] > box[1]
         ]

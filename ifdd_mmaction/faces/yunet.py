@@ -57,5 +57,5 @@ class YuNetDetector:
         for row in [] if rows is None else rows.astype(float):
             x, y, w, h = row[:4] / scale
             points = row[4:14].reshape(5, 2) / scale
-            faces.append(Face(np.array([x, y, x + w, y + h]), points, row[14]))
+            faces.append(Face(np.array([x, y, x + w, y + h]), points, float(row[14])))
         return faces

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -15,7 +16,8 @@ DEFAULT_FPS = 25.0
 MAX_SIDE = 1280
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True)
+class Frame:
     """A frame of a video, ``image`` as ``(H, W, 3)`` uint8 RGB."""
 
     index: int

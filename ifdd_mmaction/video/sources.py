@@ -124,7 +124,7 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
         InputError: If one stands for nothing, or is a URL.
     """
     found: list[str] = []
-    for source in map(os.fspath, sources):
+    for source in [os.fspath(path) for path in sources]:
         if '://' in source:
             raise InputError(f'{source}: a URL; download it first')
         if Path(source).is_dir():

@@ -12,18 +12,18 @@ import numpy as np
 
 from ..errors import InputError
 from .frame import MAX_SIDE, Frame, shrink
+from .pyav import av
 
-try:
-    import av
-except ImportError:
-    av = None
+# FFmpeg's own lines about damaged files, beside the one that we raise.
+decord.logging.set_level(decord.logging.QUIET)
 
 
 class FileVideo:
     """The frames of a video file, upright, with the times at which they are shown.
 
-    decord reads it; what decord cannot open, such as AV1, PyAV does where it is
-    installed. One frame after the other is decoded: memory does not grow with length.
+    decord reads it; what decord cannot open, such as AV1, or turns wrongly, PyAV does
+    where it is installed. One frame after the other is decoded: memory does not grow
+    with length.
 
     Args:
         path: The file.
@@ -41,12 +41,18 @@ class FileVideo:
             raise InputError(f'{path}: no such file')
         if not Path(path).stat().st_size:
             raise InputError(f'{path}: an empty file, no video')
-        self.decoder = 'decord'
+        turned = av is not None and self._check()
         try:
             self.length: int | None = len(self._open_decord())
+            # decord turns frames of some widths into noise.
+            self.decoder = 'PyAV' if turned else 'decord'
         except (decord.DECORDError, RuntimeError) as error:
-            self.decoder = 'PyAV'
-            self.length = self._probe(error)
+            if av is None:
+                raise InputError(
+                    f'{path}: no video that decord can read; PyAV reads more (AV1 for '
+                    'one): pip install "ifdd-mmaction[video]"'
+                ) from error
+            self.length, self.decoder = None, 'PyAV'
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
@@ -68,26 +74,24 @@ class FileVideo:
                 image = reader.next().asnumpy()
             except (decord.DECORDError, RuntimeError, StopIteration) as error:
                 raise self._damaged(index, start) from error
+            if image.shape[2] != 3:
+                raise InputError(
+                    f'{self.name}: a turned video, which decord reads wrongly; PyAV '
+                    'does not: pip install "ifdd-mmaction[video]"'
+                )
             yield float(start), image
 
-    def _probe(self, cause: Exception) -> int | None:
-        """Return the length that PyAV sees, or say why there is no video."""
-        if av is None:
-            raise InputError(
-                f'{self.name}: no video that decord can read; PyAV reads more (AV1 for '
-                'one): pip install "ifdd-mmaction[video]"'
-            ) from cause
+    def _check(self) -> bool:
+        """Say what is wrong, which PyAV knows better than decord; return if turned."""
         try:
             with av.open(self.name) as container:
-                if not container.streams.video:
+                if len(container.streams) and not container.streams.video:
                     raise InputError(f'{self.name}: has no picture, only other streams')
-                stream = container.streams.video[0]
-                if next(container.decode(stream), None) is None:
+                frame = next(container.decode(video=0), None)
+                if frame is None:
                     raise InputError(f'{self.name}: a video without a frame')
-                return stream.frames or None
-        except (av.error.FFmpegError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+                return bool(frame.rotation)
+        except (av.error.FFmpegError, IndexError) as error:
             raise InputError(
                 f'{self.name}: no video, cut off, or of an unknown codec'
             ) from error
@@ -110,6 +114,6 @@ class FileVideo:
 
     def _damaged(self, index: int, seconds: float) -> InputError:
         return InputError(
-            f'{self.name}: damaged, or ends early: cannot be decoded from frame {index} '
-            f'(second {seconds:.1f}) on'
+            f'{self.name}: damaged, or ends early: cannot be decoded from frame '
+            f'{index} (second {seconds:.1f}) on'
         )

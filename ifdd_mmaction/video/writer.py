@@ -11,10 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-try:
-    import av
-except ImportError:
-    av = None
+from .pyav import av
 
 #: Encoders of H.264 that FFmpeg may have, the best one first.
 H264 = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .emotion_colours import emotion_colours, rgb
-from .emotion_timeline import FaceEmotions
+from .emotion_timeline import FaceEmotions, longest
 
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
 #: Narrower frames are enlarged: nobody can read a text in 112 pixels.
@@ -69,7 +69,7 @@ class FrameAnnotator:
             if box is not None:
                 self._draw_face(draw, face, face.at(seconds), box * self.scale)
         x = self._x(seconds)
-        bottom = picture.height
+        bottom = self.height + self._legend
         draw.line([(x, self.height), (x, bottom)], fill=WHITE, width=2)
         return np.asarray(picture)[: self.size[1], : self.size[0]]
 
@@ -99,15 +99,15 @@ class FrameAnnotator:
         full = width * float(shares[best])
         draw.rectangle([x, base, x + full, base + unit * 0.4], fill=colour)
 
-    def _x(self, seconds: float | np.ndarray) -> float | np.ndarray:
+    def _x(self, seconds: float) -> float:
         room = self.width - self._left - self.unit
-        return self._left + np.clip(seconds / self.seconds, 0, 1) * room
+        return self._left + min(max(seconds / self.seconds, 0.0), 1.0) * room
 
     def _draw_strips(self) -> np.ndarray:
         unit = self.unit
-        longest = sorted(self.faces, key=lambda face: face.start - face.end)
-        shown = sorted(longest[:MAX_STRIPS], key=lambda face: face.start)
-        height = round(1.6 * unit * len(shown) + 2.2 * unit)
+        shown = longest(self.faces, MAX_STRIPS)
+        self._legend = round(0.4 * unit + 1.6 * unit * len(shown))
+        height = self._legend + round(1.6 * unit)
         picture = Image.new('RGB', (self.width, height), DARK)
         draw = ImageDraw.Draw(picture)
         font = _font(round(0.85 * unit))
@@ -124,8 +124,7 @@ class FrameAnnotator:
                 # The surer, the higher the bar.
                 top = y + 1.2 * unit * (1 - float(share[best]))
                 draw.line([(x, top), (x, y + 1.2 * unit)], fill=self.colours[best])
-        y = 0.5 * unit + len(shown) * 1.6 * unit
-        self._draw_legend(draw, y)
+        self._draw_legend(draw, self._legend + 0.2 * unit)
         return np.asarray(picture)
 
     def _draw_legend(self, draw: ImageDraw.ImageDraw, y: float) -> None:

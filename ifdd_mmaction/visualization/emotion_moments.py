@@ -41,6 +41,8 @@ def choose_moments(
 ) -> list[Moment]:
     """Choose the moments of the highest probability of an emotion that is not neutral.
 
+    Moments that are more neutral than anything else count only if all are.
+
     Args:
         faces: The faces.
         classes: ``K`` names; one that begins with "neutral" is no emotion here.
@@ -51,15 +53,20 @@ def choose_moments(
         In order of time.
     """
     shown = [i for i, n in enumerate(classes) if not n.casefold().startswith('neutral')]
-    moments = []
+    if not shown:
+        return []
+    moments: list[Moment] = []
+    emotional: list[Moment] = []
     for number, face in enumerate(faces):
         shares = face.probabilities[:, shown]
         best = shares.argmax(axis=1)
         for i, k in enumerate(best):
             time = float(face.middles[i])
             moments.append(Moment(number, time, shown[k], float(shares[i, k])))
+            if face.probabilities[i].argmax() in shown:
+                emotional.append(moments[-1])
     chosen: list[Moment] = []
-    for moment in sorted(moments, key=lambda m: -m.probability):
+    for moment in sorted(emotional or moments, key=lambda m: -m.probability):
         near = (
             m.face == moment.face and abs(m.seconds - moment.seconds) < apart
             for m in chosen

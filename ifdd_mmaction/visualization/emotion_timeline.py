@@ -45,6 +45,12 @@ class FaceEmotions(NamedTuple):
         return np.stack(columns, axis=-1)
 
 
+def longest(faces: Sequence[FaceEmotions], count: int) -> list[FaceEmotions]:
+    """Return the faces that are seen longest, ``count`` at most, in their order."""
+    order = sorted(range(len(faces)), key=lambda i: faces[i].start - faces[i].end)
+    return [faces[i] for i in sorted(order[:count])]
+
+
 @matplotlib.rc_context(STYLE)
 def plot_emotion_timeline(
     faces: Sequence[FaceEmotions], classes: Sequence[str], seconds: float

@@ -21,9 +21,9 @@ decord.logging.set_level(decord.logging.QUIET)
 class FileVideo:
     """The frames of a video file, upright, with the times at which they are shown.
 
-    decord reads it; what decord cannot open, such as AV1, or turns wrongly, PyAV does
-    where it is installed. One frame after the other is decoded: memory does not grow
-    with length.
+    PyAV reads it where it is installed, else decord, which knows less (no AV1), turns
+    frames of some widths wrongly, and decodes ahead without a limit where its caller is
+    slow: 30 minutes took 4 GB. With PyAV memory does not grow with length.
 
     Args:
         path: The file.
@@ -41,18 +41,17 @@ class FileVideo:
             raise InputError(f'{path}: no such file')
         if not Path(path).stat().st_size:
             raise InputError(f'{path}: an empty file, no video')
-        turned = av is not None and self._check()
+        self.length: int | None
+        if av is not None:
+            self.decoder, self.length = 'PyAV', self._check()
+            return
         try:
-            self.length: int | None = len(self._open_decord())
-            # decord turns frames of some widths into noise.
-            self.decoder = 'PyAV' if turned else 'decord'
+            self.decoder, self.length = 'decord', len(self._open_decord())
         except (decord.DECORDError, RuntimeError) as error:
-            if av is None:
-                raise InputError(
-                    f'{path}: no video that decord can read; PyAV reads more (AV1 for '
-                    'one): pip install "ifdd-mmaction[video]"'
-                ) from error
-            self.length, self.decoder = None, 'PyAV'
+            raise InputError(
+                f'{path}: no video that decord can read; PyAV reads more (AV1 for '
+                'one): pip install "ifdd-mmaction[video]"'
+            ) from error
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
@@ -81,16 +80,15 @@ class FileVideo:
                 )
             yield float(start), image
 
-    def _check(self) -> bool:
-        """Say what is wrong, which PyAV knows better than decord; return if turned."""
+    def _check(self) -> int | None:
+        """Return the number of frames if the file says it; refuse what is no video."""
         try:
             with av.open(self.name) as container:
                 if len(container.streams) and not container.streams.video:
                     raise InputError(f'{self.name}: has no picture, only other streams')
-                frame = next(container.decode(video=0), None)
-                if frame is None:
+                if next(container.decode(video=0), None) is None:
                     raise InputError(f'{self.name}: a video without a frame')
-                return bool(frame.rotation)
+                return container.streams.video[0].frames or None
         except (av.error.FFmpegError, IndexError) as error:
             raise InputError(
                 f'{self.name}: no video, cut off, or of an unknown codec'

@@ -24,11 +24,9 @@ def turn(path):
     path.write_bytes(data[:at] + TURNED + data[at + len(UPRIGHT) :])
 
 
-@pytest.mark.parametrize(
-    'codec, decoder', [('libx264', 'decord'), ('libsvtav1', 'PyAV')]
-)
+@pytest.mark.parametrize('codec', ['libx264', 'libsvtav1'])
 @pytest.mark.parametrize('varying', [False, True])
-def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, decoder, varying):
+def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
     if codec not in av.codecs_available:
         pytest.skip(f'PyAV without {codec}')
     times = [i / 25 for i in range(24)]
@@ -36,7 +34,7 @@ def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, decoder, v
         times = np.cumsum([0.0] + [0.02, 0.1, 0.04] * 8)[:24].tolist()
     path = write_video(tmp_path / 'a.mp4', numbered_frames(24), codec, times)
     video = FileVideo(path)
-    assert video.decoder == decoder
+    assert video.length == 24
     for _ in range(2):  # each reading starts anew
         frames = list(video)
         assert [frame.index for frame in frames] == list(range(24))

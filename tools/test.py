@@ -1,6 +1,7 @@
 """Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``.
 
-The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments.
+The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments, 3 the
+checkpoint is damaged.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
+from ifdd_mmaction.engine import CheckpointError, check_checkpoint
 from ifdd_mmaction.models import infer_neck
 
 
@@ -92,6 +94,8 @@ def main() -> None:
     try:
         cfg = Config.fromfile(args.config)
         merge_args(cfg, args)
+        if Path(args.checkpoint).is_file():
+            check_checkpoint(args.checkpoint)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('test_dataloader',))
@@ -102,6 +106,9 @@ def main() -> None:
     except DatasetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)
 
 
 if __name__ == '__main__':

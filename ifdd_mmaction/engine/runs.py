@@ -147,10 +147,7 @@ def _digest(config: Path) -> str:
 
 
 def _train(run: Run) -> None:
-    command = ['train.py', str(run.config), '--work-dir', str(run.folder)]
-    # Without a checkpoint to resume from, --resume would drop the config's load_from.
-    if (run.folder / 'last_checkpoint').is_file():
-        command.append('--resume')
+    command = ['train.py', str(run.config), '--work-dir', str(run.folder), '--resume']
     if run.seed is not None:
         command += ['--seed', str(run.seed)]
     _call(run, command)

@@ -1,7 +1,7 @@
 """Train a recognizer: ``python tools/train.py CONFIG``.
 
-The options are MMAction2's, but for --fold and --detect-anomaly. Exit codes: 0 trained,
-2 wrong data or arguments, 3 a checkpoint or the work dir cannot be written or read, 4 the
+The options are MMAction2's, --fold and --detect-anomaly. Exit codes: 0 trained, 2
+wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4 the
 loss is not finite, 75 ended by SIGTERM after saving: go on with --resume.
 """
 

@@ -1,4 +1,4 @@
-"""Hooks and loops that MMEngine lacks, registered in ``mmaction.registry``, and runs."""
+"""Hooks and a loop that MMEngine lacks, registered in ``mmaction.registry``; runs."""
 
 from .bad_clips_hook import BadClipsHook
 from .checkpoint_file import CheckpointError, check_checkpoint, latest_checkpoint

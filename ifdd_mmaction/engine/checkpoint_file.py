@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -94,12 +93,11 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
         CheckpointError: If there are checkpoints and all are damaged.
     """
     folder = Path(folder)
+    found = _checkpoints(folder)
     pointer = folder / 'last_checkpoint'
-    folders = {folder}
-    if pointer.is_file() and (last := Path(pointer.read_text().strip())).is_file():
-        folders.add(last.parent)  # out_dir of the CheckpointHook
-    found = [p for f in folders for p in f.glob('*.pth') if _NAME.fullmatch(p.name)]
-    damaged = []
+    if not found and pointer.is_file():  # out_dir of the CheckpointHook
+        found = _checkpoints(Path(pointer.read_text().strip()).parent)
+    damaged: list[str] = []
     for path in sorted(found, key=os.path.getmtime, reverse=True):
         try:
             check_checkpoint(path)
@@ -111,3 +109,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
             '\n'.join([*damaged, f'To start anew, remove them from {folder}.'])
         )
     return None, []
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.glob('*.pth') if _NAME.fullmatch(path.name)]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
-from mmengine.dist import all_gather_object, all_reduce, get_rank, is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -21,30 +19,6 @@ from .resumable_train_loop import ResumableTrainLoop
 
 #: Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, call again with ``--resume``.
 EXIT_PREEMPTED = 75
-
-# Hooks whose runs end after their iteration on SIGTERM.
-_watching: set[ResumableCheckpointHook] = set()
-
-
-def _shield_worker() -> None:
-    """Keep a data loader's worker alive for the iteration that waits for it.
-
-    Clusters send SIGTERM to every process of a job; it is for the training processes
-    to say when their workers end.
-    """
-    if _watching:
-        # Blocked, since a data loader installs handlers of its own after this.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        threading.Thread(target=_heed_parent, daemon=True).start()
-
-
-def _heed_parent() -> None:
-    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
-        pass
-    os._exit(0)
-
-
-os.register_at_fork(after_in_child=_shield_worker)
 
 
 @HOOKS.register_module()
@@ -80,32 +54,9 @@ class ResumableCheckpointHook(CheckpointHook):
         backend_args = backend_args or dict(backend='checkpoint')
         super().__init__(*args, backend_args=backend_args, **kwargs)
         self.keep = max_keep_ckpts
-        self._terminated = False
-        self._previous_handler: Any = None
         self._buffers: list[dict] = []
 
     # --- SIGTERM ----------------------------------------------------------------
-
-    def before_train(self, runner: Runner) -> None:
-        """Begin to listen for SIGTERM."""
-        super().before_train(runner)
-        _watching.add(self)
-        self._previous_handler = signal.signal(signal.SIGTERM, self._terminate)
-
-    def after_train(self, runner: Runner) -> None:
-        """Listen no longer."""
-        super().after_train(runner)
-        signal.signal(signal.SIGTERM, self._previous_handler)
-        _watching.discard(self)
-
-    def _terminate(self, *_: Any) -> None:
-        self._terminated = True
-
-    def _all_agree_to_end(self) -> bool:
-        # The signal reaches the ranks at different moments: they end together.
-        flag = torch.tensor(float(self._terminated))
-        all_reduce(flag, op='max')
-        return bool(flag)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint if one is due, or SIGTERM came."""
@@ -113,7 +64,7 @@ class ResumableCheckpointHook(CheckpointHook):
         wrapper = runner.optim_wrapper
         # Between two updates of the weights the accumulated gradient would be lost.
         updated = wrapper._inner_count % wrapper._accumulative_counts == 0
-        if updated and self._all_agree_to_end():
+        if updated and _sigterm_came(runner):
             self.filename_tmpl = 'iter_{}.pth'
             step = runner.iter + 1
             self._save_checkpoint_with_step(
@@ -123,7 +74,7 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def after_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """End if SIGTERM came: the epoch before validation is saved."""
-        if self in _watching and self._all_agree_to_end():
+        if _sigterm_came(runner):
             self._exit(runner)
 
     def _exit(self, runner: Runner) -> None:
@@ -150,7 +101,7 @@ class ResumableCheckpointHook(CheckpointHook):
         # Old ones stay in the list until they are gone, should the run end before.
         hub.update_info('kept_checkpoints', kept)
         hub.update_info('last_ckpt', os.path.join(self.out_dir, name))
-        if _position(runner):
+        if get_world_size() > 1:
             self._buffers = all_gather_object(_float_buffers(runner))
         try:
             runner.save_checkpoint(
@@ -213,6 +164,11 @@ class ResumableCheckpointHook(CheckpointHook):
             checkpoint['state_dict'].update(buffers[get_rank()])
 
 
+def _sigterm_came(runner: Runner) -> bool:
+    loop = runner._train_loop
+    return isinstance(loop, ResumableTrainLoop) and loop.preemption.came()
+
+
 def _position(runner: Runner) -> list[int] | None:
     """Return the batches done and all batches of an epoch, or None between epochs."""
     loop = runner.train_loop
@@ -221,7 +177,7 @@ def _position(runner: Runner) -> list[int] | None:
 
 
 def _float_buffers(runner: Runner) -> dict[str, torch.Tensor]:
-    """Return what batch norms have seen on this rank: they agree once an epoch."""
+    """Return what batch norms have seen on this rank: they agree at times only."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     kept = model.state_dict().keys()
     return {

@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from ..randomness import seed_generators
+from .preemption import Preemption
 
 #: Keeps the iteration's random numbers apart from those of the clips.
 ITERATION = 1
@@ -48,18 +49,22 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         #: Batches of the current epoch that are done: what a checkpoint keeps.
         self.batches_done = 0
+        self.preemption = Preemption()
 
     def run(self) -> nn.Module:
         """Train, from where the checkpoint was saved if there is one."""
-        self.runner.call_hook('before_train')
-        # The end may have come between an epoch and its validation.
-        validated = self.runner.message_hub.runtime_info.get('last_validated_epoch', 0)
-        if self._epoch > validated and not self.batches_done:
-            self._validate()
-        while self._epoch < self._max_epochs and not self.stop_training:
-            self.run_epoch()
-            self._validate()
-        self.runner.call_hook('after_train')
+        with self.preemption:
+            self.runner.call_hook('before_train')
+            # The end may have come between an epoch and its validation.
+            validated = self.runner.message_hub.runtime_info.get(
+                'last_validated_epoch', 0
+            )
+            if self._epoch > validated and not self.batches_done:
+                self._validate()
+            while self._epoch < self._max_epochs and not self.stop_training:
+                self.run_epoch()
+                self._validate()
+            self.runner.call_hook('after_train')
         return self.runner.model
 
     def run_epoch(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class DrawnSource:
 
 @DATASETS.register_module()
 class DrawnClips(TolerantDataset):
-    METAINFO = dict(classes=tuple('abcdefg'))
+    METAINFO: ClassVar[dict] = dict(classes=tuple('abcdefg'))
 
     def __init__(self, clips, pipeline, test_mode=False, log=None, **kwargs):
         self.clips = clips
@@ -87,12 +88,14 @@ class PoisonedLoss(nn.Module):
 class DrawnBackbone(BaseModule):
     """All that draws or keeps statistics: convolution, batch norm, dropout."""
 
-    def __init__(self):
+    def __init__(self, plain=False):
         super().__init__()
         self.conv = nn.Conv3d(3, 8, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm3d(8)
+        self.norm = nn.Identity() if plain else nn.BatchNorm3d(8)
         self.branch = nn.Conv3d(8, 8, 1)
         self.drop = nn.Sequential(nn.Dropout(0.2), DropPath(0.3))
+        if plain:
+            self.drop = nn.Identity()
 
     def forward(self, x):
         x = torch.relu(self.norm(self.conv(x)))

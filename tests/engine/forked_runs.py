@@ -72,8 +72,9 @@ def drawn_runner(work_dir, options=None) -> Runner:
     return Runner(**kwargs, experiment_name=f'{work_dir} {time.monotonic_ns()}')
 
 
-def train(work_dir, options=None, events=None):
+def train(work_dir, options=None, events=None, env=None):
     """Train in this process, its output in ``log.txt``."""
+    os.environ.update(env or {})
     Path(work_dir).mkdir(exist_ok=True)
     with open(f'{work_dir}/log.txt', 'a') as file:
         _redirect(file)

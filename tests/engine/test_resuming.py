@@ -6,6 +6,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -135,7 +136,9 @@ def test_within_an_epoch_only_what_is_left_is_loaded(tmp_path):
             assert code == EXIT_PREEMPTED
             (checkpoint,) = (tmp_path / 'run').glob('iter_*.pth')
             assert 3 <= load(checkpoint)['meta']['iter'] < 6
-        assert live(tmp_path / f'run_{name}'.removesuffix('_ended'), options, 99)[0] == 0
+        assert (
+            live(tmp_path / f'run_{name}'.removesuffix('_ended'), options, 99)[0] == 0
+        )
         runs[name] = (tmp_path / name).read_text().splitlines()
     # Index and pixels of every clip: none twice, none left out, augmented alike.
     assert runs['ended'] == runs['whole'] and len(runs['whole']) == 24
@@ -144,11 +147,55 @@ def test_within_an_epoch_only_what_is_left_is_loaded(tmp_path):
 def test_another_number_of_batches_cannot_go_on_within_an_epoch(tmp_path):
     assert live(tmp_path / 'run', {}, 3, 'terminate')[0] == EXIT_PREEMPTED
     runner = drawn_runner(tmp_path / 'run', {'train_dataloader.batch_size': 4})
-    with pytest.raises(CheckpointError, match=r'batch \d of 6 .* now has 3: resume wit'):
+    with pytest.raises(
+        CheckpointError, match=r'batch \d of 6 .* now has 3: resume wit'
+    ):
         runner.train()
     options = {'train_cfg.type': 'EpochBasedTrainLoop'}
     with pytest.raises(CheckpointError, match="type='ResumableTrainLoop'"):
         drawn_runner(tmp_path / 'run', options).train()
+
+
+def live_on_ranks(work_dir, port, events=None):
+    """Go on with a run on two ranks; after so many events end the second by SIGTERM."""
+    context = multiprocessing.get_context('forkserver')
+    receive, send = context.Pipe(duplex=False)
+    processes = []
+    for rank in range(2):
+        env = dict(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
+            MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+        )  # fmt: skip
+        options = {'launcher': 'pytorch', 'train_cfg.max_epochs': 2}
+        processes.append(fork(train, work_dir, options, send if rank else None, env))
+    send.close()
+    for _ in range(events or 0):
+        receive.recv()
+    if events:
+        os.kill(processes[1].pid, signal.SIGTERM)
+    for process in processes:
+        process.join(120)
+    return [process.exitcode for process in processes]
+
+
+def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    assert live_on_ranks(tmp_path / 'whole', port) == [0, 0]
+    codes = live_on_ranks(tmp_path / 'ended', port, 2)
+    assert codes == [EXIT_PREEMPTED] * 2, (tmp_path / 'ended/log.txt').read_text()[
+        -3000:
+    ]
+    (checkpoint,) = (tmp_path / 'ended').glob('iter_*.pth')
+    # Batch norm has seen other clips on each rank.
+    first, second = (state['backbone.norm.running_mean'] for state in
+                     load(checkpoint)['rank_buffers'])  # fmt: skip
+    assert not torch.equal(first, second)
+    assert live_on_ranks(tmp_path / 'ended', port) == [0, 0]
+    found, expected = (load(tmp_path / n / 'epoch_2.pth') for n in ('ended', 'whole'))
+    for key in ('state_dict', 'ema_state_dict', 'optimizer', 'rank_buffers'):
+        assert_equal(found[key], expected[key], key)
 
 
 def limit_file_size():

@@ -27,9 +27,7 @@ class SeededBatch(list):
         places: Place in the epoch of each clip, over all ranks.
     """
 
-    def __init__(
-        self, indexes: list[int], key: tuple[int, int], places: range
-    ) -> None:
+    def __init__(self, indexes: list[int], key: tuple[int, int], places: range) -> None:
         super().__init__(indexes)
         self.key = key
         self.places = places

@@ -35,6 +35,7 @@ def apply() -> None:
     load_weights_only()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
+    name_fsdp_arguments()
 
 
 def require_mmcv() -> None:
@@ -259,3 +260,24 @@ def wrap_ddp_on_cpu() -> None:
         upstream(self, *args, **{**kwargs, 'device_ids': None})
 
     MMDistributedDataParallel.__init__ = __init__
+
+
+# --- FSDP -------------------------------------------------------------------
+
+
+def name_fsdp_arguments() -> None:
+    """MMEngine's FSDPStrategy cannot resume: PyTorch 2.1 changed an argument order.
+
+    By name the arguments of ``FSDP.optim_state_dict_to_load`` fit every version.
+    """
+    from mmengine._strategy.fsdp import FSDP, FSDPStrategy
+
+    def load_optim_state_dict(self: Any, state_dict: dict) -> None:
+        state = FSDP.optim_state_dict_to_load(
+            optim_state_dict=state_dict,
+            model=self.model,
+            optim=self.optim_wrapper.optimizer,
+        )
+        self.optim_wrapper.load_state_dict(state)
+
+    FSDPStrategy.load_optim_state_dict = load_optim_state_dict

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
+from mmengine.registry import RUNNERS, init_default_scope
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.engine import (
@@ -142,7 +141,8 @@ def main() -> None:
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
         infer_neck(cfg.model)
-        Runner.from_cfg(cfg).train()
+        # FlexibleRunner, for strategies such as FSDP.
+        RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
     except DatasetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

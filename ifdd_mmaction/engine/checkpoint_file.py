@@ -55,6 +55,10 @@ def check_checkpoint(path: str | os.PathLike) -> None:
         CheckpointError: If the file is not as it was written, or cannot be read.
     """
     path = Path(path)
+    if path.is_dir():  # a file for each rank: FSDP
+        for part in sorted(path.iterdir()):
+            check_checkpoint(part)
+        return
     try:
         with path.open('rb') as file:
             size = file.seek(0, os.SEEK_END)

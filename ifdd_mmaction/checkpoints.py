@@ -22,7 +22,7 @@ from safetensors import safe_open
 
 
 class CheckpointError(UnpicklingError):
-    """A checkpoint is damaged, or would run code; the message is one sentence."""
+    """A checkpoint is damaged, would run code or cannot be saved; says which."""
 
 
 def read_checkpoint(

@@ -45,6 +45,7 @@ def apply() -> None:
     wrap_ddp_on_cpu()
     allow_amp_on_cpu()
     checkpoint_without_reentry()
+    name_fsdp_arguments()
 
 
 def apply_to_models() -> None:
@@ -337,3 +338,24 @@ def score_in_float32() -> None:
         upstream = getattr(BaseHead, name)
         if upstream.__module__ != __name__:
             setattr(BaseHead, name, widened(upstream))
+
+
+# --- FSDP -------------------------------------------------------------------
+
+
+def name_fsdp_arguments() -> None:
+    """MMEngine's FSDPStrategy cannot resume: PyTorch 2.1 changed an argument order.
+
+    By name the arguments of ``FSDP.optim_state_dict_to_load`` fit every version.
+    """
+    from mmengine._strategy.fsdp import FSDP, FSDPStrategy
+
+    def load_optim_state_dict(self: Any, state_dict: dict) -> None:
+        state = FSDP.optim_state_dict_to_load(
+            optim_state_dict=state_dict,
+            model=self.model,
+            optim=self.optim_wrapper.optimizer,
+        )
+        self.optim_wrapper.load_state_dict(state)
+
+    FSDPStrategy.load_optim_state_dict = load_optim_state_dict

@@ -1,6 +1,7 @@
 """Emotions over time: ``python tools/infer.py VIDEO --config C --checkpoint W``.
 
-The same as the console command ``ifdd infer``.
+The same as the console command ``ifdd infer``. Exit codes: 0 done, 2 wrong arguments,
+or a video or model that cannot be used; the other videos are done all the same.
 """
 
 import sys

@@ -61,7 +61,10 @@ def grad_cam(
             or frames_d is None
             or frames_s is None
         ):
-            raise ValueError('the neck has neither split nor lifting: no Y_D, no Y_S')
+            raise ValueError(
+                f'{type(model.neck).__name__} has neither split nor lifting, so there '
+                'is no Y_D and no Y_S'
+            )
         scores = model.cls_head(vector[:, :, None, None, None])
         index = torch.as_tensor(target, device=scores.device)
         wanted = scores.gather(1, index[:, None]).sum()

@@ -37,8 +37,9 @@ class ClipPipeline:
         decoders = [i for i, t in enumerate(transforms) if _decodes(str(t['type']))]
         if not lengths or not decoders:
             raise InputError(
-                'test_dataloader.dataset.pipeline of the config has no transform with '
-                'clip_len, or none that decodes frames (LoadFrames, ...Decode)'
+                f'test_dataloader.dataset.pipeline={[t["type"] for t in transforms]} '
+                'has no transform with clip_len, or none that decodes frames '
+                '(LoadFrames, ...Decode)'
             )
         self.clip_len = int(lengths[0])
         self._transforms = Compose(transforms[decoders[-1] + 1 :])

@@ -98,7 +98,7 @@ class DFERInferencer(BaseInferencer):
         if crop not in CROPS:
             raise InputError(f'crop={crop!r}: choose of {", ".join(CROPS)}')
         if weights is None and predictor is None:
-            raise InputError('no checkpoint is given')
+            raise InputError(f'weights={weights}: give the path of a checkpoint')
         self._predictor = predictor
         self.settings: dict[str, Any] = dict(
             detector=detector, detect_size=detect_size, detect_every=detect_every,
@@ -353,7 +353,7 @@ class DFERInferencer(BaseInferencer):
         if self._predictor is not None:
             return self._predictor
         if weights is None:
-            raise InputError('no checkpoint is given')
+            raise InputError(f'weights={weights}: give the path of a checkpoint')
         return build_predictor(cfg, weights, device or '')
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:  # type: ignore[override]

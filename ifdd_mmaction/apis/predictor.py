@@ -182,8 +182,8 @@ def class_names(cfg: Config, meta: dict, num_classes: int) -> tuple[str, ...]:
         names = names or getattr(kind, 'METAINFO', {}).get('classes')
     if not names:
         raise InputError(
-            'neither the checkpoint nor the config names the classes: set '
-            'test_dataloader.dataset.metainfo=dict(classes=(...)) in the config'
+            f'neither the checkpoint nor the config names the {num_classes} classes: '
+            'set test_dataloader.dataset.metainfo=dict(classes=(...)) in the config'
         )
     if len(names) != num_classes:
         raise InputError(

@@ -127,7 +127,7 @@ class FiniteLossHook(Hook):
         )
         if self.action == 'skip':
             advice = f'{MAX_SKIPS} batches in a row: resume from an earlier checkpoint'
-        raise NonFiniteError(f'{message}: {advice}')
+        raise NonFiniteError(f'training stopped in {message}: {advice}')
 
 
 def _on_all_ranks(condition: bool) -> bool:

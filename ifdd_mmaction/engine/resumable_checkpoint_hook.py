@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class ResumableCheckpointHook(CheckpointHook):
         runner.logger.warning(
             f'SIGTERM: {self.last_ckpt or "nothing"} is saved, go on with --resume'
         )
-        raise SystemExit(EXIT_PREEMPTED)
+        sys.exit(EXIT_PREEMPTED)
 
     # --- saving and loading -----------------------------------------------------
 

@@ -39,8 +39,9 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     def __init__(self, runner: Runner, dataloader: Any, **kwargs: Any) -> None:
         if not isinstance(dataloader, dict) or dataloader.get('batch_sampler'):
             raise ValueError(
-                'ResumableTrainLoop makes the batches itself: give the data loader as '
-                "a config without batch_sampler, or take 'EpochBasedTrainLoop'"
+                'ResumableTrainLoop makes the batches itself: give the data loader, '
+                f'{type(dataloader).__name__}, as a config without batch_sampler, or '
+                "take 'EpochBasedTrainLoop'"
             )
         dataloader = dict(dataloader)
         dataloader['batch_sampler'] = dict(

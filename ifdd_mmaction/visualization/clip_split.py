@@ -53,7 +53,7 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
     one does.
     """
     if not clips:
-        raise ValueError('no clip to draw')
+        raise ValueError(f'clips={list(clips)}: there is no clip to draw')
     count = max(len(clip.frames) for clip in clips)
     strip = FRAME * count
     timed = any(clip.envelope is not None for clip in clips)
@@ -79,22 +79,22 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
         images.set_axis_off()
         y += FRAME
         if clip.envelope is not None:
-            _draw_envelope(add_axes(LEFT, y + 0.06, span, CURVE - 0.08), clip)
+            _draw_envelope(add_axes(LEFT, y + 0.06, span, CURVE - 0.08), clip.envelope)
             y += CURVE
         _draw_marks(add_axes(LEFT, y, span, MARKS), clip)
         if clip.correlation is not None:
             x = LEFT + strip + GAP
             side = MATRIX - 0.3
-            _draw_matrix(add_axes(x, i * row + TOP, side, side), clip.correlation)
+            axes = add_axes(x, i * row + TOP, side, side)
+            _draw_matrix(figure, axes, clip.correlation)
     return figure
 
 
-def _draw_envelope(axes: Axes, clip: ClipSplit) -> None:
-    assert clip.envelope is not None
-    frames = np.arange(len(clip.envelope))
-    axes.fill_between(frames, clip.envelope, color=PALE, alpha=0.6, linewidth=0)
-    axes.plot(frames, clip.envelope, color=GREY, linewidth=1)
-    axes.set_xlim(-0.5, len(clip.frames) - 0.5)
+def _draw_envelope(axes: Axes, envelope: np.ndarray) -> None:
+    frames = np.arange(len(envelope))
+    axes.fill_between(frames, envelope, color=PALE, alpha=0.6, linewidth=0)
+    axes.plot(frames, envelope, color=GREY, linewidth=1)
+    axes.set_xlim(-0.5, len(envelope) - 0.5)
     axes.set_ylim(0, 1.05)
     axes.set_yticks([0.5], ['intensity'], color=GREY)
     axes.set_xticks([])
@@ -129,7 +129,7 @@ def _draw_marks(axes: Axes, clip: ClipSplit) -> None:
     axes.spines['bottom'].set_color(PALE)
 
 
-def _draw_matrix(axes: Axes, correlation: np.ndarray) -> None:
+def _draw_matrix(figure: Figure, axes: Axes, correlation: np.ndarray) -> None:
     image = axes.imshow(correlation, cmap='viridis')
     axes.set_title('correlation', size=9, pad=4)
     axes.set_xlabel('frame of $X$', size=8, color=GREY, labelpad=1)
@@ -139,7 +139,6 @@ def _draw_matrix(axes: Axes, correlation: np.ndarray) -> None:
     axes.tick_params(length=0, labelsize=6.5, labelcolor=GREY, pad=1)
     axes.spines[:].set_visible(False)
     bar = axes.inset_axes((1.05, 0, 0.05, 1))
-    assert axes.figure is not None
-    axes.figure.colorbar(image, cax=bar)
+    figure.colorbar(image, cax=bar)
     bar.tick_params(length=0, labelsize=6.5, labelcolor=GREY, pad=1)
     bar.spines[:].set_visible(False)

@@ -92,7 +92,7 @@ def plot_emotion_moments(
         classes: ``K`` names.
     """
     if not moments:
-        raise ValueError('no moment to draw')
+        raise ValueError(f'moments={list(moments)}: there is none to draw')
     colours = emotion_colours(classes)
     columns = min(COLUMNS, len(moments))
     rows = -(-len(moments) // columns)

@@ -65,7 +65,7 @@ def plot_emotion_timeline(
         seconds: Length of the video; all panels are as long.
     """
     if not faces:
-        raise ValueError('no face to draw')
+        raise ValueError(f'faces={list(faces)}: there is none to draw')
     colours = emotion_colours(classes)
     height = PANEL * len(faces) + 0.75
     figure = Figure(figsize=(WIDTH, height), layout='constrained')

@@ -6,7 +6,8 @@ import pytest
 import torch
 from mmengine.fileio import get_file_backend
 
-from ifdd_mmaction.engine import CheckpointError, check_checkpoint, latest_checkpoint
+from ifdd_mmaction.checkpoints import CheckpointError
+from ifdd_mmaction.engine import check_checkpoint, latest_checkpoint
 
 STATE = dict(weight=torch.arange(3000.0), meta=dict(epoch=3))
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ifdd_mmaction import faces
 from tests.fuzz import draws
-
-faces = pytest.importorskip('ifdd_mmaction.faces', reason='this version has no faces')
 
 PIXELS = st.integers(-40, 80) | st.floats(-40, 80)
 #: Of no width too: detectors clip boxes at the edge of the frame.

@@ -144,7 +144,11 @@ class DFERDataset(TolerantDataset):
         return [Clip(name, label, paths[name]) for name, label in labels.items()]
 
     def load_data_list(self) -> list[dict]:
-        """List the clips with their sources, or raise one error for all bad ones."""
+        """List the clips with their sources, or raise one error for all bad ones.
+
+        Raises:
+            DatasetError: If the folder, a list or a clip is missing or wrong.
+        """
         name = type(self).__name__
         if not self.root.is_dir():
             raise DatasetError(

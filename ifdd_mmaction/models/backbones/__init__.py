@@ -1,3 +1,5 @@
+"""Backbones that return a feature pyramid where MMAction2's do not."""
+
 from .c3d_pyramid import C3DPyramid
 from .pyramid_mvit import PyramidMViT
 from .timesformer_map import TimeSformerMap

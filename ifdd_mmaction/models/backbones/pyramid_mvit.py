@@ -63,7 +63,7 @@ class PyramidMViT(MViT):
             the same parameters, faster and in less memory (docs/benchmarks.md); False
             runs MMAction2's own.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
-        kwargs: Everything else of :class:`mmaction.models.MViT`.
+        kwargs: Everything else of MMAction2's ``MViT``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
     """

@@ -76,7 +76,7 @@ pygments_style = 'friendly'
 #: A module may have the name of a function in it, so it is described without an entry
 #: in the index.
 MODULE = """\
-{marks} {name}
+{marks} {title}
 
 ```{{eval-rst}}
 .. automodule:: {name}
@@ -130,7 +130,12 @@ def write_api_pages(app: Sphinx) -> None:
                 f'.. auto{kind(getattr(module, name))}:: {info.name}.{name}'
                 for name in names
             )
-            text = MODULE.format(marks=marks, name=info.name, members=members)
+            text = MODULE.format(
+                marks=marks,
+                title=info.name.removeprefix('ifdd_mmaction.'),
+                name=info.name,
+                members=members,
+            )
             pages[page] = pages.get(page, '') + text
     for stale in (HERE / 'api').glob('ifdd_mmaction*.md'):
         if stale.stem not in pages:
@@ -187,11 +192,10 @@ def find_by_name(
         )
     package = target.partition('.')[0]
     theirs = package in sys.modules.keys() - {project}
-    # Constants and modules have no entry; refspecific marks napoleon's types, often words.
-    others = (
-        node['reftype'] == 'data' or node.get('refspecific') or node.get('optional')
-    )
-    return content if theirs or others else None
+    # Constants and modules have no entry; napoleon takes words for types.
+    unlisted = node['reftype'] in ('data', 'mod')
+    words = node.get('refspecific') or node.get('optional')
+    return content if theirs or unlisted or words else None
 
 
 def render_inline(translator: Any, node: nodes.math) -> None:

@@ -46,6 +46,7 @@ include_patterns = [
     'configs/**/README.md',
     'CHANGELOG.md',
     'CONTRIBUTING.md',
+    'README.md',
 ]
 exclude_patterns = [
     *(p.name for p in ROOT.iterdir() if p.is_dir() and p.name not in PLACES),

@@ -11,7 +11,7 @@ from tests.golden import ROOT
 PACKAGE = ROOT / 'ifdd_mmaction'
 FILES = sorted(PACKAGE.rglob('*.py'))
 #: ``(N, C, T, H, W)``, ``(T,)``, ``(..., 3)``, or no dimension at all.
-SHAPE = re.compile(r'\([A-Z\d.][^()]*,[^()]*\)|[Ss]calar|any shape')
+SHAPE = re.compile(r'``\([^`]*,[^`]*\)``|\([A-Z\d.][^()]*,[^()]*\)|[Ss]calar|any shape')
 ARRAYS = re.compile(r'\b(Tensor|ndarray|NDArray)\b')
 #: Where a part of the model comes from.
 SOURCE = re.compile(
@@ -51,7 +51,7 @@ def entries(docstring: str, title: str) -> set[str]:
     """Return the names that a section explains."""
     text = sections(docstring, title)
     return {
-        name.strip().lstrip('*')
+        name.strip().lstrip('*').rpartition('.')[2]
         for names in re.findall(r'^    ([\w*.][\w*., ]*):(?:\s|$)', text, re.MULTILINE)
         for name in names.split(',')
     }

@@ -52,7 +52,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)
-	$(BIN)/python -W ignore -m sphinx --fail-on-warning --keep-going -q -c docs . site
+	$(BIN)/python -W ignore -m sphinx -W --keep-going -q -c docs . site
 
 clean:
 	rm -rf $(VENV) $(SAMPLE) $(DEMO) site

@@ -115,7 +115,8 @@ def kind(value: object) -> str:
 
 def write_api_pages(app: Sphinx) -> None:
     """Write a page for each package; each object is where it is imported from."""
-    found = list(pkgutil.walk_packages(ifdd_mmaction.__path__, 'ifdd_mmaction.'))
+    every = pkgutil.walk_packages(ifdd_mmaction.__path__, 'ifdd_mmaction.')
+    found = [info for info in every if '._' not in info.name]  # __main__ would run
     pages = {'ifdd_mmaction': '# ifdd_mmaction\n\n'}
     seen: set[int] = set()
     # Packages before modules, outer ones before inner ones.

@@ -13,7 +13,7 @@ from tests.golden import ROOT
 def site(tmp_path_factory):
     """Build the site: broken links, absent pages and bad docstrings are errors."""
     out = tmp_path_factory.mktemp('site')
-    command = [sys.executable, '-W', 'ignore', '-m', 'sphinx', '--fail-on-warning']
+    command = [sys.executable, '-W', 'ignore', '-m', 'sphinx', '-W']
     result = subprocess.run(
         [*command, '--keep-going', '-q', '-c', 'docs', '.', str(out)],
         cwd=ROOT,

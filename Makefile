@@ -14,13 +14,14 @@ READY := $(VENV)/.ready
 # timm for the tests of TimmPyramid, in a folder of its own: see tests/timm_site.py
 TIMM := $(VENV)/timm/.ready
 
-.PHONY: help setup demo test fuzz lint clean
+.PHONY: help setup demo test fuzz lint docs clean
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests'
 	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
 	@echo 'make lint   ruff and mypy'
-	@echo 'make clean  remove the virtual environment, the sample set and the demo'
+	@echo 'make docs   build the site -> site/, every warning an error'
+	@echo 'make clean  remove the virtual environment, the sample set, the demo and the site'
 
 setup: $(READY)
 # The stamp depends on what decides the environment, so a second call does nothing.
@@ -55,5 +56,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)
+	$(BIN)/python -W ignore -m sphinx -W --keep-going -q -c docs . site
+
 clean:
-	rm -rf $(VENV) $(SAMPLE) $(DEMO)
+	rm -rf $(VENV) $(SAMPLE) $(DEMO) site

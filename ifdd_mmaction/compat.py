@@ -54,7 +54,11 @@ def apply_to_models() -> None:
 
 
 def require_mmcv() -> None:
-    """Say what to install where mmcv, which nothing can depend on, is absent."""
+    """Say what to install where mmcv, which nothing can depend on, is absent.
+
+    Raises:
+        ImportError: If there is no mmcv; it names both ways to get one.
+    """
     spec = find_spec('mmcv')
     # A folder without __init__.py is what is left of mmcv after uninstalling
     # mmcv-lite next to it.

@@ -26,8 +26,8 @@ def cluster_bootstrap(
     differences of two quantities are compared by giving their differences.
 
     Args:
-        values: ``(n,)``.
-        groups: The group of each value, ``n`` of them.
+        values: ``(N,)``.
+        groups: The group of each value, N of them.
         draws: How often to draw.
         seed: Of the random numbers: the same call gives the same interval.
     """

@@ -29,7 +29,7 @@ def class_hits(
     test: np.ndarray,
     test_labels: Sequence[int],
 ) -> np.ndarray:
-    """Learn the classes from features ``(n, C)``, and predict them from ``(m, C)``.
+    """Learn the classes from features ``(N, C)``, and predict them from ``(M, C)``.
 
     Args:
         train: Features to learn from.
@@ -39,7 +39,7 @@ def class_hits(
         test_labels: Their classes.
 
     Returns:
-        ``(m,)`` bool: whether each prediction is right.
+        ``(M,)`` bool: whether each prediction is right.
 
     Raises:
         ProbeError: If one subject only is there to learn from.
@@ -60,12 +60,12 @@ def identity_hits(
     the class.
 
     Args:
-        features: ``(n, C)``.
+        features: ``(N, C)``.
         subjects: Of each clip; at least two, each with clips of at least two classes.
         labels: Class of each clip, at least three.
 
     Returns:
-        ``(n,)`` bool: whether each prediction is right.
+        ``(N,)`` bool: whether each prediction is right.
 
     Raises:
         ProbeError: If there are no such subjects or classes.

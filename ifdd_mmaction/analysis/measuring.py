@@ -43,6 +43,7 @@ class Setup:
 
     @property
     def on_cpu(self) -> bool:
+        """Whether it runs on a CPU."""
         return self.device == 'cpu'
 
     def autocast(self) -> AbstractContextManager:
@@ -133,7 +134,7 @@ def peak_growth(run: Callable[[], object], setup: Setup) -> float:
 
 
 def summarise(values: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """Return the median and the range of the middle half."""
+    """Return the median of ``(N,)`` values and the range of their middle half."""
     low, median, high = np.percentile(values, [25, 50, 75])
     return dict(
         median=round(median, 4), quartile1=round(low, 4), quartile3=round(high, 4)

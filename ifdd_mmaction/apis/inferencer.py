@@ -161,7 +161,8 @@ class DFERInferencer(BaseInferencer):
         """Tell the emotions of one video.
 
         Args:
-            source: A file, a folder of numbered images, an array or a :class:`Video`.
+            source: A file, a folder of numbered images, an array ``(T, H, W, 3)`` or a
+                :class:`Video`.
             batch_size: Clips that the model gets at a time.
 
         Raises:
@@ -186,7 +187,7 @@ class DFERInferencer(BaseInferencer):
         return self._collect(scan, found)
 
     def scan(self, source: str | os.PathLike | np.ndarray | Video) -> FaceScan:
-        """Find the faces of one video; see :func:`scan_faces`."""
+        """Find the faces of one video, ``(T, H, W, 3)``; see :func:`scan_faces`."""
         return scan_faces(
             self._open(source),
             self.detector,
@@ -266,7 +267,10 @@ class DFERInferencer(BaseInferencer):
         folder: str | os.PathLike,
         **which: bool,
     ) -> dict[str, Path]:
-        """Write the pictures of one result into a folder; see :func:`show_result`."""
+        """Write the pictures of one result into a folder; see :func:`show_result`.
+
+        The source is read again; an array is ``(T, H, W, 3)``.
+        """
         video = self._open(source)
         return show_result(
             video, result, Path(folder), progress=self._progress, **which

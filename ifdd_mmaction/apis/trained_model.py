@@ -127,7 +127,7 @@ class TrainedModel:
         """Map frames of the feature X to frames of the clip that they stand for.
 
         Args:
-            positions: Real, from 0 to T - 1.
+            positions: ``(N, n)`` real numbers from 0 to T - 1.
             length: Frames F of the clip: each of X stands for F / T of them.
         """
         stride = length / self.require_split().num_frames

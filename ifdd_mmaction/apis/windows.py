@@ -41,7 +41,7 @@ def plan_windows(
 
     Args:
         track: A track without gaps.
-        seconds: Time of every frame of the video.
+        seconds: Time of every frame of the video, ``(F,)``.
         clip_len: Frames of a clip, T.
         window: Time from the first to the last frame of a clip.
         stride: Time from one window to the next.
@@ -70,6 +70,8 @@ def cut_clips(
     size: int,
 ) -> Iterator[tuple[Window, list[np.ndarray]]]:
     """Yield each window with the faces of its frames, as soon as all have been read.
+
+    Faces are ``(size, size, 3)`` uint8 RGB.
 
     Only the faces of windows that are open are held: memory does not grow with the
     length of the video.

@@ -58,7 +58,11 @@ class AnnotationFileDataset(DFERDataset):
         super().__init__(data_root, ann_file=ann_file, **kwargs)  # type: ignore
 
     def load_clips(self) -> list[Clip]:
-        """Read the CSV file."""
+        """Read the CSV file.
+
+        Raises:
+            DatasetError: If its header or lines are bad; all bad lines are counted.
+        """
         path = self.root / self.ann_file
         (_, header), *rows = csv_rows(path) or [(1, [])]
         if not {'path', 'label'} <= set(header):

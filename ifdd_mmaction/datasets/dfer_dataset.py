@@ -17,14 +17,19 @@ from .tolerant_dataset import TolerantDataset
 
 
 class Clip(NamedTuple):
-    """One annotated clip."""
+    """One annotated clip.
+
+    Attributes:
+        name: Its name in the list.
+        label: Number of its class, from 0.
+        path: Folder of its frames, or its video.
+        frames: Position of its first frame in there, and behind its last one (None:
+            the end).
+    """
 
     name: str
-    #: From 0.
     label: int
-    #: Folder of its frames, or its video.
     path: Path
-    #: Position of its first frame in there, and behind its last one (None: the end).
     frames: tuple[int, int | None] = (0, None)
 
 
@@ -46,7 +51,7 @@ class DFERDataset(TolerantDataset):
         ann_file: List in the form of the official one, below ``data_root``, to take in
             its place (a validation split, for one).
         pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
-            ``total_frames``, ``label`` and ``video_id``. :meth:`get_data_info` gives
+            ``total_frames``, ``label`` and ``video_id``. ``get_data_info`` gives
             them too, but for videos not ``total_frames``: ``len(source)`` opens one.
         test_mode: Whether to load deterministically; by default in the test split.
         bad_clips: What becomes of a clip that cannot be decoded; see
@@ -144,7 +149,11 @@ class DFERDataset(TolerantDataset):
         return [Clip(name, label, paths[name]) for name, label in labels.items()]
 
     def load_data_list(self) -> list[dict]:
-        """List the clips with their sources, or raise one error for all bad ones."""
+        """List the clips with their sources, or raise one error for all bad ones.
+
+        Raises:
+            DatasetError: If the folder, a list or a clip is missing or wrong.
+        """
         name = type(self).__name__
         if not self.root.is_dir():
             raise DatasetError(

@@ -53,7 +53,11 @@ class DFEWDataset(DFERDataset):
     VIDEO_DIRS = ('Clip/original',)
 
     def read_labels(self, path: Path) -> dict[str, int]:
-        """Read a CSV of ``video_name,label``."""
+        """Read a CSV of ``video_name,label``.
+
+        Raises:
+            DatasetError: If its header or lines are not those of DFEW.
+        """
         (_, header), *rows = csv_rows(path) or [(1, [])]
         if header[-2:] != ['video_name', 'label']:
             raise DatasetError(

@@ -31,6 +31,7 @@ class ClassNamesHook(Hook):
     Raises:
         DatasetError: If the names differ and ``other_classes`` is ``'error'``; or
             when resuming, if the order does: the optimizer's state is in it too.
+        ValueError: If ``other_classes`` is neither.
     """
 
     def __init__(

@@ -69,7 +69,11 @@ class DFERMetric(BaseMetric):
         self.dump = dump
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep name, label and scores of each clip."""
+        """Keep name, label and scores of each clip.
+
+        Raises:
+            ValueError: If a clip has more than one label.
+        """
         for sample in data_samples:
             label = sample['gt_label']
             if label.numel() != 1:
@@ -88,7 +92,11 @@ class DFERMetric(BaseMetric):
             self.results.append(clip)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, Any]:
-        """Return WAR, UAR, F1, ``recall/<class>`` and the confusion matrix."""
+        """Return WAR, UAR, F1, ``recall/<class>`` and the confusion matrix.
+
+        Raises:
+            ValueError: If the model and the dataset differ in the number of classes.
+        """
         num_classes = len(results[0]['scores'])
         classes = (self.dataset_meta or {}).get('classes', range(num_classes))
         classes = [str(name) for name in classes]

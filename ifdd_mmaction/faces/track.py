@@ -35,7 +35,7 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
 
     Args:
         track: A track that may lack frames in between.
-        seconds: Time of every frame of the video: boxes move linearly in time.
+        seconds: Time ``(F,)`` of every frame of the video: boxes move linearly in time.
     """
     frames = np.arange(track.frames[0], track.frames[-1] + 1)
     known, wanted = seconds[track.frames], seconds[frames]

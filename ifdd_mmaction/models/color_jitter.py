@@ -17,23 +17,23 @@ WHITE = 255.0
 
 
 def adjust_brightness(images: Tensor, factor: float) -> Tensor:
-    """Scale the pixels."""
+    """Scale the pixels of images ``(M, 3, ..., H, W)``."""
     return (images * factor).clamp_(0, WHITE)
 
 
 def adjust_contrast(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to the mean grey of each frame."""
+    """Scale the difference to each frame's mean grey; ``(M, 3, ..., H, W)``."""
     mean = _grey(images).mean(dim=(-2, -1), keepdim=True)
     return torch.lerp(mean, images, factor).clamp_(0, WHITE)
 
 
 def adjust_saturation(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to the grey of each pixel."""
+    """Scale the difference to each pixel's grey; ``(M, 3, ..., H, W)``."""
     return torch.lerp(_grey(images), images, factor).clamp_(0, WHITE)
 
 
 def adjust_hue(images: Tensor, shift: float) -> Tensor:
-    """Turn the hue by a part of the full circle, -0.5 to 0.5.
+    """Turn the hue of ``(M, 3, ..., H, W)`` by -0.5 to 0.5 of the full circle.
 
     Conversion to HSV and back in closed form: a channel is value - chroma * max(0,
     min(k, 4 - k, 1)) with k = n + 6 hue (mod 6), and n = 5, 3, 1 for red, green, blue.
@@ -120,7 +120,7 @@ class ColorJitter:
 
 
 def jitter(clip: Tensor, amounts: Sequence[float], order: Sequence[int]) -> Tensor:
-    """Apply :data:`OPERATIONS` with their amounts in an order."""
+    """Apply :data:`OPERATIONS` to ``(M, 3, ..., H, W)``, with amounts, in an order."""
     # Channels apart: frames arrive with red, green and blue side by side.
     clip = clip.to(torch.float32, memory_format=torch.contiguous_format)
     for i in order:

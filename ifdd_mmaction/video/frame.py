@@ -41,7 +41,7 @@ class Video(Protocol):
 
 
 def shrink(image: np.ndarray, max_side: int) -> np.ndarray:
-    """Return an image whose sides are ``max_side`` at most, its shape kept."""
+    """Return an image ``(H, W, 3)`` of sides ``max_side`` at most, its shape kept."""
     height, width = image.shape[:2]
     scale = max_side / max(height, width)
     if scale >= 1:

@@ -50,6 +50,9 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
     """Draw the maps over the frames, a clip in each row.
 
     The colours of a group of a clip go from none at 0 to the brightest at its maximum.
+
+    Raises:
+        ValueError: If there is no row.
     """
     if not rows:
         raise ValueError(f'rows={list(rows)}: there is no clip to draw')

@@ -51,6 +51,9 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
 
     A line leads from where the regular split would read, a hollow mark, to where this
     one does.
+
+    Raises:
+        ValueError: If there is no clip.
     """
     if not clips:
         raise ValueError(f'clips={list(clips)}: there is no clip to draw')

@@ -36,6 +36,9 @@ def plot_confidences(
     Returns:
         A figure with a pair of histograms for each class, negatives to the left and
         positives to the right. Each is as wide as its fullest bin; lines mark medians.
+
+    Raises:
+        ValueError: If the shapes do not fit, or there is no clip.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if not len(labels) or probabilities.shape != (len(labels), len(classes)):

@@ -32,6 +32,9 @@ def plot_confusion_matrix(
     Returns:
         A figure whose cells hold per cent of the row and count; the row of a class
         that does not occur is grey, its recall a dash.
+
+    Raises:
+        ValueError: If the matrix is not ``(K, K)`` or counts no clip.
     """
     counts = np.asarray(confusion, dtype=np.int64)
     size = len(classes)

@@ -90,6 +90,9 @@ def plot_emotion_moments(
         images: The face of each, ``(H, W, 3)`` uint8 RGB.
         names: Of the faces.
         classes: ``K`` names.
+
+    Raises:
+        ValueError: If there is no moment.
     """
     if not moments:
         raise ValueError(f'moments={list(moments)}: there is none to draw')

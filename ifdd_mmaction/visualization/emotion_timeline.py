@@ -63,6 +63,9 @@ def plot_emotion_timeline(
         faces: At least one.
         classes: ``K`` names.
         seconds: Length of the video; all panels are as long.
+
+    Raises:
+        ValueError: If there is no face.
     """
     if not faces:
         raise ValueError(f'faces={list(faces)}: there is none to draw')

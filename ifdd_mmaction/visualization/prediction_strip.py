@@ -57,6 +57,9 @@ def plot_prediction_strip(
     Returns:
         A figure whose size follows from the clips; the predicted class is green and
         ticked where it is the true one, else red and crossed.
+
+    Raises:
+        ValueError: If there is no clip, or one has no frames.
     """
     if not clips or not all(clip.frames for clip in clips):
         counts = [len(clip.frames) for clip in clips]

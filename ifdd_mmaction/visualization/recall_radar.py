@@ -34,6 +34,9 @@ def plot_recall_radar(
 
     Returns:
         A figure with a legend that tells the UAR of each model.
+
+    Raises:
+        ValueError: If there are fewer than three classes, or recalls of another number.
     """
     size = len(classes)
     if size < 3:

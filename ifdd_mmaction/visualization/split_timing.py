@@ -45,6 +45,9 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
 
     Returns:
         A figure with a panel for each clip, two in a row.
+
+    Raises:
+        ValueError: If there is no clip.
     """
     if not clips:
         raise ValueError(f'{len(clips)} clips to draw: give at least one')

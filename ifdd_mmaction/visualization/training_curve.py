@@ -74,6 +74,9 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
         A figure with one panel each for the loss, the context loss (which is orders
         of magnitude smaller), the validation scores and the learning rate, as far as
         there are records of them; x is in epochs.
+
+    Raises:
+        ValueError: If no record is of training or validation.
     """
     training = [record for record in records if is_training(record)]
     validation = [record for record in records if is_validation(record)]

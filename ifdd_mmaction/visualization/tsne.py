@@ -31,6 +31,9 @@ def plot_tsne(
         labels: ``(N,)`` class indexes.
         classes: ``K`` names; those without a clip are left out of the legend.
         title: Put above the panels.
+
+    Raises:
+        ValueError: If the points are not one ``(N, 2)`` for each label.
     """
     labels = np.asarray(labels)
     if not points or any(p.shape != (len(labels), 2) for p in points.values()):

@@ -102,7 +102,7 @@ def read_lists(
         root: Its folder.
         splits: Those to read.
         folds: Those to read, by default all.
-        **options: For the dataset, such as ``frame_dir``.
+        options: For the dataset, such as ``frame_dir``.
 
     Raises:
         DatasetError: If not one of the lists can be read.

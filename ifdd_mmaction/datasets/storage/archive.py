@@ -67,7 +67,7 @@ class PackedClip:
         return self.frames
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Decode each frame that is asked for once; see :class:`ClipSource`."""
+        """Decode each frame asked for once, ``(H, W, 3)``; see :class:`ClipSource`."""
         archive = _OPENED.get(self.archive) or PackedArchive(self.archive)
         return archive.read(self.clip, indexes)
 
@@ -155,7 +155,12 @@ class PackedArchive:
         return PackedClip(self.path, name, self._frames_of(name)[1])
 
     def read(self, name: str, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Decode the frames of a clip; see :class:`ClipSource`."""
+        """Decode frames ``(H, W, 3)`` of a clip; see :class:`ClipSource`.
+
+        Raises:
+            DatasetError: If there is no such clip, or a frame of it is damaged.
+            IndexError: If a frame is asked for that the clip does not have.
+        """
         first, count = self._frames_of(name)
         images: dict[int, np.ndarray] = {}
         result = []

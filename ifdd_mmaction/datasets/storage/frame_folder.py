@@ -71,7 +71,7 @@ class FrameFolder:
         return len(self.frames)
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Decode each frame that is asked for once; see :class:`ClipSource`."""
+        """Decode each frame asked for once, ``(H, W, 3)``; see :class:`ClipSource`."""
         images: dict[int, np.ndarray] = {}
         result = []
         for i in indexes:

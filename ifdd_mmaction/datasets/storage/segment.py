@@ -43,5 +43,5 @@ class Segment:
         return stop - self.start
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Decode frames counted from ``start``; see :class:`ClipSource`."""
+        """Decode frames ``(H, W, 3)`` from ``start`` on; see :class:`ClipSource`."""
         return self.source.read([self.start + i for i in indexes])

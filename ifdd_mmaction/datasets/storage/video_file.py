@@ -56,7 +56,7 @@ class VideoFile:
         return len(self._open())
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Decode each frame that is asked for once; see :class:`ClipSource`."""
+        """Decode each frame asked for once, ``(H, W, 3)``; see :class:`ClipSource`."""
         reader = self._open()
         wanted = sorted(set(indexes))
         if wanted and not 0 <= wanted[0] <= wanted[-1] < len(reader):

@@ -1,3 +1,5 @@
+"""How clips are sampled, loaded, cropped and resized."""
+
 from .add_flipped_views import AddFlippedViews
 from .load_frames import LoadFrames
 from .random_resized_crop_clip import RandomResizedCropClip

@@ -22,7 +22,11 @@ class LoadFrames(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Decode the frames in the order of ``frame_inds``."""
+        """Decode the frames in the order of ``frame_inds``.
+
+        Raises:
+            DatasetError: If the frames of a clip differ in size, or one cannot be read.
+        """
         source = results['source']
         imgs = source.read(np.asarray(results['frame_inds']).reshape(-1).tolist())
         shapes = {image.shape for image in imgs}

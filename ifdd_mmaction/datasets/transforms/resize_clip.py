@@ -43,7 +43,7 @@ class ResizeClip(BaseTransform):
         return self.resize(results, results['imgs'])
 
     def resize(self, results: dict, frames: list[np.ndarray] | np.ndarray) -> dict:
-        """Put the resized frames into the results."""
+        """Put the resized frames, ``(T, H, W, 3)``, into the results."""
         results['imgs'] = resize_frames(frames, self.size, self.interpolation)
         results['img_shape'] = self.size
         return results

@@ -109,7 +109,7 @@ def stretch(total: int, window: int, rule: str) -> np.ndarray:
         rule: ``short_clip`` of :class:`SampleClip`.
 
     Returns:
-        ``max(total, window)`` frame indexes.
+        Frame indexes ``(T,)``, T the longer of total and window.
 
     Raises:
         ValueError: If there is no frame.

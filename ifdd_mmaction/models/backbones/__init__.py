@@ -1,3 +1,5 @@
+"""Backbones that return a feature pyramid where MMAction2's do not."""
+
 from .c3d_pyramid import C3DPyramid
 from .fused_vision_transformer import FusedVisionTransformer
 from .pyramid_mvit import PyramidMViT

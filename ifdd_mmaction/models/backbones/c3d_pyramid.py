@@ -28,7 +28,7 @@ class C3DPyramid(C3D):
 
     Args:
         out_indices: Stages to return, from 0 (stride 1) to 4 (stride 16; T / 8).
-        kwargs: Of :class:`mmaction.models.C3D`.
+        kwargs: Of MMAction2's ``C3D``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T_i, H_i, W_i)``, finest first.
     """

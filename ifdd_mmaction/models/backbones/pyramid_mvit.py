@@ -24,7 +24,11 @@ Patches = tuple[Tensor, tuple[int, int, int]]
 
 
 def pool_time(factor: int, module: nn.Module, inputs: Any, output: Patches) -> Patches:
-    """Average every ``factor`` frames of embedded patches ``(N, T * H * W, C)``."""
+    """Average every ``factor`` frames of embedded patches ``(N, T * H * W, C)``.
+
+    Raises:
+        ValueError: If the clip has fewer frames than that.
+    """
     tokens, (t, h, w) = output
     if t < factor:
         raise ValueError(
@@ -58,7 +62,8 @@ class PyramidMViT(MViT):
         fused: Whether attention never stores its map, which is the same function of
             the same parameters, faster and in less memory (docs/benchmarks.md); False
             runs MMAction2's own.
-        kwargs: Everything else of :class:`mmaction.models.MViT`.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+        kwargs: Everything else of MMAction2's ``MViT``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
     """

@@ -20,10 +20,10 @@ Size = tuple[int, int, int]
 
 
 def once_per_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Keep the constants that a function returns, by its (hashable) arguments.
+    """Keep the constants, of any shape, that a function returns, by its arguments.
 
     They are neither parameters nor buffers: no checkpoint holds them, DDP does not
-    broadcast them, copies of a model share them.
+    broadcast them, copies of a model share them. The arguments are hashable.
     """
 
     @lru_cache(maxsize=256)
@@ -44,7 +44,7 @@ def once_per_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 @once_per_shape
 def relative_index(q_size: int, k_size: int, device: torch.device) -> Tensor:
-    """Return which row of a table stands for each pair of positions, ``(q, k)``."""
+    """Return which row of a table stands for each pair of positions, ``(Q, K)``."""
     q_ratio, k_ratio = max(k_size / q_size, 1.0), max(q_size / k_size, 1.0)
     q = torch.arange(q_size, device=device)[:, None] * q_ratio
     k = torch.arange(k_size, device=device)[None] * k_ratio
@@ -55,7 +55,7 @@ def relative_index(q_size: int, k_size: int, device: torch.device) -> Tensor:
 def key_codes(
     size: Size, width: int, device: torch.device, dtype: torch.dtype
 ) -> Tensor:
-    """Return the codes of T * H * W keys: one-hot t, h and w, zeros up to ``width``."""
+    """Return one-hot codes of t, h and w for keys, ``(T * H * W, width)``."""
     positions = torch.cartesian_prod(*(torch.arange(s, device=device) for s in size))
     codes = [F.one_hot(p, s) for p, s in zip(positions.unbind(1), size, strict=True)]
     code = torch.cat(codes, dim=1)

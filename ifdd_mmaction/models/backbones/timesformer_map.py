@@ -14,7 +14,7 @@ class TimeSformerMap(TimeSformer):
     The parameters are the same, so every TimeSformer checkpoint fits.
 
     Args:
-        kwargs: Of :class:`mmaction.models.TimeSformer`.
+        kwargs: Of MMAction2's ``TimeSformer``.
 
     Returns of ``forward``: a map ``(N, C, T, H / patch_size, W / patch_size)``.
     """

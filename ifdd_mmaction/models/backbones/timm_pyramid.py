@@ -22,6 +22,7 @@ class TimmPyramid(BaseModule):
         model_name: Name in ``timm.list_models()``, with or without a weights' tag.
         out_indices: Stages to return; negative ones count from the last.
         pretrained: Whether timm downloads the weights.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
         kwargs: Of ``timm.create_model``, such as ``checkpoint_path`` or
             ``drop_path_rate``.
 
@@ -61,7 +62,7 @@ class TimmPyramid(BaseModule):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map frames ``(N * T, 3, H, W)`` to one map for each of ``out_indices``."""
+        """Map frames ``(N * T, 3, H, W)`` to maps ``(N * T, C_i, H_i, W_i)``."""
         maps = self.model(x)
         if self.channels_last:
             maps = [level.permute(0, 3, 1, 2) for level in maps]

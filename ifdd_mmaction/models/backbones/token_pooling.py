@@ -35,6 +35,7 @@ class DepthwiseConv(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...]
     ) -> Tensor:
+        """Convolve maps ``(N, C, T, H, W)`` with kernels ``(C, 1, t, h, w)``."""
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         padding = [k // 2 for k in weight.shape[2:]]
@@ -44,6 +45,7 @@ class DepthwiseConv(torch.autograd.Function):
     def backward(  # type: ignore[override]
         ctx: Any, grad: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None]:
+        """Return the gradients of ``(N, C, T, H, W)`` and of the kernels."""
         x, weight = ctx.saved_tensors
         groups, padding = len(weight), [k // 2 for k in weight.shape[2:]]
         grad_x = grad_weight = None

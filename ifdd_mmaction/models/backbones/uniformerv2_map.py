@@ -16,7 +16,7 @@ class UniFormerV2Map(UniFormerV2):
     parameters are the same, so every UniFormerV2 checkpoint fits.
 
     Args:
-        kwargs: Of :class:`mmaction.models.UniFormerV2`.
+        kwargs: Of MMAction2's ``UniFormerV2``.
 
     Returns of ``forward``: a map ``(N, C, T, H / patch_size, W / patch_size)``.
     """

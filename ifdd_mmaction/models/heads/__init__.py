@@ -1,3 +1,5 @@
+"""The head that classifies the disentangled dynamics."""
+
 from .ifdd_head import IFDDHead
 
 __all__ = ['IFDDHead']

@@ -25,8 +25,10 @@ class IFDDHead(BaseHead):
         loss_cls: The loss; :class:`DisentanglementLoss` by default.
         dropout_ratio: Dropout before the linear layer.
         init_std: Standard deviation of the linear layer's initial weights.
-        kwargs: Of :class:`mmaction.models.heads.BaseHead`: ``label_smooth_eps``,
-            ``average_clips`` (the authors average logits: ``'score'``), ``topk``.
+        average_clips: ``'score'`` averages the logits of several views, as the
+            authors do, ``'prob'`` their probabilities.
+        topk: Accuracies to log in training.
+        kwargs: Of MMAction2's ``BaseHead``, such as ``label_smooth_eps``.
     """
 
     def __init__(
@@ -60,7 +62,11 @@ class IFDDHead(BaseHead):
         nn.init.zeros_(self.fc_cls.bias)
 
     def forward(self, x: Tensor, **kwargs: Any) -> Tensor:
-        """Map features ``(N, C, ...)`` to logits ``(N, K)``."""
+        """Map features ``(N, C, ...)`` to logits ``(N, K)``.
+
+        Raises:
+            ValueError: If C is not ``in_channels``.
+        """
         if x.shape[1] != self.in_channels:
             raise ValueError(
                 f'IFDDHead(in_channels={self.in_channels}) got features of shape '
@@ -76,7 +82,7 @@ class IFDDHead(BaseHead):
         loss_aux: dict | None = None,
         **kwargs: Any,
     ) -> dict[str, Tensor]:
-        """Compute ``loss_cls`` and, with an IFDD neck, ``loss_context``.
+        """Compute ``loss_cls`` and, with an IFDD neck, ``loss_context``, scalars both.
 
         ``context_gap`` is taken out of ``loss_aux``: it is a feature for this loss,
         and the recognizer logs what is left in there.

@@ -1,3 +1,5 @@
+"""The disentanglement loss, and task losses for rare classes."""
+
 from .class_counts_loss import ClassCountsLoss
 from .class_weighted_loss import ClassWeightedLoss, class_weighted_loss, class_weights
 from .disentanglement_loss import DisentanglementLoss, global_context_loss

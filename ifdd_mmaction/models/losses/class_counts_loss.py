@@ -52,6 +52,9 @@ class ClassCountsLoss(BaseModule):
         Args:
             cls_score: Logits ``(N, K)``.
             label: Class indexes ``(N,)`` or soft targets ``(N, K)``.
+
+        Raises:
+            RuntimeError: If K is not the number of counts, or there are none.
         """
         classes = cls_score.shape[1]
         if len(self.class_counts) != classes:

@@ -52,6 +52,9 @@ def class_weighted_loss(cls_score: Tensor, label: Tensor, weight: Tensor) -> Ten
 class ClassWeightedLoss(ClassCountsLoss):
     """Cross entropy with weights from the class counts of the training set.
 
+    The weights are those of scikit-learn's ``class_weight='balanced'`` to a power; see
+    https://scikit-learn.org for its ``compute_class_weight``.
+
     Args:
         power: See :func:`class_weights`.
         class_counts: See :class:`ClassCountsLoss`.

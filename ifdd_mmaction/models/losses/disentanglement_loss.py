@@ -20,6 +20,9 @@ def global_context_loss(context_gap: Tensor, reduction: str = 'mean') -> Tensor:
 
     Returns:
         Scalar.
+
+    Raises:
+        ValueError: If ``reduction`` is neither.
     """
     zero = torch.zeros_like(context_gap)
     per_clip = F.huber_loss(context_gap, zero, reduction='none').flatten(1).mean(1)

@@ -1,3 +1,5 @@
+"""The neck of IFDD and its parts: aggregation, splits, lifting steps."""
+
 from .conv_ladm import ConvLADM
 from .feature_pyramid import to_pyramid
 from .ifdd_neck import Disentanglement, IFDDNeck

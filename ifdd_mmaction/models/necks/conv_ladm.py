@@ -55,6 +55,7 @@ class ConvLADM(Lifting):
         norm_cfg: Norm after each convolution, for instance SyncBN on several GPUs.
         compress: Learned token weighting; False averages the tokens, so that any
             (T, H, W) may follow.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
     """
 
     def __init__(

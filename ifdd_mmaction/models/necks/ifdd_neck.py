@@ -93,6 +93,7 @@ class IFDDNeck(BaseModule):
             :func:`ifdd_mmaction.models.infer_neck` alone, which fills in what this
             neck can know from its backbone: ``in_channels``, ``input_size``,
             ``num_segments`` and the aggregation's strides.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     ``in_channels``, ``num_frames`` and ``input_size`` are filled into the three
     configs, so that they need to be written once.
@@ -165,7 +166,7 @@ class IFDDNeck(BaseModule):
         """Return all that the neck makes on the way to its feature, for analysis.
 
         Args:
-            x: What a backbone returned, as for :meth:`forward`.
+            x: What a backbone returned, maps ``(N, C_i, T, H_i, W_i)``.
         """
         feature = self._aggregate(x)
         if self.split is None or self.lifting is None:

@@ -83,6 +83,7 @@ class ISSM(TemporalSplit):
         align_corners: True reads frame i at index i. False reproduces the grid of the
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
         mode: ``'interpolation'``, ``'interval'``, ``'topk'`` or ``'weighting'``.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     Raises:
         ValueError: If the mode is none of the four.
@@ -147,7 +148,7 @@ class ISSM(TemporalSplit):
         return self.receptive_field * torch.tanh(project(weights))
 
     def frames_read(self, index: Tensor) -> Tensor:
-        """Return the frames of the clip, from 0 to T - 1, that indexes read."""
+        """Return the frames, from 0 to T - 1, that indexes ``(N, n)`` read."""
         return super().frames_read(self._to_grid(index))
 
     def _to_grid(self, index: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class LiftingAttention(BaseModule):
         self.proj = nn.Linear(dims, dims)
 
     def forward(self, query: Tensor, source: Tensor) -> Tensor:
+        """Gather from sources for queries, ``(N, L, C)`` both and the result."""
         n, length, c = query.shape
         q = self.q(query).view(n, length, self.num_heads, -1).transpose(1, 2)
         kv = self.kv(source).view(n, source.shape[1], 2, self.num_heads, -1)
@@ -74,6 +75,7 @@ class SelfAttention(BaseModule):
         self.proj = nn.Linear(dims, dims)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Mix tokens ``(N, L, C)``."""
         n, length, c = x.shape
         qkv = self.qkv(x).view(n, length, 3, self.num_heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -109,6 +111,10 @@ class LADM(Lifting):
         output_attention: Self-attention and MLP on Y_D.
         compress: Learned token weighting; False averages the tokens, so that any
             (T, H, W) may follow.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+
+    Raises:
+        ValueError: If ``in_channels`` is no multiple of ``num_heads``.
     """
 
     def __init__(

@@ -59,6 +59,7 @@ class PyramidAggregation(BaseModule):
         out_channels: Channels of the joined map; by default those of the last stage.
             Fewer make a small neck behind a wide backbone: the parameters of the
             lifting grow with their square.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     Raises:
         ValueError: If the stages' channels, T or sizes do not fit; the message names

@@ -81,7 +81,7 @@ class TemporalSplit(BaseModule):
         return self._in_float32(self.locate, x)
 
     def frames_read(self, index: Tensor) -> Tensor:
-        """Return the frames of the clip, real from 0 to T - 1, that indexes read."""
+        """Return the frames, real from 0 to T - 1, that indexes ``(N, n)`` read."""
         return index.float().clamp(0, self.num_frames - 1)
 
     @abstractmethod

@@ -47,7 +47,7 @@ class TopKSplit(TemporalSplit):
 
     @torch.no_grad()
     def locate(self, x: Tensor) -> SplitIndexes:
-        """Return the frames of each group and the correlation A."""
+        """Return the frames ``(N, T/2)`` of each group and the correlation A."""
         z = frame_tokens(x, self.pooled_size)
         correlation = torch.bmm(z, z.transpose(1, 2)) / x.shape[1]  # (N, T, T)
         scores = correlation.mean(dim=2)

@@ -67,7 +67,7 @@ class WeightingSplit(TemporalSplit):
         return scores.softmax(dim=1)
 
     def locate(self, x: Tensor) -> SplitIndexes:
-        """Return the even and the odd frames, and the correlation A."""
+        """Return the even and odd frames ``(N, T/2)``, and the correlation A."""
         return super().locate(x)._replace(correlation=self.correlate(x))
 
     def correlate(self, x: Tensor) -> Tensor:

@@ -1,0 +1,142 @@
+"""Every public class and function says what it does: no exceptions, no list of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.golden import ROOT
+
+PACKAGE = ROOT / 'ifdd_mmaction'
+FILES = sorted(PACKAGE.rglob('*.py'))
+#: ``(N, C, T, H, W)``, ``(T,)``, ``(..., 3)``, or no dimension at all.
+SHAPE = re.compile(r'``\([^`]*,[^`]*\)``|\([A-Z\d.][^()]*,[^()]*\)|[Ss]calar|any shape')
+ARRAYS = re.compile(r'\b(Tensor|ndarray|NDArray)\b')
+#: Where a part of the model comes from.
+SOURCE = re.compile(
+    r'arXiv|[Pp]aper|IFDD|[Rr]eference|authors|et al|https?://|[Oo]ur design'
+    r'|MMAction2|torchvision|timm'
+)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def public(
+    body: list[ast.stmt], path: str = '', owner: str = ''
+) -> Iterator[tuple[str, Definition, str]]:
+    """Yield name, node and docstring of the owner of every public definition."""
+    for node in body:
+        if isinstance(node, Definition) and not node.name.startswith('_'):
+            yield f'{path}{node.name}', node, owner
+            if isinstance(node, ast.ClassDef):
+                doc = ast.get_docstring(node) or ''
+                yield from public(node.body, f'{path}{node.name}.', doc)
+
+
+def initialiser(node: Definition) -> ast.FunctionDef | None:
+    """Return the ``__init__`` of a class: what calling it takes and raises."""
+    if not isinstance(node, ast.ClassDef):
+        return node
+    found = [n for n in node.body if getattr(n, 'name', '') == '__init__']
+    return found[0] if found else None
+
+
+def sections(docstring: str, title: str) -> str:
+    """Return the indented text below ``Args:`` or ``Raises:``."""
+    found = re.search(rf'^{title}:\n((?:[ ]+.*\n|\n)+)', docstring + '\n', re.MULTILINE)
+    return found[1] if found else ''
+
+
+def entries(docstring: str, title: str) -> set[str]:
+    """Return the names that a section explains."""
+    text = sections(docstring, title)
+    return {
+        name.strip().lstrip('*').rpartition('.')[2]
+        for names in re.findall(r'^    ([\w*.][\w*., ]*):(?:\s|$)', text, re.MULTILINE)
+        for name in names.split(',')
+    }
+
+
+def raised(function: ast.FunctionDef | ast.Module) -> set[str]:
+    """Return the exceptions that the body itself raises by name.
+
+    An abstract method's NotImplementedError is for who writes a subclass; what a helper
+    defined inside raises, or what is caught here, need not get out.
+    """
+    names: set[str] = set()
+    todo: list[ast.AST] = list(function.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Definition | ast.Lambda):
+            continue
+        if isinstance(node, ast.Try):
+            caught = ' '.join(ast.unparse(h.type) for h in node.handlers if h.type)
+            inside = ast.Module(node.body, [])
+            names |= {n for n in raised(inside) if n not in re.findall(r'\w+', caught)}
+            todo += [*node.handlers, *node.orelse, *node.finalbody]
+            continue
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            name = ast.unparse(error).rpartition('.')[2]
+            if name[:1].isupper() and name != 'NotImplementedError':
+                names.add(name)
+        todo += ast.iter_child_nodes(node)
+    return names
+
+
+def registry_of(node: Definition) -> str:
+    """Return the registry that a class is put into by its decorator."""
+    decorators = ' '.join(ast.unparse(d) for d in node.decorator_list)
+    found = re.search(r'(\w+)\.register_module', decorators)
+    return found[1] if found else ''
+
+
+def parameters(function: ast.FunctionDef | None) -> set[str]:
+    if function is None:
+        return set()
+    arguments = function.args
+    every = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
+    rest = [a for a in (arguments.vararg, arguments.kwarg) if a]
+    return {a.arg for a in every + rest} - {'self', 'cls'}
+
+
+def is_property(node: Definition) -> bool:
+    return any('property' in ast.unparse(d) for d in node.decorator_list)
+
+
+def faults(name: str, node: Definition, owner: str, module: str) -> Iterator[str]:
+    """Yield what a docstring lacks; its class and its module may say some of it."""
+    doc = ast.get_docstring(node)
+    if not doc:
+        yield f'{name}: no docstring'
+        return
+    if doc.splitlines()[0].strip()[-1:] not in '.:':
+        yield f'{name}: the first line is no sentence'
+    body = initialiser(node)
+    if isinstance(node, ast.ClassDef) and (registry := registry_of(node)):
+        for missing in sorted(parameters(body) - {'args'} - entries(doc, 'Args')):
+            yield f'{name}: Args does not explain {missing!r}'
+        if registry == 'MODELS' and not SOURCE.search(doc + module):
+            yield f'{name}: no source (paper, authors, upstream, or our design)'
+    if body is None:
+        return
+    said = entries(doc, 'Raises') | entries(owner, 'Raises')
+    for error in sorted(raised(body) - said):
+        yield f'{name}: Raises does not name {error}'
+    if not isinstance(node, ast.ClassDef) and not is_property(node):
+        hints = [a.annotation for a in body.args.args] + [body.returns]
+        arrays = [h for h in hints if h and ARRAYS.search(ast.unparse(h))]
+        if arrays and not SHAPE.search(doc):
+            yield f'{name}: takes or returns arrays, but says no shape'
+        for unknown in sorted(entries(doc, 'Args') - parameters(body)):
+            yield f'{name}: Args explains {unknown!r}, which is no parameter'
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_public_names_are_explained(path):
+    tree = ast.parse(path.read_text())
+    module = ast.get_docstring(tree) or ''
+    found = [] if module else ['the module has no docstring']
+    for name, node, owner in public(tree.body):
+        found += faults(name, node, owner, module)
+    assert not found, '\n'.join(found)

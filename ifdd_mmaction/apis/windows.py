@@ -111,7 +111,7 @@ def smooth_windows(probabilities: np.ndarray, sigma: float) -> np.ndarray:
         probabilities: Rows in order of time; they still sum to one afterwards.
         sigma: Standard deviation of the Gaussian, in windows; 0 changes nothing.
     """
-    if sigma <= 0:
+    if sigma < 0.1:  # narrower than a window: SciPy divides by its square
         return probabilities
     return gaussian_filter1d(probabilities, sigma, axis=0, mode='nearest')
 

@@ -64,7 +64,7 @@ def smooth_track(track: Track, sigma: float) -> Track:
         sigma: Standard deviation, in frames, of the Gaussian that averages positions;
             0 changes nothing.
     """
-    if sigma <= 0:
+    if sigma < 0.1:  # narrower than a frame: SciPy divides by its square
         return track
     boxes, landmarks = (
         gaussian_filter1d(values, sigma, axis=0, mode='nearest')

@@ -138,7 +138,7 @@ def test_memory_does_not_grow_with_the_length_of_the_video():
         (dict(window=-1), 'window=-1'),
         (dict(crop='round'), 'crop='),
         (dict(detector='haar'), 'no face detector'),
-        (dict(predictor=None), 'no checkpoint'),
+        (dict(predictor=None), 'weights=None'),
     ],
 )
 def test_bad_options_are_named(options, message):

@@ -41,6 +41,7 @@ def main() -> None:
         library.define(
             f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
         )
+    sys.path[0] = str(ROOT)  # as ``python -m`` has it
     sys.path.append(str(SITE))
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)

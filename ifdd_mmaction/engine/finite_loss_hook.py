@@ -78,7 +78,7 @@ class FiniteLossHook(Hook):
             self._in_a_row = 0
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Stand in for ``OptimWrapper.update_params``; the loss is of shape ``()``."""
+        """Stand in for ``OptimWrapper.update_params``; the loss is a scalar."""
         finite = math.isfinite(loss.item())
         if _on_all_ranks(finite):
             return self._update_params(loss, *args, **kwargs)

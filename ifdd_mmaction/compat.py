@@ -10,19 +10,20 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
-from pathlib import Path
-from pickle import UnpicklingError
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlparse
 
-import numpy as np
 import torch
+import yaml
 from mmengine.device import get_device
-from mmengine.logging import HistoryBuffer
+
+from .checkpoints import SAFE_GLOBALS, CheckpointError, read_checkpoint
 
 
 def apply() -> None:
@@ -33,6 +34,7 @@ def apply() -> None:
     disable_broken_multimodal()
     allow_checkpoint_globals()
     load_weights_only()
+    load_yaml_safely()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
 
@@ -152,44 +154,12 @@ def _multimodal_imports() -> bool:
 # --- load checkpoints -------------------------------------------------------
 
 
-def _history_buffer_getattr(owner: Any, name: str) -> Any:
-    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
-        return getattr(owner, name)
-    raise UnpicklingError(f'a checkpoint may not take {name!r} of {owner!r}')
-
-
-def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
-    # add_safe_globals files a callable under its own name; before torch 2.6 it takes
-    # no other.
-    def alias(*args: Any) -> Any:
-        return function(*args)
-
-    alias.__module__, alias.__name__, alias.__qualname__ = module, name, name
-    return alias
-
-
-# What a MessageHub pickles: HistoryBuffers with their arrays and four methods, and
-# NumPy scalars. NumPy 2 moved numpy.core, and each version reads the other's files.
-_SAFE_GLOBALS: list[Any] = [
-    HistoryBuffer,
-    np.ndarray,
-    np.dtype,
-    *(type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'b1', 'u1')),
-    *(
-        _named(example.__reduce__()[0], f'numpy.{core}.multiarray', name)  # type: ignore
-        for core in ('core', '_core')
-        for name, example in (('_reconstruct', np.empty(0)), ('scalar', np.float64(0)))
-    ),
-    _named(_history_buffer_getattr, 'builtins', 'getattr'),
-]
-
-
 def allow_checkpoint_globals() -> None:
     """MMEngine's checkpoints fail to load with ``weights_only`` (mmengine#1655).
 
     Allowing again what MMEngine may one day allow itself changes nothing.
     """
-    torch.serialization.add_safe_globals(_SAFE_GLOBALS)
+    torch.serialization.add_safe_globals(SAFE_GLOBALS)
 
 
 def load_weights_only() -> None:
@@ -203,15 +173,51 @@ def load_weights_only() -> None:
     if checkpoint.torch is not torch:
         return
 
-    def load(*args: Any, **kwargs: Any) -> Any:
-        return torch.load(*args, **{**kwargs, 'weights_only': True})
-
     # Every loader of that module calls its global `torch.load`. Giving it a torch of
     # its own leaves the torch.load of everybody else alone.
     view = ModuleType('torch')
-    vars(view).update(load=load, __getattr__=functools.partial(getattr, torch))
+    vars(view).update(
+        load=read_checkpoint, __getattr__=functools.partial(getattr, torch)
+    )
     checkpoint.torch = view
-    checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+    checkpoint.load_url = _load_url
+
+
+def _load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+) -> Any:
+    """``torch.hub.load_state_dict_from_url``, which also takes safetensors."""
+    folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
+    file = folder / PurePosixPath(urlparse(url).path).name
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # Into a temporary file beside it, which is then renamed.
+            torch.hub.download_url_to_file(url, str(file), progress=progress)
+        except OSError as error:
+            raise CheckpointError(f'{url} cannot be fetched: {error}') from error
+    return read_checkpoint(file, map_location)
+
+
+def load_yaml_safely() -> None:
+    """MMEngine reads YAML with a loader that builds any Python object.
+
+    Tuples, which it writes when it dumps a config, are the only ones that are kept.
+    """
+    from mmengine.fileio.handlers import yaml_handler
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor(
+        'tag:yaml.org,2002:python/tuple',
+        lambda loader, node: tuple(loader.construct_sequence(node, deep=True)),
+    )
+    if not issubclass(yaml_handler.Loader, yaml.SafeLoader):
+        yaml_handler.Loader = Loader
 
 
 # --- torchrun without a GPU -------------------------------------------------

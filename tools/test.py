@@ -1,6 +1,7 @@
 """Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``.
 
-The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments.
+The options are MMAction2's. Exit codes: 0 tested, 2 wrong data, checkpoint or
+arguments.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.models import infer_neck
 
@@ -99,7 +101,7 @@ def main() -> None:
         metrics = Runner.from_cfg(cfg).test()
         if is_main_process():
             print(scores_table(metrics))
-    except DatasetError as error:
+    except (CheckpointError, DatasetError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 

@@ -1,6 +1,7 @@
 """Train a recognizer: ``python tools/train.py CONFIG``.
 
-The options are MMAction2's. Exit codes: 0 trained, 2 wrong data or arguments.
+The options are MMAction2's. Exit codes: 0 trained, 2 wrong data, checkpoint or
+arguments.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.models import infer_neck
 
@@ -105,7 +107,7 @@ def main() -> None:
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
         infer_neck(cfg.model)
         Runner.from_cfg(cfg).train()
-    except DatasetError as error:
+    except (CheckpointError, DatasetError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 

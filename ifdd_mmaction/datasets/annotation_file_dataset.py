@@ -12,6 +12,9 @@ from .dfer_dataset import Clip, DFERDataset
 from .errors import DatasetError
 from .label_list import class_index, collect_labels, csv_rows
 
+#: A list of as many classes as the largest number says could fill the memory.
+MAX_CLASSES = 10_000
+
 
 @DATASETS.register_module()
 class AnnotationFileDataset(DFERDataset):
@@ -81,6 +84,13 @@ class AnnotationFileDataset(DFERDataset):
         if 'classes' in self._metainfo:
             return [str(name) for name in self._metainfo['classes']]
         if all(label.isdecimal() for label in labels):
+            # The length first: int() refuses thousands of digits in words of its own.
+            large = [x for x in labels if len(x) > 9 or int(x) >= MAX_CLASSES]
+            if large:
+                raise DatasetError(
+                    f'{path}: {large[0][:20]} as the number of a class: number them '
+                    f'from 0 to at most {MAX_CLASSES - 1}, or write their names'
+                )
             classes = [str(i) for i in range(max(map(int, labels), default=-1) + 1)]
         else:
             classes = sorted(set(filter(None, labels)))
@@ -97,6 +107,8 @@ class AnnotationFileDataset(DFERDataset):
         path = PurePosixPath(name)
         if not name or not label:
             raise ValueError(f'{",".join(cells.values())!r} lacks a path or a label')
+        if '\0' in name:
+            raise ValueError(f'path {name!r} has a NUL, which no file name has')
         if not self.allow_outside and (path.is_absolute() or '..' in path.parts):
             raise ValueError(
                 f'{name} is not below data_root; allow_outside=True permits it'

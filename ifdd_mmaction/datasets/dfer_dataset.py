@@ -204,7 +204,12 @@ class DFERDataset(TolerantDataset):
     def _list_videos(self, folder: Path) -> dict[str, Path]:
         """Return the videos anywhere below a folder by the name of their clip."""
         videos: dict[str, Path] = {}
-        for place, _, files in os.walk(folder, followlinks=True):
+        for place, folders, files in os.walk(folder, followlinks=True):
+            # A link to a folder that it lies in would be followed without end.
+            above = (parent.resolve() for parent in Path(place).parents)
+            if Path(place).resolve() in above:
+                folders.clear()
+                continue
             for path in (Path(place, file) for file in files):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue

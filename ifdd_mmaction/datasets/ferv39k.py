@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from mmaction.registry import DATASETS
 
+from .clip_name import check_name
 from .dfer_dataset import DFERDataset
 from .label_list import class_index, collect_labels, word_rows
 
@@ -55,7 +56,7 @@ class FERV39kDataset(DFERDataset):
         def parse(row: list[str]) -> tuple[str, int]:
             if len(row) < 2:
                 raise ValueError(f'{row[0]!r} is not a path and a class')
-            name = row[0].strip('/')
+            name = check_name(row[0].strip('/'))
             if not row[1].isdecimal():
                 return name, class_index(row[1], classes)
             parent = Path(name).parent.name

@@ -31,10 +31,15 @@ def csv_rows(path: Path) -> list[Row]:
     """Return the cells of each line of a CSV file, stripped; empty lines are left out.
 
     Raises:
-        DatasetError: If :func:`read_text` refuses the file.
+        DatasetError: If :func:`read_text` refuses the file, or a cell has no end.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=''))
-    return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    try:
+        return [(reader.line_num, [cell.strip() for cell in r]) for r in reader if r]
+    except csv.Error as error:
+        raise DatasetError(
+            f'{path}:{reader.line_num}: not CSV ({error}): close its quotes'
+        ) from error
 
 
 def word_rows(path: Path) -> list[Row]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from mmaction.registry import DATASETS
 
+from .clip_name import check_name
 from .dfer_dataset import DFERDataset
 from .label_list import class_index, collect_labels, word_rows
 from .storage import VIDEO_SUFFIXES
@@ -66,7 +67,7 @@ class MAFWDataset(DFERDataset):
             raise ValueError(f'{row[0]!r} is not a file name and a class')
         file = PurePath(row[0])
         name = file.stem if file.suffix.lower() in VIDEO_SUFFIXES else file.name
-        return name, class_index(row[1], self.METAINFO['classes'])
+        return check_name(name), class_index(row[1], self.METAINFO['classes'])
 
     def video_name(self, path: PurePath) -> str:
         """A video is named as the clip."""

@@ -16,7 +16,6 @@ import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -45,6 +44,7 @@ from ifdd_mmaction.analysis import (
     largest_share,
     read_timed_clips,
 )
+from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models import infer_neck
@@ -100,7 +100,9 @@ def load_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
         )
     try:
         checkpoint = load_checkpoint(model, str(path), map_location='cpu', strict=True)
-    except (RuntimeError, UnpicklingError) as error:
+    except CheckpointError as error:
+        raise ProbeError(str(error)) from error
+    except RuntimeError as error:
         raise ProbeError(f'{path} does not fit {cfg.filename}: {error}') from error
     return model.to(get_device()).eval(), checkpoint.get('meta') or {}
 

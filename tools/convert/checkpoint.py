@@ -15,7 +15,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-import ifdd_mmaction  # allows the globals of MMEngine's checkpoints
+import ifdd_mmaction
+from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.fileio import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def run(convert: Callable[[argparse.Namespace], None], args: argparse.Namespace)
 
 
 def read(path: str) -> Any:
-    """Load a checkpoint without running anything that it contains.
+    """Load a checkpoint or a .safetensors file, running nothing that it contains.
 
     Raises:
         ConvertError: If it is absent, damaged, or holds more than plain data.
@@ -50,22 +51,9 @@ def read(path: str) -> Any:
     if not Path(path).is_file():
         raise ConvertError(f'no file {path}')
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # damaged pickles raise nearly anything
-        foreign = re.search(r'GLOBAL ([\w.]+)', str(error))
-        if foreign:
-            raise ConvertError(
-                f'{path} refused: it contains {foreign[1]}, and loading that could run '
-                'any code; nothing of it was run. If you trust the file, save its '
-                'state dict alone and convert that.'
-            ) from error
-        what = str(error).strip().split('\n')[-1]
-        if 'weights_only' in str(error):
-            what = 'it is a pickle of something else than tensors'
-        raise ConvertError(
-            f'{path} refused: no checkpoint that can be read safely '
-            f'({type(error).__name__}: {what})'
-        ) from error
+        return read_checkpoint(path, map_location='cpu')
+    except CheckpointError as error:
+        raise ConvertError(str(error)) from error
 
 
 def find_weights(

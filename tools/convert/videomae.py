@@ -214,7 +214,9 @@ def check_heads(vit: VisionTransformer, heads: int, config: str) -> None:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert ``args.input``."""
-    weights, others = find_weights(read(args.input), ('model', 'module'), args.input)
+    weights, others = find_weights(
+        read(args.input), ('model', 'module', 'state_dict'), args.input
+    )
     encoder = find_encoder(weights, args.input, args.partial)
     dims = len(encoder.weights['patch_embed.proj.weight'])
     heads = args.num_heads or HEADS.get(dims)

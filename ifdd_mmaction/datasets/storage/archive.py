@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import os
 import re
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from ..clip_name import check_name
 from ..errors import DatasetError
 from ..images import decode_image
 
@@ -98,24 +100,38 @@ class PackedArchive:
                 f'{path}: an archive of format {int(found[1])}, this version reads '
                 f'format {FORMAT}; pack it again'
             )
-        contents = json.loads(self._checked_entry(int(found[2]), CONTENTS))
-        self._headers = np.load(
-            io.BytesIO(self._checked_entry(contents['index'], INDEX))
-        )
+        try:
+            self._read_contents(int(found[2]))
+        except DatasetError:
+            raise
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise DatasetError(
+                f'{path}: its contents are not those of an archive '
+                f'({type(error).__name__}: {error}); pack it again'
+            ) from error
+        _OPENED[self.path] = self
+
+    def _read_contents(self, place: int) -> None:
+        contents = json.loads(self._checked_entry(place, CONTENTS))
+        self._headers = _read_npy(self._checked_entry(contents['index'], INDEX))
         counts: dict[str, int] = contents['clips']
-        if sum(counts.values()) != len(self._headers):
-            raise DatasetError(f'{path}: index and contents differ; pack it again')
+        if self._headers.shape != (sum(counts.values()),) or (
+            self._headers.dtype != np.dtype('<u8')
+            or min(counts.values(), default=1) < 1
+        ):
+            raise DatasetError(
+                f'{self.path}: {self._headers.dtype} index of {self._headers.shape} '
+                f'for {len(counts)} clips; pack it again'
+            )
         #: First frame in the index and number of frames, by name of the clip.
         self._clips: dict[str, tuple[int, int]] = {}
         first = 0
         for name, count in counts.items():
-            check_name(name)
-            self._clips[name] = first, count
+            self._clips[check_name(name)] = first, count
             first += count
         self.decoded: bool = contents['decoded']
         #: What ``write_archive`` was told about the dataset.
         self.metadata: dict[str, Any] = contents['metadata']
-        _OPENED[self.path] = self
 
     def __reduce__(self) -> tuple[type[PackedArchive], tuple[str]]:
         return type(self), (self.path,)
@@ -179,14 +195,20 @@ class PackedArchive:
         if not self.decoded:
             return decode_image(data, f'{self.path}:{name}')
         try:
-            return np.lib.format.read_array(io.BytesIO(data))
+            image = _read_npy(data)
         except ValueError as error:
             raise DatasetError(f'{self.path}:{name}: {error}') from error
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise DatasetError(
+                f'{self.path}:{name}: {image.dtype} {image.shape}, not the uint8 '
+                '(H, W, 3) of an image; pack it again'
+            )
+        return image
 
     def _entry(self, header: int) -> tuple[str, bytes, int]:
         """Return name, content and CRC-32 of the entry that begins at an offset."""
         start = header + _LOCAL_HEADER.size
-        if start <= len(self._data):
+        if header >= 0 and start <= len(self._data):
             signature, crc, _, size, name, extra = _LOCAL_HEADER.unpack_from(
                 self._data, header
             )
@@ -208,14 +230,19 @@ class PackedArchive:
         return data
 
 
-def check_name(name: str) -> None:
-    """Refuse the name of a clip that, unpacked, would lie outside its folder.
+def _read_npy(data: bytes) -> np.ndarray:
+    """Return the array of a ``.npy`` file of numbers.
+
+    ``np.load`` would make room for whatever shape the header claims.
 
     Raises:
-        DatasetError: If it is empty or absolute, or has ``..``, a backslash or a NUL.
+        ValueError: If the header is none of numbers, or claims another size.
     """
-    parts = name.split('/')
-    if {'', '.', '..'} & set(parts) or re.search(r'^[A-Za-z]:|[\\\0]', name):
-        raise DatasetError(
-            f'clip name {name!r}: want a relative path without .. or backslash'
-        )
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError(f'{data[:8]!r} does not begin a .npy file of version 1.0')
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    body = data[file.tell() :]
+    if dtype.hasobject or fortran or math.prod(shape) * dtype.itemsize != len(body):
+        raise ValueError(f'{len(body)} bytes are no {dtype} array of {shape}')
+    return np.frombuffer(bytearray(body), dtype).reshape(shape)

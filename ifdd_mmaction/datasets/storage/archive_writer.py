@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...fileio import open_atomic
+from ..clip_name import check_name
 from ..errors import DatasetError
 from ..images import decode_image
-from .archive import COMMENT, CONTENTS, FORMAT, INDEX, check_name
+from .archive import COMMENT, CONTENTS, FORMAT, INDEX
 from .frame_folder import list_frames
 
 

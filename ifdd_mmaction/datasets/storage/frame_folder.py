@@ -21,12 +21,17 @@ def list_frames(folder: Path) -> list[str]:
     ``1.jpg, 2.jpg, ..., 10.jpg``: sorting names as strings would shuffle time.
 
     Raises:
-        DatasetError: If the folder is absent or empty, or a frame has no number.
+        DatasetError: If the folder is absent, unreadable or empty, or a frame has no
+            number.
     """
     try:
         names = [n for n in os.listdir(folder) if n.lower().endswith(FRAME_SUFFIXES)]
     except FileNotFoundError:
         raise DatasetError(f'{folder}: no such folder') from None
+    except OSError as error:
+        raise DatasetError(
+            f'{folder}: no folder of frames: {error.strerror}'
+        ) from error
     if not names:
         raise DatasetError(f'{folder}: no frame ({", ".join(FRAME_SUFFIXES)})')
     numbers = {name: re.findall(r'\d+', Path(name).stem) for name in names}

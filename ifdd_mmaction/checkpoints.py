@@ -1,0 +1,186 @@
+"""Read checkpoints without running anything that they contain.
+
+A checkpoint is a pickle, and a pickle can call any function. Everything here, and all
+of MMEngine once :mod:`.compat` is applied, reads with ``weights_only=True``, which
+allows a list of classes and nothing else; ``docs/security.md`` says what that promises.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pickle import UnpicklingError
+from typing import IO, Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from safetensors import safe_open
+
+
+class CheckpointError(UnpicklingError):
+    """A checkpoint is damaged, or would run code; the message is one sentence."""
+
+
+def read_checkpoint(
+    file: str | os.PathLike | IO[bytes], map_location: Any = None
+) -> Any:
+    """Load a checkpoint of PyTorch, or the weights in a ``.safetensors`` file.
+
+    Args:
+        file: Its path, or an open file of a PyTorch checkpoint.
+        map_location: As ``torch.load`` takes it; safetensors go to the CPU.
+
+    Returns:
+        What it holds; for safetensors a dict of ``state_dict`` and ``meta``, the
+        latter the strings that the file has beside its tensors.
+
+    Raises:
+        CheckpointError: If it is damaged, or holds more than plain data.
+        OSError: If it cannot be opened.
+    """
+    path = str(file) if isinstance(file, (str, os.PathLike)) else 'the checkpoint'
+    with refusing(path):
+        if path.endswith('.safetensors'):
+            with safe_open(path, framework='pt') as weights:
+                names = weights.keys()
+                return dict(
+                    state_dict={name: weights.get_tensor(name) for name in names},
+                    meta=dict(weights.metadata() or {}),
+                )
+        return torch.load(file, map_location=map_location, weights_only=True)
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Turn whatever a reader raises into one sentence about the checkpoint.
+
+    Raises:
+        CheckpointError: For anything but an OSError or lack of memory.
+    """
+    try:
+        yield
+    except (OSError, MemoryError, CheckpointError):
+        raise
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise CheckpointError(f'{name} refused: {_reason(error)}') from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if own := re.search(r'a checkpoint may not .+', text):
+        return f'{own[0]}; nothing of it was run'
+    foreign = (
+        re.search(r'GLOBAL ([\w.]+)', text)
+        or re.search(r'unrecognized function (<.+?>)', text)
+        or re.search(r'but got (<class .+?>)', text)
+    )
+    if foreign:
+        return (
+            f'it contains {foreign[1]}, and loading that could run any code; nothing '
+            'of it was run. If you trust the file, save its state dict alone and load '
+            'that'
+        )
+    what = text.strip().split('\n')[-1]
+    if 'weights_only' in text:
+        what = 'it is a pickle of something else than tensors'
+    return (
+        f'no checkpoint that can be read safely ({type(error).__name__}: {what}); it '
+        'is damaged or of another kind'
+    )
+
+
+# --- what MMEngine's checkpoints hold beside tensors --------------------------------
+#
+# A MessageHub pickles HistoryBuffers with their arrays and four methods, and NumPy
+# scalars (mmengine#1655). NumPy's own classes cannot be allowed for that: a pickle can
+# call `ndarray((1,), 'O', bytes)`, which takes the bytes for pointers to objects, and
+# can rewrite a dtype to do the same. So the names in the pickle mean these stand-ins.
+
+_CODES = ('f8', 'f4', 'i8', 'i4', 'b1', 'u1')
+
+
+class _Dtype:
+    """What ``numpy.dtype`` means in a checkpoint: a plain number."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
+        if code not in _CODES:
+            raise UnpicklingError(f'a checkpoint may not hold NumPy data of {code!r}')
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        order, fields = state[1], state[2:5]
+        if order not in ('<', '>', '|', '=') or any(f is not None for f in fields):
+            raise UnpicklingError(f'a checkpoint may not hold a NumPy dtype {state}')
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array(np.ndarray):
+    """What ``numpy.ndarray`` means in a checkpoint: numbers, never objects."""
+
+    def __new__(cls, *args: Any) -> _Array:
+        raise UnpicklingError('a checkpoint may not make NumPy arrays of buffers')
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, kind, fortran, data = state
+        if not isinstance(kind, _Dtype) or not isinstance(data, bytes):
+            raise UnpicklingError('a checkpoint may not hold NumPy arrays of objects')
+        if min(shape, default=0) < 0 or (
+            math.prod(shape) * kind.dtype.itemsize != len(data)
+        ):
+            raise UnpicklingError(
+                f'a checkpoint may not hold {len(data)} bytes as an array {shape}'
+            )
+        super().__setstate__((1, shape, kind.dtype, fortran, data))  # type: ignore
+
+    def __reduce__(self) -> Any:
+        # Saved again it is a NumPy array like any other.
+        return np.asarray(self).__reduce__()
+
+
+def _reconstruct(kind: type, shape: tuple, typecode: Any) -> _Array:
+    return np.empty(0).view(_Array)
+
+
+def _scalar(kind: _Dtype, data: bytes) -> Any:
+    if not isinstance(kind, _Dtype):
+        raise UnpicklingError('a checkpoint may not hold NumPy scalars of objects')
+    (value,) = np.frombuffer(data, kind.dtype)
+    return value
+
+
+def _history_buffer_getattr(owner: Any, name: str) -> Any:
+    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'a checkpoint may not take {name!r} of {owner!r}')
+
+
+def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
+    # add_safe_globals files a callable under its own name; before torch 2.6 it takes
+    # no other.
+    def alias(*args: Any) -> Any:
+        return function(*args)
+
+    alias.__module__, alias.__name__, alias.__qualname__ = module, name, name
+    return alias
+
+
+_Dtype.__module__, _Dtype.__name__, _Dtype.__qualname__ = 'numpy', 'dtype', 'dtype'
+_Array.__module__, _Array.__name__, _Array.__qualname__ = 'numpy', 'ndarray', 'ndarray'
+
+#: For ``torch.serialization.add_safe_globals``. NumPy 2 moved numpy.core, and each
+#: version reads the other's files.
+SAFE_GLOBALS: list[Any] = [
+    HistoryBuffer,
+    _Dtype,
+    _Array,
+    *(
+        _named(function, f'numpy.{core}.multiarray', name)
+        for core in ('core', '_core')
+        for name, function in (('_reconstruct', _reconstruct), ('scalar', _scalar))
+    ),
+    _named(_history_buffer_getattr, 'builtins', 'getattr'),
+]

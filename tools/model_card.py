@@ -23,7 +23,7 @@ _NO_VALIDATION = (
 class Data(NamedTuple):
     """What a card says about a dataset."""
 
-    name: str
+    name: str  # without spaces: mim makes names of columns of it
     protocol: str
     licence: str
     limits: str
@@ -40,7 +40,7 @@ DATA: dict[str, Data] = {
     'ferv39k': Data('FERV39k', f'One official split. {_NO_VALIDATION}', _GATED, _WILD),
     'mafw': Data('MAFW', f'{_FOLDS}. {_NO_VALIDATION}', _GATED, _WILD),
     'drawn': Data(
-        'Drawn sample',
+        'Drawn-Sample',
         'The clips that `tools/data/make_sample_dfew.py` draws with its defaults: 120 '
         'subjects in seven classes, 24 of them held out in each of five folds. The '
         'numbers are of the last epoch.',
@@ -49,7 +49,7 @@ DATA: dict[str, Data] = {
         'pixels only. What it says about a photographed face means nothing.',
     ),
     'own': Data(
-        'Own videos',
+        'Own-Videos',
         'As the config says.',
         'Ask whoever released this checkpoint.',
         'Nothing is known beyond the numbers above.',

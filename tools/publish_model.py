@@ -136,7 +136,8 @@ def publish(args: argparse.Namespace) -> Path:
     entry = metafile_entry(args, cfg, kept, parameters, path.name, sha256)
     card = model_card(entry, kept, report, folds, args.data, args.note)
     write_atomic(path, data)
-    metadata = {'format': 'pt', 'meta': json.dumps(kept)}
+    # One entry: safetensors writes several in any order, and the bytes would differ.
+    metadata = {'meta': json.dumps(kept)}
     write_atomic(path.with_suffix('.safetensors'), to_safetensors(weights, metadata))
     lines = ''.join(json.dumps(row) + '\n' for row in log)
     write_atomic(path.with_suffix('.json'), lines.encode())

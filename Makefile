@@ -49,7 +49,7 @@ $(TIMM): tests/timm_site.py | $(READY)
 
 $(MIM): Makefile | $(READY)
 	$(BIN)/python -m pip install --quiet --target $(VENV)/mim --upgrade \
-	    click colorama ordered-set pytz requests tabulate tzdata
+	    click colorama markdown ordered-set pytz requests tabulate tzdata
 	$(BIN)/python -m pip install --quiet --target $(VENV)/mim --upgrade --no-deps \
 	    openmim==0.3.9 model-index==0.1.11 pandas==2.3.3
 	@touch $@

@@ -7,6 +7,7 @@ TORCH ?= torch==2.13.0
 DEMO ?= work_dirs/demo
 SAMPLE ?= data/sample_dfew
 SEED ?= 0
+FUZZ_FACTOR ?= 100
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -15,10 +16,11 @@ TIMM := $(VENV)/timm/.ready
 # openmim without its pins, which would move setuptools and rich: see tests/test_mim.py
 MIM := $(VENV)/mim/.ready
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test fuzz lint clean
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests'
+	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make clean  remove the virtual environment, the sample set and the demo'
 
@@ -36,7 +38,7 @@ demo: $(READY)
 	$(BIN)/python tools/test.py configs/ifdd_vit_sample.py $$(cat $(DEMO)/last_checkpoint) \
 	    --work-dir $(DEMO) --dump $(DEMO)/predictions.json \
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
-	$(BIN)/python tools/analysis/plot_results.py $(DEMO)
+	$(BIN)/python tools/visualization/plot_results.py $(DEMO)
 
 test: $(TIMM) $(MIM)
 	$(BIN)/python -m pytest
@@ -53,6 +55,9 @@ $(MIM): Makefile | $(READY)
 	$(BIN)/python -m pip install --quiet --target $(VENV)/mim --upgrade --no-deps \
 	    openmim==0.3.9 model-index==0.1.11 pandas==2.3.3
 	@touch $@
+
+fuzz: $(READY)
+	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest tests/fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/videomae/v
 model = dict(
     backbone=dict(
         _delete_=True,
-        type='VisionTransformer',
+        type='FusedVisionTransformer',
         num_frames=16,
         drop_path_rate=0.1,
         # With mean pooling the map would come out without its norm.

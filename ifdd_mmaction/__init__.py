@@ -14,4 +14,6 @@ compat.apply()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 
+compat.apply_to_models()
+
 __all__ = ['__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models']

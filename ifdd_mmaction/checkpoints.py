@@ -23,7 +23,7 @@ from safetensors import safe_open
 
 
 class CheckpointError(UnpicklingError):
-    """A checkpoint is damaged, or would run code; the message is one sentence."""
+    """A checkpoint is damaged, would run code or cannot be saved; says which."""
 
 
 def read_checkpoint(
@@ -131,12 +131,15 @@ class _Array(np.ndarray):
     """What ``numpy.ndarray`` means in a checkpoint: numbers, never objects."""
 
     def __new__(cls, *args: Any) -> _Array:
-        raise UnpicklingError('a checkpoint may not make NumPy arrays of buffers')
+        raise UnpicklingError(f'a checkpoint may not make a NumPy array of {args!r}')
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, kind, fortran, data = state
         if not isinstance(kind, _Dtype) or not isinstance(data, bytes):
-            raise UnpicklingError('a checkpoint may not hold NumPy arrays of objects')
+            raise UnpicklingError(
+                f'a checkpoint may not hold a NumPy array of {kind!r} in a '
+                f'{type(data).__name__}'
+            )
         if min(shape, default=0) < 0 or (
             math.prod(shape) * kind.dtype.itemsize != len(data)
         ):
@@ -156,7 +159,7 @@ def _reconstruct(kind: type, shape: tuple, typecode: Any) -> _Array:
 
 def _scalar(kind: _Dtype, data: bytes) -> Any:
     if not isinstance(kind, _Dtype):
-        raise UnpicklingError('a checkpoint may not hold NumPy scalars of objects')
+        raise UnpicklingError(f'a checkpoint may not hold a NumPy scalar of {kind!r}')
     (value,) = np.frombuffer(data, kind.dtype)
     return value
 

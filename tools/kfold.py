@@ -16,6 +16,7 @@ import argparse
 import os
 import re
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -199,6 +200,8 @@ def describe(name: str, scores: Mapping[str, Any]) -> str:
 
 def main() -> int:
     args = parse_args()
+    # As an interrupt: the run is told, saves, and ends first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folds = choose_folds(load_config(args), args.folds)
         if not args.slurm:

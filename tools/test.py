@@ -1,7 +1,7 @@
 """Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``.
 
-The options are MMAction2's. Exit codes: 0 tested, 2 wrong data, checkpoint or
-arguments.
+The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments, 3 the
+checkpoint cannot be read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
+from ifdd_mmaction.engine import check_checkpoint
 from ifdd_mmaction.models import infer_neck
 
 
@@ -30,8 +31,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--dump',
-        help='write the predictions: .json with the metrics, readable by '
-        'tools/analysis/plot_results.py, or .pkl of data samples as MMAction2 does',
+        help='write the predictions: .json with the metrics, which the tools of '
+        'tools/visualization/ read, or .pkl of data samples as MMAction2 does',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
@@ -73,7 +74,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
             if evaluator.type == 'DFERMetric':
                 evaluator.dump = args.dump
                 return
-        raise SystemExit('--dump .json needs a DFERMetric in test_evaluator')
+        print(
+            f'--dump {args.dump} needs a DFERMetric in test_evaluator', file=sys.stderr
+        )
+        sys.exit(2)
     dump = dict(type='DumpResults', out_file_path=args.dump)
     cfg.test_evaluator = [*evaluators, dump]
 
@@ -94,6 +98,8 @@ def main() -> None:
     try:
         cfg = Config.fromfile(args.config)
         merge_args(cfg, args)
+        if Path(args.checkpoint).is_file():
+            check_checkpoint(args.checkpoint)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('test_dataloader',))
@@ -101,9 +107,12 @@ def main() -> None:
         metrics = Runner.from_cfg(cfg).test()
         if is_main_process():
             print(scores_table(metrics))
-    except (CheckpointError, DatasetError) as error:
+    except DatasetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)
 
 
 if __name__ == '__main__':

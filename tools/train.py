@@ -1,22 +1,30 @@
 """Train a recognizer: ``python tools/train.py CONFIG``.
 
-The options are MMAction2's. Exit codes: 0 trained, 2 wrong data, checkpoint or
-arguments.
+The options are MMAction2's, --fold and --detect-anomaly. Exit codes: 0 trained, 2
+wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4 the
+loss is not finite, 75 ended by SIGTERM after saving: go on with --resume.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
+from mmengine.registry import RUNNERS, init_default_scope
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
+from ifdd_mmaction.engine import NonFiniteError, check_checkpoint, latest_checkpoint
 from ifdd_mmaction.models import infer_neck
+
+#: What a full disk, a quota and a folder that may not be written say.
+UNWRITABLE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,7 +38,8 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='resume from PATH, or from the latest checkpoint of the work dir',
+        help='resume from PATH, or from the newest checkpoint of the work dir that is '
+        'not damaged; without any, start',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train with automatic mixed precision'
@@ -49,6 +58,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--deterministic', action='store_true', help='use deterministic algorithms only'
+    )
+    parser.add_argument(
+        '--detect-anomaly',
+        action='store_true',
+        help='name the operation whose gradient is NaN (slow)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
@@ -79,15 +93,15 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         if cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
-            raise SystemExit(
-                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}'
+            print(
+                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}',
+                file=sys.stderr,
             )
+            sys.exit(2)
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
-    elif args.resume:
-        cfg.resume, cfg.load_from = True, args.resume
+    if args.resume:
+        resume(cfg, args.resume)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
     cfg.setdefault('randomness', dict(seed=None))
@@ -97,8 +111,27 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness.deterministic = args.deterministic
 
 
+def resume(cfg: Config, wanted: str) -> None:
+    """Choose the checkpoint to resume from: a path, or ``'auto'``.
+
+    Raises:
+        CheckpointError: If it is damaged, or with ``'auto'``, if all are.
+    """
+    if wanted != 'auto':
+        check_checkpoint(wanted)
+        cfg.resume, cfg.load_from = True, wanted
+        return
+    path, damaged = latest_checkpoint(cfg.work_dir)
+    for message in damaged:
+        print(message, file=sys.stderr)
+    if path:
+        print(f'resuming from {path}')
+        cfg.resume, cfg.load_from = True, str(path)
+
+
 def main() -> None:
     args = parse_args()
+    torch.autograd.set_detect_anomaly(args.detect_anomaly)
     try:
         cfg = Config.fromfile(args.config)
         merge_args(cfg, args)
@@ -106,10 +139,23 @@ def main() -> None:
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
         infer_neck(cfg.model)
-        Runner.from_cfg(cfg).train()
-    except (CheckpointError, DatasetError) as error:
+        # FlexibleRunner, for strategies such as FSDP.
+        RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
+    except DatasetError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)
+    except NonFiniteError as error:
+        print(error, file=sys.stderr)
+        sys.exit(4)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        where = error.filename or cfg.work_dir
+        print(f'{where} cannot be written: {error.strerror}', file=sys.stderr)
+        sys.exit(3)
 
 
 if __name__ == '__main__':

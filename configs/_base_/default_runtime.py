@@ -10,16 +10,21 @@ default_hooks = dict(
     # The last epoch is kept beside the best one: choosing the best on the test fold, as
     # the field does, flatters.
     checkpoint=dict(
-        type='CheckpointHook',
+        type='ResumableCheckpointHook',
         interval=1,
-        max_keep_ckpts=1,
+        # One to go back to if the newest gets damaged.
+        max_keep_ckpts=2,
         save_best='dfer/WAR',
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
-custom_hooks = [dict(type='ClassNamesHook'), dict(type='BadClipsHook')]
+custom_hooks = [
+    dict(type='ClassNamesHook'),
+    dict(type='BadClipsHook'),
+    dict(type='FiniteLossHook'),
+]
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

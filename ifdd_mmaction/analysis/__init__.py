@@ -7,6 +7,7 @@ The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 from .bootstrap import Estimate, cluster_bootstrap
 from .disentangle import disentangle
 from .emotion_timing import CURVES, GroupTiming, emotion_curves, group_timing, mean_at
+from .grad_cam import GradCAM, grad_cam
 from .linear_probe import (
     ProbeError,
     class_hits,
@@ -19,6 +20,7 @@ from .timed_clips import TimedClip, read_timed_clips
 __all__ = [
     'CURVES',
     'Estimate',
+    'GradCAM',
     'GroupTiming',
     'ProbeError',
     'TimedClip',
@@ -26,6 +28,7 @@ __all__ = [
     'cluster_bootstrap',
     'disentangle',
     'emotion_curves',
+    'grad_cam',
     'group_timing',
     'identity_chance',
     'identity_hits',

@@ -54,7 +54,9 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
             f'{table}: (clips, frames) is wanted.'
         )
     if not np.isfinite(envelopes).all():
-        raise DatasetError(f'{array}: not every number in it is finite')
+        raise DatasetError(
+            f'{array}: not every number in it is finite: draw the set again'
+        )
     for line, (row, envelope) in enumerate(zip(rows, envelopes, strict=True), start=2):
         try:
             name = next(iter(row.values()))

@@ -114,7 +114,7 @@ class DFERDataset(TolerantDataset):
 
     def read_labels(self, path: Path) -> dict[str, int]:
         """Return the label of each clip of a list, in its order."""
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} has no read_labels: write it')
 
     def frame_folder(self, name: str) -> str:
         """Return the folder of a clip's frames below those of the release."""
@@ -215,7 +215,9 @@ class DFERDataset(TolerantDataset):
                     continue
                 name = self.video_name(path.relative_to(folder))
                 if name in videos:
-                    raise DatasetError(f'{path}: {videos[name]} is clip {name} too')
+                    raise DatasetError(
+                        f'{path}: {videos[name]} is clip {name} too: remove one'
+                    )
                 videos[name] = path
         return videos
 

@@ -47,11 +47,13 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     # The end marker cannot occur inside image data, only in an embedded thumbnail,
     # which comes before the (last) scan.
     if data.startswith(JPEG_START) and data.rfind(JPEG_END) <= data.rfind(JPEG_SCAN):
-        raise DatasetError(f'{name}: truncated JPEG, {len(data)} bytes without end')
+        raise DatasetError(
+            f'{name}: truncated JPEG, {len(data)} bytes without end: copy it again'
+        )
     pixels = np.frombuffer(data, np.uint8)
     image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if data else None
     if image is None:
-        raise DatasetError(f'{name}: not an image ({len(data)} bytes)')
+        raise DatasetError(f'{name}: not an image ({len(data)} bytes): copy it again')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -64,7 +66,7 @@ def read_image(path: Path) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f'{path}: {error.strerror}') from error
+        raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
     return decode_image(data, str(path))
 
 

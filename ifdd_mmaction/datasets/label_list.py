@@ -24,7 +24,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DatasetError(f'{path}: not UTF-8 ({error}): save it as UTF-8') from error
     except OSError as error:
-        raise DatasetError(f'{path}: {error.strerror}') from error
+        raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
 
 
 def csv_rows(path: Path) -> list[Row]:
@@ -85,7 +85,7 @@ def collect_labels(
         )
     labelled = {name: label for name, label in labels.items() if label is not None}
     if not labelled:
-        raise DatasetError(f'{path}: no labelled clip in it')
+        raise DatasetError(f'{path}: no labelled clip in it: get the official list')
     return labelled
 
 

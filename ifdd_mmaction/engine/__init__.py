@@ -1,7 +1,24 @@
-"""Hooks that MMEngine lacks, registered in ``mmaction.registry``, and runs."""
+"""Hooks and a loop that MMEngine lacks, registered in ``mmaction.registry``; runs."""
 
 from .bad_clips_hook import BadClipsHook
+from .channels_last_hook import ChannelsLastHook
+from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
+from .finite_loss_hook import FiniteLossHook, NonFiniteError
+from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
+from .resumable_train_loop import ResumableTrainLoop
 
-__all__ = ['BadClipsHook', 'ClassCountsHook', 'ClassNamesHook']
+__all__ = [
+    'EXIT_PREEMPTED',
+    'BadClipsHook',
+    'ChannelsLastHook',
+    'ClassCountsHook',
+    'ClassNamesHook',
+    'FiniteLossHook',
+    'NonFiniteError',
+    'ResumableCheckpointHook',
+    'ResumableTrainLoop',
+    'check_checkpoint',
+    'latest_checkpoint',
+]

@@ -30,8 +30,9 @@ class ClassCountsHook(Hook):
         losses = [m for m in runner.model.modules() if isinstance(m, ClassCountsLoss)]
         if not losses:
             raise ValueError(
-                'ClassCountsHook: no loss of the model takes class counts. Use '
-                'ClassWeightedLoss or LogitAdjustedLoss, or leave the hook out.'
+                f'ClassCountsHook: no loss of the model takes class counts, a '
+                f'{type(runner.model).__name__} without ClassWeightedLoss and '
+                'LogitAdjustedLoss: use one of them, or leave the hook out.'
             )
         counts = class_counts(runner.train_dataloader.dataset).tolist()
         runner.logger.info(f'clips of each class in the training set: {counts}')

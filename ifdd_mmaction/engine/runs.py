@@ -24,6 +24,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..fileio import write_atomic
+from .resumable_checkpoint_hook import EXIT_PREEMPTED
 
 SCORES = ('WAR', 'UAR', 'F1')
 #: The checkpoints that are tested, and where their predictions go.
@@ -147,10 +148,7 @@ def _digest(config: Path) -> str:
 
 
 def _train(run: Run) -> None:
-    command = ['train.py', str(run.config), '--work-dir', str(run.folder)]
-    # Without a checkpoint to resume from, --resume would drop the config's load_from.
-    if (run.folder / 'last_checkpoint').is_file():
-        command.append('--resume')
+    command = ['train.py', str(run.config), '--work-dir', str(run.folder), '--resume']
     if run.seed is not None:
         command += ['--seed', str(run.seed)]
     _call(run, command)
@@ -204,5 +202,7 @@ def _call(run: Run, command: list[str]) -> None:
             _running.add(process)
             code = process.wait()
             _running.discard(process)
+    if code == EXIT_PREEMPTED:
+        raise RunError(f'{tool} was ended by SIGTERM: the same command goes on')
     if code:
         raise RunError(f'{tool} failed (exit code {code}), see {log.name}')

@@ -3,11 +3,16 @@
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
+from .cam_overlay import CamRow, plot_cam_overlay
+from .clip_split import ClipSplit, plot_clip_split
+from .confidences import plot_confidences
 from .confusion_matrix import plot_confusion_matrix
-from .prediction_strip import ClipPrediction, plot_prediction_strip
+from .prediction_strip import ClipPrediction, plot_prediction_strip, probabilities
+from .recall_radar import plot_recall_radar
 from .split_timing import ClipTiming, plot_split_timing
-from .style import save_figure
+from .style import figure_path, save_figure
 from .training_curve import plot_training_curve
+from .tsne import plot_tsne
 from .work_dir import (
     RunError,
     choose_clips,
@@ -18,16 +23,26 @@ from .work_dir import (
 )
 
 __all__ = [
+    'CamRow',
     'ClipPrediction',
+    'ClipSplit',
     'ClipTiming',
     'RunError',
     'choose_clips',
+    'figure_path',
     'find_config',
+    'ifdd_mmaction``: training does not need it.',
     'load_clips',
+    'plot_cam_overlay',
+    'plot_clip_split',
+    'plot_confidences',
     'plot_confusion_matrix',
     'plot_prediction_strip',
+    'plot_recall_radar',
     'plot_split_timing',
     'plot_training_curve',
+    'plot_tsne',
+    'probabilities',
     'read_predictions',
     'read_scalars',
     'save_figure',

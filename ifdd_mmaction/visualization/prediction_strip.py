@@ -59,7 +59,10 @@ def plot_prediction_strip(
         ticked where it is the true one, else red and crossed.
     """
     if not clips or not all(clip.frames for clip in clips):
-        raise ValueError('no clip, or a clip without frames')
+        counts = [len(clip.frames) for clip in clips]
+        raise ValueError(
+            f'clips of {counts} frames to draw: no clip, or one without frames'
+        )
     longest = max(map(len, classes))
     names = max(
         1.25, longest * LETTER + 0.3, *(len(c.name) * 0.07 + 0.4 for c in clips)

@@ -47,7 +47,7 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
         A figure with a panel for each clip, two in a row.
     """
     if not clips:
-        raise ValueError('no clip to draw')
+        raise ValueError(f'{len(clips)} clips to draw: give at least one')
     rows = -(-len(clips) // COLUMNS)
     width, height = PANEL
     figure = Figure(

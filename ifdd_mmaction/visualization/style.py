@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -36,9 +38,36 @@ STYLE: Any = {
 }
 
 
+#: Endings of files that a figure can be written to.
+FORMATS = ('png', 'jpg', 'jpeg', 'svg', 'pdf')
+
+
+def figure_path(text: str) -> Path:
+    """Return a path that a figure can be written to, from a command line.
+
+    Raises:
+        argparse.ArgumentTypeError: If its ending is not of :data:`FORMATS`.
+    """
+    path = Path(text)
+    if path.suffix[1:] not in FORMATS:
+        raise ArgumentTypeError(f'{path}: give a file .{", .".join(FORMATS)}')
+    return path
+
+
 @matplotlib.rc_context(STYLE)
 def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
-    """Write a figure as PNG of ``dpi`` pixels an inch, whole or not at all."""
-    png = BytesIO()
-    figure.savefig(png, format='png', dpi=dpi)
-    write_atomic(path, png.getvalue())
+    """Write a figure, whole or not at all.
+
+    Args:
+        figure: The figure.
+        path: File whose ending, of :data:`FORMATS`, tells the format.
+        dpi: Pixels an inch.
+    """
+    data = BytesIO()
+    kind = Path(path).suffix[1:]
+    options: dict[str, Any] = {}
+    if kind in ('jpg', 'jpeg'):
+        # Flat areas and text show their blocks at the default of 75.
+        options['pil_kwargs'] = dict(quality=85)
+    figure.savefig(data, format=kind, dpi=dpi, **options)
+    write_atomic(path, data.getvalue())

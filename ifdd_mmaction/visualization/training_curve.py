@@ -78,7 +78,10 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
     training = [record for record in records if is_training(record)]
     validation = [record for record in records if is_validation(record)]
     if not training and not validation:
-        raise ValueError('no record of training or validation')
+        raise ValueError(
+            f'none of {len(records)} records is of training or validation: give those '
+            'of vis_data/scalars.json'
+        )
     present = dict(
         loss=bool(training),
         validation=bool(validation),

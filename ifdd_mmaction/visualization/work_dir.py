@@ -58,7 +58,9 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             # A killed run leaves half of its last line.
             if number == len(lines):
                 break
-            raise RunError(f'{path}:{number}: not JSON ({error})') from error
+            raise RunError(
+                f'{path}:{number}: not JSON ({error}): remove this line'
+            ) from error
         if is_training(record) or is_validation(record):
             records.append(record)
     return records
@@ -88,7 +90,9 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
         for clip in report['clips']:
             classes = clip['label'], clip['prediction']
             if len(clip['scores']) != size or not set(classes) <= set(range(size)):
-                raise ValueError(f'clip {clip["clip"]}')
+                raise ValueError(
+                    f'clip {clip["clip"]} is not scored for {size} classes'
+                )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f'{path} is no dump of DFERMetric ({type(error).__name__}: {error}). This '

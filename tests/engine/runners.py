@@ -10,9 +10,11 @@ from mmengine.runner import Runner
 from tests.tools.runs import TINY
 
 
-def tiny_runner(work_dir: Path, data: dict, **options: object) -> Runner:
+def tiny_runner(
+    work_dir: Path, data: dict, config: Path = TINY, **options: object
+) -> Runner:
     """Return a runner of one epoch, without validation, on a dataset."""
-    cfg = Config.fromfile(TINY)
+    cfg = Config.fromfile(config)
     splits = dict(train_dataloader='train', test_dataloader='test')
     for loader, split in splits.items():
         pipeline = cfg[loader].dataset.pipeline

@@ -74,8 +74,8 @@ def test_a_run_trains_tests_both_checkpoints_and_is_not_run_again(make):
     )
     assert execute(run) == expected
     train, *tests = log(run)
-    # --resume without a checkpoint would drop a load_from of the config.
-    assert '--resume' not in train and '--seed 5' in train
+    # Without a checkpoint --resume starts.
+    assert '--resume' in train and '--seed 5' in train
     assert [line.split()[2].rsplit('/')[-1] for line in tests] == [
         'epoch_12.pth',
         'best_dfer_WAR_epoch_7.pth',
@@ -96,7 +96,7 @@ def test_a_failed_run_says_where_to_look_and_is_resumed(make):
     assert not (run.folder / 'scores.json').exists()
     (run.folder / 'last_checkpoint').write_text('epoch_1.pth')
     assert execute(run)['last']['WAR'] == 0.5
-    assert ['--resume' in line for line in log(run)] == [False, True, False]
+    assert ['--resume' in line for line in log(run)] == [True, True, False]
 
 
 def test_one_failed_run_does_not_stop_the_others(make):

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from tests.datasets.layouts import make_dfew
 from tests.golden import load_tool
+from tests.tools.runs import TINY
 
 CONFIG = """
 num_classes = 7
@@ -51,16 +53,11 @@ def test_contenders_take_turns_and_are_written(config, tmp_path, capsys):
             assert 0 < row[kind]['share_of_peak'] < 1
     assert rows['stock']['step']['speedup']['median'] == 1
     # The neck's arithmetic is in the count of ours, and stock does the same.
-    flops = {n: tool.count_flops(config, n, args(tool, (4, 32, 32))) for n in names}
+    flops = {n: tool.count_flops(config, n, (4, 32, 32)) for n in names}
     assert flops['ours'] == flops['stock'] > flops['no-neck'] > 0
     table = out.with_suffix('.md').read_text()
     assert table in capsys.readouterr().out
     assert all(f'\n| {name} | step | ' in table for name in names)
-
-
-def args(tool, clip):
-    """Return a command line of which only clip and device count."""
-    return tool.argparse.Namespace(clip=clip, device='cpu')
 
 
 def test_memory_is_that_of_a_step(config, tmp_path):
@@ -72,6 +69,31 @@ def test_memory_is_that_of_a_step(config, tmp_path):
     row = json.loads(out.with_suffix('.json').read_text())['configs'][str(config)]
     assert row['ours']['memory']['batch_size'] == 64
     assert row['ours']['memory']['mib'] > 1
+
+
+def test_training_end_to_end_reads_the_data(tmp_path):
+    tool = load_tool('analysis/benchmark.py')
+    data, out = make_dfew(tmp_path / 'dfew', 5, frames=8), tmp_path / 'speed'
+    options = ['--rounds', '2', '--device', 'cpu', '--contenders', 'ours', 'stock']
+    options += ['--batch-size', '7', '--memory-batch-size', '0', '--out', str(out)]
+    options += ['--end-to-end', str(data), '--steps', '2']
+    with pytest.raises(
+        ValueError, match=r'clips of \(8, 32, 32\), and --clip is \(16,'
+    ):
+        tool.main([str(TINY), *options, '--clip', '16', '32', '32'])
+    assert tool.main([str(TINY), *options, '--clip', '8', '32', '32']) == 0
+    rows = json.loads(out.with_suffix('.json').read_text())['configs'][str(TINY)]
+    for row in rows.values():
+        found = row['end_to_end']
+        seconds = found['seconds']['median']
+        assert found['clips_per_second'] == pytest.approx(7 / seconds, rel=0.01)
+        alone = row['step']['wall_seconds']['median']
+        assert found['share_of_step'] == pytest.approx(alone / seconds, abs=0.01)
+    assert rows['stock']['end_to_end']['speedup']['median'] == 1
+    assert '| ours | end to end |' in out.with_suffix('.md').read_text()
+    # Five batches an epoch: two are read ahead, which leaves three to time.
+    with pytest.raises(ValueError, match=r'5 batches, and 2 \+ 4 are needed'):
+        tool.main([str(TINY), *options, '--clip', '8', '32', '32', '--steps', '4'])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 
 from ifdd_mmaction.evaluation import DFERMetric
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis' / 'plot_results.py'
+TOOL = Path(__file__).parents[2] / 'tools' / 'visualization' / 'plot_results.py'
 CLASSES = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 PICTURES = ('training_curve.png', 'confusion_matrix.png', 'prediction_strip.png')
 

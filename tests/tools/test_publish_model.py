@@ -34,6 +34,8 @@ def work_dir(tmp_path):
         folder / 'predictions.json',
     )
     checkpoint = read_checkpoint(released)
+    # As if it had been trained with today's config.
+    checkpoint['meta']['cfg'] = tool.published_config(CONFIG, fold=1).pretty_text
     (log / 'config.py').write_text(checkpoint['meta']['cfg'])
     checkpoint.update(optimizer={'state': {0: torch.zeros(1000)}}, message_hub={'a': 1})
     torch.save(checkpoint, folder / 'epoch_20.pth')

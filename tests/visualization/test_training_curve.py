@@ -204,5 +204,5 @@ def test_a_loss_that_diverged_ends_its_line():
 
 
 def test_nothing_to_draw_is_an_error():
-    with pytest.raises(ValueError, match='no record'):
+    with pytest.raises(ValueError, match='none of 1 records'):
         plot_training_curve([{'time': 1.0, 'step': 3}])

@@ -3,23 +3,28 @@
 ``python tools/analysis/get_flops.py CONFIG ...``
 
 The head is counted, which MMAction2's own tool leaves out, and so are attention
-products. Without the neck the head follows the pooled last stage of the backbone.
+products, of a fused backbone those of MMAction2's own attention, whose function it
+computes. Without the neck the head follows the pooled last stage of the backbone.
 Nothing is computed: fake tensors, which are shapes alone, run through the model. Also
-prints what the neck infers from the backbone.
+prints what the neck infers from the backbone. Exit codes: 0 counted, 2 wrong arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from inspect import signature
 from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ifdd_mmaction.models import infer_neck
@@ -55,24 +60,52 @@ def prepare(model: ConfigDict, clip_shape: Sequence[int] | None = None) -> list[
     return shape
 
 
+def unfused(model: ConfigDict) -> nn.Module:
+    """Build a recognizer for counting, its backbone without fused attention."""
+    if 'fused' in signature(MODELS.get(model.backbone.type)).parameters:
+        model = deepcopy(model)
+        model.backbone.fused = False
+    return MODELS.build(model).eval()
+
+
+@contextmanager
+def counting() -> Iterator[FlopCounterMode]:
+    """Count operations that are not carried out: tensors are shapes alone."""
+    # The counter knows the kernels of a GPU: have it count the products instead.
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        FakeTensorMode(allow_non_fake_inputs=True),
+        FlopCounterMode(display=False) as counter,
+    ):
+        yield counter
+
+
+def whole_flops(model: ConfigDict, clip_shape: Sequence[int]) -> int:
+    """Count the floating-point operations of a recognizer for one clip."""
+    recognizer = unfused(model)
+    with counting() as counter:
+        feature, _ = recognizer.extract_feat(empty_clip(model, clip_shape), 'neck')
+        recognizer.cls_head(feature)
+    return counter.get_total_flops()
+
+
+def empty_clip(model: ConfigDict, clip_shape: Sequence[int]) -> Tensor:
+    """Return one clip as a recognizer takes it."""
+    t, h, w = clip_shape
+    return torch.empty(1, *((t, 3, h, w) if is_2d(model) else (1, 3, t, h, w)))
+
+
 def cost(model: ConfigDict, clip_shape: Sequence[int]) -> dict[str, list[float]]:
     """Count a recognizer with its neck and without.
 
     Returns:
         ``params`` (millions) and ``gmac`` (of one clip), each ``[with, without]``.
     """
-    t, h, w = clip_shape
-    recognizer = MODELS.build(model)
-    recognizer.eval()
-    shape = (t, 3, h, w) if is_2d(model) else (1, 3, t, h, w)
+    recognizer = unfused(model)
     head = recognizer.cls_head
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
-        clip = torch.empty(1, *shape)
-        with FlopCounterMode(display=False) as whole:
-            feature, _ = recognizer.extract_feat(clip, stage='neck')
-            head(feature)
-        with FlopCounterMode(display=False) as backbone:
-            features = recognizer.backbone(clip.flatten(0, 1))
+    with counting() as backbone:
+        features = recognizer.backbone(empty_clip(model, clip_shape).flatten(0, 1))
     if is_2d(model):
         channels = features[-1].shape[1]
     else:
@@ -84,7 +117,7 @@ def cost(model: ConfigDict, clip_shape: Sequence[int]) -> dict[str, list[float]]
             _millions(recognizer),
             _millions(recognizer.backbone) + _millions(classifier),
         ],
-        gmac=[whole.get_total_flops() / 2e9, alone / 1e9],
+        gmac=[whole_flops(model, clip_shape) / 2e9, alone / 1e9],
     )
 
 

@@ -6,6 +6,9 @@ resting face that is built from the very same facial actions. One frame is there
 ambiguous and the class lies in the change.
 
     python tools/data/make_sample_dfew.py data/sample_dfew
+
+Exit codes: 0 drawn or there already, 2 something else is at the place, or wrong
+arguments, 143 terminated.
 """
 
 import argparse

@@ -89,8 +89,8 @@ def process_map(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
         yield pool.map
     except BrokenProcessPool as error:
         raise DatasetError(
-            'a worker process died (out of memory?). Nothing that was done is lost: '
-            'run it again, with fewer --workers'
+            f'one of {workers} worker processes died (out of memory?). Nothing that '
+            'was done is lost: run it again, with fewer --workers'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

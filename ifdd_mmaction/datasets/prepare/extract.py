@@ -60,7 +60,7 @@ def extract_frames(video: Path, folder: Path, quality: int) -> str:
             path = str(scratch / f'{i:05d}.jpg')
             bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
             if not cv2.imwrite(path, bgr, [cv2.IMWRITE_JPEG_QUALITY, quality]):
-                raise DatasetError(f'{path}: cannot be written')
+                raise DatasetError(f'{path}: cannot be written: is the disk full?')
         os.rename(scratch, folder)
     except (DatasetError, OSError) as error:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -1,3 +1,4 @@
 from .class_balanced_sampler import ClassBalancedSampler
+from .resumable_batch_sampler import ResumableBatchSampler
 
-__all__ = ['ClassBalancedSampler']
+__all__ = ['ClassBalancedSampler', 'ResumableBatchSampler']

@@ -38,6 +38,8 @@ COMMENT = 'ifdd_mmaction archive {}, contents at {}.'
 _COMMENT_PATTERN = re.compile(rb'ifdd_mmaction archive (\d+), contents at (\d+)\.\Z')
 #: Signature, CRC-32, compressed size, size, lengths of the name and the extra field.
 _LOCAL_HEADER = struct.Struct('<4s10xLLLHH')
+#: What contents of another shape than ours raise.
+_MALFORMED = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 #: What this process has mapped, by path.
 _OPENED: dict[str, PackedArchive] = {}
 
@@ -86,9 +88,11 @@ class PackedArchive:
             with open(self.path, 'rb') as file:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            raise DatasetError(f'{path}: {error.strerror}') from error
+            raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
         except ValueError:
-            raise DatasetError(f'{path}: an empty file, not an archive') from None
+            raise DatasetError(
+                f'{path}: an empty file, not an archive; pack it again'
+            ) from None
         found = _COMMENT_PATTERN.search(self._data[-200:])
         if not found:
             raise DatasetError(
@@ -104,7 +108,7 @@ class PackedArchive:
             self._read_contents(int(found[2]))
         except DatasetError:
             raise
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except _MALFORMED as error:
             raise DatasetError(
                 f'{path}: its contents are not those of an archive '
                 f'({type(error).__name__}: {error}); pack it again'
@@ -115,9 +119,10 @@ class PackedArchive:
         contents = json.loads(self._checked_entry(place, CONTENTS))
         self._headers = _read_npy(self._checked_entry(contents['index'], INDEX))
         counts: dict[str, int] = contents['clips']
-        if self._headers.shape != (sum(counts.values()),) or (
-            self._headers.dtype != np.dtype('<u8')
-            or min(counts.values(), default=1) < 1
+        if (
+            not all(type(count) is int and count > 0 for count in counts.values())
+            or self._headers.shape != (sum(counts.values()),)
+            or self._headers.dtype != np.dtype('<u8')
         ):
             raise DatasetError(
                 f'{self.path}: {self._headers.dtype} index of {self._headers.shape} '
@@ -197,7 +202,7 @@ class PackedArchive:
         try:
             image = _read_npy(data)
         except ValueError as error:
-            raise DatasetError(f'{self.path}:{name}: {error}') from error
+            raise DatasetError(f'{self.path}:{name}: {error}; pack it again') from error
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise DatasetError(
                 f'{self.path}:{name}: {image.dtype} {image.shape}, not the uint8 '

@@ -37,7 +37,9 @@ class Segment:
         total = len(self.source)
         stop = total if self.stop is None else self.stop
         if not self.start < stop <= total:
-            raise DatasetError(f'{self.name}: the clip has {total} frames')
+            raise DatasetError(
+                f'{self.name}: the clip has {total} frames: end there, or before'
+            )
         return stop - self.start
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:

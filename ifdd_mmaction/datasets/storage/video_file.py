@@ -39,9 +39,9 @@ class VideoFile:
         try:
             size = Path(path).stat().st_size
         except OSError as error:
-            raise DatasetError(f'{path}: {error.strerror}') from error
+            raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
         if not size:
-            raise DatasetError(f'{path}: an empty file, no video')
+            raise DatasetError(f'{path}: an empty file, no video: copy it again')
 
     def __getstate__(self) -> dict[str, Any]:
         # An open reader neither pickles nor belongs to another process.
@@ -86,5 +86,7 @@ class VideoFile:
                     'unknown codec'
                 ) from error
             if not len(self._reader):
-                raise DatasetError(f'{self.path}: a video without frames')
+                raise DatasetError(
+                    f'{self.path}: a video without frames: copy it again'
+                )
         return self._reader

@@ -28,7 +28,8 @@ class LoadFrames(BaseTransform):
         shapes = {image.shape for image in imgs}
         if len(shapes) > 1:
             raise DatasetError(
-                f'{source.name}: frames of different sizes {sorted(shapes)}'
+                f'{source.name}: frames of different sizes {sorted(shapes)}: cut or '
+                'resize them to one'
             )
         results['imgs'] = imgs
         results['original_shape'] = results['img_shape'] = imgs[0].shape[:2]

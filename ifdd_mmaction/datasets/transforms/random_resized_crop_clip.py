@@ -38,10 +38,14 @@ class RandomResizedCropClip(ResizeClip):
     ) -> None:
         super().__init__(size, interpolation)
         if not 0 < area_range[0] <= area_range[1] <= 1:
-            raise ValueError(f'{type(self).__name__}: area_range={area_range}')
+            raise ValueError(
+                f'{type(self).__name__}: area_range={area_range} is not two shares of '
+                'the frame, above 0 and at most 1, the smaller first'
+            )
         if not 0 < aspect_ratio_range[0] <= aspect_ratio_range[1]:
             raise ValueError(
-                f'{type(self).__name__}: aspect_ratio_range={aspect_ratio_range}'
+                f'{type(self).__name__}: aspect_ratio_range={aspect_ratio_range} is '
+                'not two numbers above 0, the smaller first'
             )
         self.area_range = area_range
         self.aspect_ratio_range = aspect_ratio_range

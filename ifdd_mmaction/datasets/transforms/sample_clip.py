@@ -110,7 +110,12 @@ def stretch(total: int, window: int, rule: str) -> np.ndarray:
 
     Returns:
         ``max(total, window)`` frame indexes.
+
+    Raises:
+        ValueError: If there is no frame.
     """
+    if total < 1:
+        raise ValueError(f'total_frames={total}: a clip has at least one frame')
     frames = np.arange(max(total, window))
     if total >= window:
         return frames

@@ -1,4 +1,5 @@
 from .c3d_pyramid import C3DPyramid
+from .fused_vision_transformer import FusedVisionTransformer
 from .pyramid_mvit import PyramidMViT
 from .timesformer_map import TimeSformerMap
 from .timm_pyramid import TimmPyramid
@@ -6,6 +7,7 @@ from .uniformerv2_map import UniFormerV2Map
 
 __all__ = [
     'C3DPyramid',
+    'FusedVisionTransformer',
     'PyramidMViT',
     'TimeSformerMap',
     'TimmPyramid',

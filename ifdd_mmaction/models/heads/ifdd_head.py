@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
@@ -68,9 +67,7 @@ class IFDDHead(BaseHead):
                 f'{tuple(x.shape)}: set in_channels to {x.shape[1]}.'
             )
         vector = x.flatten(2).mean(2) if x.dim() > 2 else x
-        scores = self.fc_cls(self.dropout(vector))
-        # BaseHead hands scores to NumPy, which has no bfloat16.
-        return scores.float() if scores.dtype == torch.bfloat16 else scores
+        return self.fc_cls(self.dropout(vector))
 
     def loss(
         self,

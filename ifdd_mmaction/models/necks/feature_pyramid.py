@@ -37,7 +37,7 @@ def to_pyramid(
         ValueError: If it holds anything but maps of five dimensions, or T is no
             multiple of ``num_segments``; the message names the argument to set.
     """
-    levels = [features] if isinstance(features, Tensor) else list(features)
+    levels = list(features) if isinstance(features, Sequence) else [features]
     levels = [_without_class_token(level) for level in levels]
     if levels and all(_dims(level) == 4 for level in levels):
         raise ValueError(

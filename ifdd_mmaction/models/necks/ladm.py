@@ -32,6 +32,11 @@ def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:
     return (x[:, :, 0::2] + x[:, :, 1::2]) / 2 - y_s
 
 
+def _to_map(tokens: Tensor, like: Tensor) -> Tensor:
+    """Map tokens ``(N, L, C)`` to the shape ``(N, C, T, H, W)`` of another map."""
+    return tokens.transpose(1, 2).reshape(like.shape)
+
+
 class LiftingAttention(BaseModule):
     """Cross-attention of a lifting step; ``(N, L, C)`` queries and sources.
 
@@ -152,13 +157,11 @@ class LADM(Lifting):
         s = self.norm_static(to_tokens(x_s))
         d = self.norm_dynamic(to_tokens(x_d))
         if self.update_first:
-            s = s + self.updater(s, d)
-            d = d - self.predictor(d, s)
-        else:
-            d = d - self.predictor(d, s)
-            s = s + self.updater(s, d)
-        y_s, y_d = (tokens.transpose(1, 2).reshape(x_s.shape) for tokens in (s, d))
-        return y_s, y_d
+            y_s = _to_map(s + self.updater(s, d), x_s)
+            # From the map: whoever asks what Y_S does to the scores finds it there.
+            return y_s, _to_map(d - self.predictor(d, to_tokens(y_s)), x_d)
+        d = d - self.predictor(d, s)
+        return _to_map(s + self.updater(s, d), x_s), _to_map(d, x_d)
 
     def to_vector(self, y_d: Tensor) -> Tensor:
         """Mix the tokens of Y_D and compress them into the feature ``(N, C)``."""

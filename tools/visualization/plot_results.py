@@ -1,4 +1,4 @@
-"""Draw a finished run: ``python tools/analysis/plot_results.py WORK_DIR``.
+"""Draw a finished run: ``python tools/visualization/plot_results.py WORK_DIR``.
 
 Writes training_curve.png, confusion_matrix.png and prediction_strip.png. What is
 missing for one of them is said on stderr, and the others are drawn. Exit codes: 0

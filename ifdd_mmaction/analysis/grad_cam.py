@@ -1,0 +1,84 @@
+"""Grad-CAM on what the neck separates: where context and dynamics speak for a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmaction.models.recognizers import BaseRecognizer
+from torch import Tensor
+
+from .disentangle import disentangle
+
+
+class GradCAM(NamedTuple):
+    """Grad-CAM of N clips; T, H and W are those of X.
+
+    Attributes:
+        y_d: Of the dynamics Y_D, ``(N, ceil(T/2), H, W)``, not negative, in the unit
+            of the score times that of Y_D.
+        y_s: Of the context Y_S, in that shape; None where the score does not depend on
+            Y_S: without a lifting, or with one that predicts first.
+        scores: Of the head, before any softmax, ``(N, K)``.
+        frames_d: Frames of X that Y_D is read from, ``(N, ceil(T/2))``.
+        frames_s: The same of Y_S.
+    """
+
+    y_d: Tensor
+    y_s: Tensor | None
+    scores: Tensor
+    frames_d: Tensor
+    frames_s: Tensor
+
+
+def grad_cam(
+    model: BaseRecognizer, inputs: Tensor, target: Sequence[int] | Tensor
+) -> GradCAM:
+    """Compute Grad-CAM (Selvaraju et al. 2017) of Y_D and Y_S for a class of each clip.
+
+    The maps are those of the neck, not of a layer, so any backbone will do. Channels
+    are weighted by the mean of their gradient over time and space::
+
+        CAM[t, h, w] = ReLU(sum_c mean_thw(dscore / dY[c]) Y[c, t, h, w])
+
+    Args:
+        model: A recognizer with an :class:`IFDDNeck`, in ``eval()`` mode.
+        inputs: Preprocessed clips, as for :func:`disentangle`; N * views = N clips.
+        target: Class index of each clip, ``(N,)``.
+
+    Raises:
+        ValueError: If the model has no such neck, or one that splits no clip.
+    """
+    with torch.enable_grad():
+        parts = disentangle(model, inputs)
+        y_d, y_s, vector = parts.y_d, parts.y_s, parts.vector
+        frames_d, frames_s = parts.frames_d, parts.frames_s
+        if (
+            y_d is None
+            or y_s is None
+            or vector is None
+            or frames_d is None
+            or frames_s is None
+        ):
+            raise ValueError(
+                f'{type(model.neck).__name__} has neither split nor lifting, so there '
+                'is no Y_D and no Y_S'
+            )
+        scores = model.cls_head(vector[:, :, None, None, None])
+        index = torch.as_tensor(target, device=scores.device)
+        wanted = scores.gather(1, index[:, None]).sum()
+        slope_d, slope_s = torch.autograd.grad(wanted, [y_d, y_s], allow_unused=True)
+    return GradCAM(
+        _cam(y_d, slope_d),
+        None if slope_s is None else _cam(y_s, slope_s),
+        scores.detach(),
+        frames_d.detach(),
+        frames_s.detach(),
+    )
+
+
+def _cam(feature: Tensor, slope: Tensor) -> Tensor:
+    """Return ``(N, T, H, W)`` of a feature and its gradient ``(N, C, T, H, W)``."""
+    weights = slope.mean(dim=(2, 3, 4), keepdim=True)
+    return (weights * feature.detach()).sum(dim=1).relu()

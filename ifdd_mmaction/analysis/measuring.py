@@ -1,0 +1,140 @@
+"""Time and memory of models, contenders taking turns."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import mmaction
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..version import __version__
+
+DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
+
+Runs = Mapping[str, Callable[[], object]]
+Times = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured on.
+
+    Args:
+        device: Of the models.
+        dtype: A name in ``DTYPES``; others than float32 are of autocast.
+        threads: Of a CPU.
+        compile: Whether backbones are compiled.
+    """
+
+    device: str = 'cpu'
+    dtype: str = 'float32'
+    threads: int = 1
+    compile: bool = False
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device == 'cpu'
+
+    def autocast(self) -> AbstractContextManager:
+        """Return the context of a forward pass."""
+        if self.dtype == 'float32':
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, DTYPES[self.dtype])
+
+    def synchronise(self) -> None:
+        """Wait until the device has done all that it was given."""
+        if not self.on_cpu:
+            torch.cuda.synchronize()
+
+    def describe(self) -> dict[str, str]:
+        """Say what is measured on."""
+        device = platform.processor() or platform.machine()
+        if not self.on_cpu:
+            device = torch.cuda.get_device_name(self.device)
+        elif (info := Path('/proc/cpuinfo')).exists():
+            lines = info.read_text().splitlines()
+            models = [li.split(':')[1].strip() for li in lines if 'model name' in li]
+            device = models[0] if models else device
+        return dict(
+            device=device,
+            cores=str(os.cpu_count()),
+            threads=str(self.threads),
+            dtype=self.dtype,
+            compiled='yes' if self.compile else 'no',
+            python=platform.python_version(),
+            torch=torch.__version__,
+            mmaction2=mmaction.__version__,
+            ifdd_mmaction=__version__,
+            load_average=' '.join(f'{load:.1f}' for load in os.getloadavg()),
+        )
+
+
+def take_turns(
+    runs: Runs, rounds: int, setup: Setup, warm_up: bool = True
+) -> tuple[Times, Times]:
+    """Time contenders in turns, A B A B ...
+
+    Returns:
+        The seconds that count, and wall time, of each round. On a CPU the seconds are
+        those of the process, over its threads: other work on the machine takes wall
+        time away, but hardly CPU time.
+    """
+    seconds: Times = {name: [] for name in runs}
+    wall: Times = {name: [] for name in runs}
+    for turn in range(1 - warm_up, rounds + 1):
+        for name, run in runs.items():
+            setup.synchronise()
+            cpu_start, start = time.process_time(), time.perf_counter()
+            run()
+            setup.synchronise()
+            elapsed = time.perf_counter() - start
+            cpu = (time.process_time() - cpu_start) / setup.threads
+            if turn:
+                wall[name].append(elapsed)
+                seconds[name].append(cpu if setup.on_cpu else elapsed)
+        print(f'round {turn} of {rounds}', file=sys.stderr)
+    return seconds, wall
+
+
+def matmul_peak(setup: Setup) -> float:
+    """Return the FLOP/s of the device's matrix product, the best of a few."""
+    size = 2048 if setup.on_cpu else 8192
+    a = torch.rand(size, size, device=setup.device, dtype=DTYPES[setup.dtype])
+    product: dict[str, Callable[[], Tensor]] = {'product': lambda: a @ a}
+    seconds, _ = take_turns(product, 4, setup)
+    return 2 * size**3 / min(seconds['product'])
+
+
+def peak_growth(run: Callable[[], object], setup: Setup) -> float:
+    """Return by how much memory grows at most while something runs, in MiB.
+
+    On a GPU it is what the allocator hands out. On a CPU it is the resident set, whose
+    peak is the process's so far: give each measurement a process of its own.
+    """
+    if not setup.on_cpu:
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    pages = int(Path('/proc/self/statm').read_text().split()[1])
+    run()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # KiB on Linux
+    return peak - pages * resource.getpagesize() / 2**20
+
+
+def summarise(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Return the median and the range of the middle half."""
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return dict(
+        median=round(median, 4), quartile1=round(low, 4), quartile3=round(high, 4)
+    )

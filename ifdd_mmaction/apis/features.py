@@ -1,0 +1,245 @@
+"""The features of all clips of a dataset, in files that grow and can be resumed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.models.recognizers import BaseRecognizer
+from mmengine.runner import Runner
+from mmengine.utils import ProgressBar
+from torch import Tensor
+
+from ..analysis import disentangle
+from ..errors import InputError
+from ..fileio import write_atomic
+from ..models.necks import IFDDNeck
+from .trained_model import TrainedModel
+
+#: What can be extracted: what the head classifies, and the means of the neck's maps.
+FEATURES = ('vector', 'x', 'x_s', 'x_d', 'y_s', 'y_d')
+INDEX, SETTINGS, PARTS = 'index.csv', 'features.json', 'parts'
+COLUMNS = ('row', 'clip', 'label', 'class', 'error')
+
+
+def extract_features(
+    trained: TrainedModel,
+    folder: str | os.PathLike,
+    names: Sequence[str] = ('vector',),
+    part_size: int = 256,
+) -> Path:
+    """Write the features of every clip of the test loader.
+
+    ``<name>.npy`` is ``(N, C)`` float32, one row a clip; ``index.csv`` says which.
+    What is done is kept in ``parts/`` until all is, so an interrupted extraction goes
+    on where it was; a finished one is not done again. Views of a clip are averaged. A
+    clip that cannot be read (``bad_clips='count_wrong'``) has a row of NaN.
+
+    Args:
+        trained: Model and data.
+        folder: Where the files go; it belongs to one model and one set of clips.
+        names: Of :data:`FEATURES`; all but ``'vector'`` need an :class:`IFDDNeck`.
+        part_size: Clips that are kept together: at most so many are done twice.
+
+    Raises:
+        InputError: If the folder is of something else, or the model lacks a feature.
+    """
+    folder = Path(folder)
+    dataset = trained.dataset()
+    settings = _settings(trained, dataset, names)
+    if _is_finished(folder, settings):
+        print(f'{folder} has the features of {len(dataset)} clips already')
+        return folder
+    _check_names(trained.model, names)
+    parts = folder / PARTS
+    write_atomic(parts / SETTINGS, json.dumps(settings, indent=1).encode())
+    total, done = len(dataset), sum(map(_part_length, _parts(parts)))
+    classes = [str(name) for name in dataset.metainfo['classes']]
+    if done:
+        print(f'{done} of {total} clips are done already')
+    loader = dict(trained.loader)
+    dataset.get_subset_(list(range(done, total)))
+    loader['dataset'] = dataset
+    bar = ProgressBar(total, start=False)
+    bar.completed = done
+    bar.start()
+    rows: list[dict[str, Any]] = []
+    for batch in Runner.build_dataloader(loader) if done < total else ():
+        rows += _extract(trained.model, batch, names)
+        bar.update(len(batch['data_samples']))
+        if len(rows) >= part_size:
+            done += _save_part(parts, done, rows)
+            rows = []
+    if rows:
+        _save_part(parts, done, rows)
+    print()
+    _join(folder, names, classes, settings)
+    return folder
+
+
+def read_features(
+    folder: str | os.PathLike, name: str = 'vector'
+) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """Return what :func:`extract_features` wrote: ``(N, C)`` and the rows of the index.
+
+    Raises:
+        InputError: If the files are absent or do not fit.
+    """
+    array, index = Path(folder) / f'{name}.npy', Path(folder) / INDEX
+    for path in (array, index):
+        if not path.is_file():
+            raise InputError(f'no file {path}: tools/extract_features.py writes it')
+    features = np.load(array, allow_pickle=False)
+    with index.open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    if len(rows) != len(features):
+        raise InputError(f'{len(features)} rows in {array}, {len(rows)} in {index}')
+    return features, rows
+
+
+@torch.no_grad()
+def _extract(
+    model: BaseRecognizer, batch: dict, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return name, label and features of each clip of a batch."""
+    data = model.data_preprocessor(batch, training=False)
+    inputs, samples = data['inputs'], data['data_samples']
+    if isinstance(getattr(model, 'neck', None), IFDDNeck):
+        parts = disentangle(model, inputs)
+        found: Mapping[str, Any] = parts._asdict()
+        if parts.vector is None:  # neither split nor lifting
+            found = dict(vector=parts.x, x=parts.x)
+    else:
+        found = dict(vector=model.extract_feat(inputs)[0])
+    features = {name: _pool(found[name], len(samples)) for name in names}
+    rows = []
+    for i, sample in enumerate(samples):
+        bad = sample.get('bad_clips')
+        row: dict[str, Any] = {k: v[i].numpy() for k, v in features.items()}
+        if bad:  # another clip stood in for it
+            row = {k: np.full_like(v, np.nan) for k, v in row.items()}
+        row.update(
+            clip=str(sample.video_id),
+            label=int(sample.gt_label),
+            error=str(bad[0][1]) if bad else '',
+        )
+        rows.append(row)
+    return rows
+
+
+def _pool(feature: Any, clips: int) -> Tensor:
+    """Average ``(clips * views, C, ...)`` over all but clips and channels."""
+    if not isinstance(feature, Tensor):
+        raise InputError(
+            f'the model ends in a {type(feature).__name__} of features, not in one '
+            'map: give it a neck'
+        )
+    vector = feature.flatten(2).mean(2) if feature.dim() > 2 else feature
+    return vector.view(clips, -1, vector.shape[1]).mean(1).float().cpu()
+
+
+def _check_names(model: BaseRecognizer, names: Sequence[str]) -> None:
+    neck = getattr(model, 'neck', None)
+    known: Sequence[str] = ('vector',)
+    if isinstance(neck, IFDDNeck):
+        known = ('vector', 'x') if neck.split is None else FEATURES
+    if missing := [name for name in names if name not in known]:
+        raise InputError(
+            f'the model has no feature {", ".join(missing)}, only {", ".join(known)}'
+        )
+
+
+def _settings(trained: TrainedModel, dataset: Any, names: Sequence[str]) -> dict:
+    """Return what decides the features."""
+    digest = hashlib.sha256(trained.checkpoint.read_bytes()).hexdigest()
+    clips = '\n'.join(
+        str(dataset.get_data_info(i)['video_id']) for i in range(len(dataset))
+    )
+    return dict(
+        checkpoint=str(trained.checkpoint),
+        sha256=digest,
+        features=list(names),
+        clips=len(dataset),
+        clips_sha256=hashlib.sha256(clips.encode()).hexdigest(),
+        data_root=str(trained.loader.dataset.get('data_root', '')),
+        split=trained.loader.dataset.get('split'),
+        fold=trained.loader.dataset.get('fold'),
+        pipeline=hashlib.sha256(
+            repr(trained.loader.dataset.get('pipeline')).encode()
+        ).hexdigest(),
+    )
+
+
+def _is_finished(folder: Path, settings: dict) -> bool:
+    """Return whether a folder has these features; refuse one that has others."""
+    for path in (folder / SETTINGS, folder / PARTS / SETTINGS):
+        if not path.is_file():
+            continue
+        found = json.loads(path.read_bytes())
+        # A file that was moved is the same file.
+        differing = [
+            k for k in settings if k != 'checkpoint' and found.get(k) != settings[k]
+        ]
+        if differing:
+            raise InputError(
+                f'{folder} has features of another run: '
+                + ', '.join(f'{k} {found.get(k)}, not {settings[k]}' for k in differing)
+                + '. Choose another --out, or remove that folder.'
+            )
+        if path.parent == folder:
+            return True
+    return False
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob('[0-9]*.npz'))
+
+
+def _part_length(path: Path) -> int:
+    with np.load(path, allow_pickle=False) as part:
+        return len(part['label'])
+
+
+def _save_part(folder: Path, start: int, rows: list[dict[str, Any]]) -> int:
+    """Write rows as a file of their own; return how many they are."""
+    data = io.BytesIO()
+    np.savez(data, **{k: np.array([row[k] for row in rows]) for k in rows[0]})
+    write_atomic(folder / f'{start:09d}.npz', data.getvalue())
+    return len(rows)
+
+
+def _join(
+    folder: Path, names: Sequence[str], classes: Sequence[str], settings: dict
+) -> None:
+    """Make the files of the parts; the settings come last and say that all is there."""
+    paths = _parts(folder / PARTS)
+    for name in names:
+        rows = []
+        for path in paths:
+            with np.load(path, allow_pickle=False) as part:
+                rows.append(part[name].astype(np.float32))
+        data = io.BytesIO()
+        np.save(data, np.concatenate(rows))
+        write_atomic(folder / f'{name}.npy', data.getvalue())
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator='\n')
+    writer.writerow(COLUMNS)
+    number = 0
+    for path in paths:
+        with np.load(path, allow_pickle=False) as part:
+            columns = [part[k].tolist() for k in ('clip', 'label', 'error')]
+        for clip, label, error in zip(*columns, strict=True):
+            writer.writerow([number, clip, label, classes[label], error])
+            number += 1
+    write_atomic(folder / INDEX, table.getvalue().encode())
+    write_atomic(folder / SETTINGS, json.dumps(settings, indent=1).encode())
+    shutil.rmtree(folder / PARTS)

@@ -1,0 +1,363 @@
+"""Emotions over time from any video."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.infer import BaseInferencer
+from rich.console import Console
+from rich.progress import track as progress_bar
+from torch import Tensor
+
+from ..errors import InputError
+from ..faces import CROPS, Track, build_detector
+from ..video import Frame, Video, find_videos, open_video, record_webcam
+from ..video.frame import DEFAULT_FPS, MAX_SIDE
+from .clip_pipeline import ClipPipeline
+from .face_scan import FaceScan, iterate, scan_faces
+from .predictor import Predictor, build_predictor, read_config
+from .results import TrackResult, VideoResult, WindowResult
+from .show import show_result
+from .windows import Window, cut_clips, plan_windows, smooth_windows
+
+
+class Batch(NamedTuple):
+    """Windows, and their clips ``(N, M, C, T, H, W)``; see :class:`Predictor`."""
+
+    windows: list[Window]
+    clips: Tensor
+
+
+class DFERInferencer(BaseInferencer):
+    """Find and follow the faces of videos, and tell their emotions over time.
+
+    A video is read twice, frame by frame: once for the faces, once for the clips of
+    the model, cut out of windows that slide over each face. A third time draws the
+    pictures, if any are asked for. Memory does not grow with the length of a video.
+
+    It keeps to MMEngine's ``BaseInferencer``; :meth:`infer_video` is the short way to
+    the :class:`VideoResult` of one video.
+
+    Args:
+        model: Config of the model, as a file or a ``Config``.
+        weights: Checkpoint.
+        device: PyTorch's name of a device; the best one by default.
+        detector: ``'centerface'``, ``'none'`` for videos cut to the face already, or
+            the file of a YuNet model.
+        detect_size: Long side of the image that faces are searched in, in pixels.
+        detect_every: Search faces in every n-th frame.
+        max_gap: Longest time that a face may be hidden, in seconds.
+        crop: ``'square'`` or ``'align'``; see ``ifdd_mmaction.faces``.
+        crop_size: Edge of the faces before the config's test pipeline, in pixels.
+        window: Time from the first to the last frame of a clip, in seconds.
+        stride: Time from one window to the next, in seconds.
+        smooth: Standard deviation of the average over windows, in seconds; 0 for none.
+        fps: Frames a second of arrays and folders of images.
+        show_progress: Whether to show how far it is, on standard error.
+        predictor: Used in place of one built from ``weights``.
+
+    Raises:
+        InputError: If an option, the config or the checkpoint cannot be used.
+    """
+
+    visualize_kwargs: ClassVar[set] = {'out_dir', 'annotated', 'timeline', 'moments'}
+
+    def __init__(
+        self,
+        model: str | Path | Config,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        *,
+        detector: str = 'centerface',
+        detect_size: int = 320,
+        detect_every: int = 1,
+        max_gap: float = 1.0,
+        crop: str = 'square',
+        crop_size: int = 224,
+        window: float = 2.0,
+        stride: float = 0.5,
+        smooth: float = 0.5,
+        fps: float = DEFAULT_FPS,
+        show_progress: bool = True,
+        predictor: Predictor | None = None,
+    ) -> None:
+        positive = dict(
+            detect_size=detect_size, detect_every=detect_every, crop_size=crop_size,
+            window=window, stride=stride, fps=fps,
+        )  # fmt: skip
+        for name, value in positive.items():
+            if not value > 0:
+                raise InputError(f'{name}={value}: must be more than 0')
+        if crop not in CROPS:
+            raise InputError(f'crop={crop!r}: choose of {", ".join(CROPS)}')
+        if weights is None and predictor is None:
+            raise InputError(f'weights={weights}: give the path of a checkpoint')
+        self._predictor = predictor
+        self.settings: dict[str, Any] = dict(
+            detector=detector, detect_size=detect_size, detect_every=detect_every,
+            max_gap=max_gap, crop=None if detector == 'none' else crop,
+            crop_size=crop_size, window=window, stride=stride, smooth=smooth,
+            checkpoint=None if weights is None else str(weights),
+        )  # fmt: skip
+        self.fps = fps
+        self.detector = build_detector(detector, detect_size)
+        super().__init__(
+            read_config(model),
+            None if weights is None else str(weights),
+            device,
+            scope='mmaction',
+            show_progress=show_progress,
+        )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        return self.model.classes
+
+    def __call__(  # type: ignore[override]
+        self,
+        inputs: Any,
+        return_datasamples: bool = False,
+        batch_size: int = 8,
+        **kwargs: Any,
+    ) -> dict[str, list]:
+        """Tell the emotions of videos.
+
+        Args:
+            inputs: A file, a folder, a glob pattern, an array ``(T, H, W, 3)`` of
+                uint8 RGB, the number of a webcam (10 seconds are recorded), or a list
+                of these.
+            return_datasamples: Whether predictions are :class:`VideoResult`, not dicts.
+            batch_size: Clips that the model gets at a time.
+            kwargs: Of :meth:`visualize`.
+
+        Returns:
+            ``predictions``, one of each video, and ``visualization``, the files that
+            were written for each.
+
+        Raises:
+            InputError: If a video cannot be read or shows no face.
+        """
+        _, _, visualize_kwargs, _ = self._dispatch_kwargs(**kwargs)
+        results, files = [], []
+        with tempfile.TemporaryDirectory(prefix='ifdd_') as folder:
+            for source in self._inputs_to_list(inputs):
+                if isinstance(source, int):
+                    source = record_webcam(source, Path(folder) / f'webcam{source}.mp4')
+                results.append(self.infer_video(source, batch_size))
+                files += self.visualize([source], results[-1:], **visualize_kwargs)
+        return self.postprocess(results, files, return_datasamples)
+
+    def infer_video(
+        self, source: str | os.PathLike | np.ndarray | Video, batch_size: int = 8
+    ) -> VideoResult:
+        """Tell the emotions of one video.
+
+        Args:
+            source: A file, a folder of numbered images, an array or a :class:`Video`.
+            batch_size: Clips that the model gets at a time.
+
+        Raises:
+            InputError: If it cannot be read or shows no face.
+        """
+        return self.infer_scan(self.scan(source), batch_size)
+
+    def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
+        """Tell the emotions of a video whose faces are found.
+
+        Args:
+            scan: Of :meth:`scan`.
+            batch_size: Clips that the model gets at a time.
+
+        Raises:
+            InputError: If the video cannot be read again.
+        """
+        found: dict[int, list[tuple[Window, np.ndarray]]] = {}
+        for batch in self.preprocess([scan], batch_size):
+            for window, probabilities in self.forward(batch):
+                found.setdefault(window.track.id, []).append((window, probabilities))
+        return self._collect(scan, found)
+
+    def scan(self, source: str | os.PathLike | np.ndarray | Video) -> FaceScan:
+        """Find the faces of one video; see :func:`scan_faces`."""
+        return scan_faces(
+            self._open(source),
+            self.detector,
+            self.settings['detect_every'],
+            self.settings['max_gap'],
+            progress=self._progress,
+        )
+
+    def windows(self, scan: FaceScan, track: Track) -> list[Window]:
+        """Lay windows over a track of a scan; see :func:`plan_windows`."""
+        return plan_windows(
+            track,
+            scan.seconds,
+            self.pipeline.clip_len,
+            self.settings['window'],
+            self.settings['stride'],
+        )
+
+    def preprocess(  # type: ignore[override]
+        self, inputs: Sequence[FaceScan], batch_size: int = 8
+    ) -> Iterator[Batch]:
+        """Yield the clips of scanned videos, a batch at a time."""
+        settings = self.settings
+        for scan in inputs:
+            windows = [w for track in scan.tracks for w in self.windows(scan, track)]
+            frames = iterate(scan.video, 'telling emotions', self._progress)
+            cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
+            # Each clip goes through the pipeline at once: it is smaller afterwards.
+            clips = ((window, self.pipeline(faces)) for window, faces in cut)
+            for chunk in self._get_chunk_data(clips, batch_size):
+                yield Batch(
+                    [window for window, _ in chunk],
+                    torch.stack([clip for _, clip in chunk]),
+                )
+
+    def forward(  # type: ignore[override]
+        self, inputs: Batch
+    ) -> list[tuple[Window, np.ndarray]]:
+        """Return each window with its probabilities ``(K,)``."""
+        return list(zip(inputs.windows, self.model(inputs.clips), strict=True))
+
+    def visualize(  # type: ignore[override]
+        self,
+        inputs: Sequence[Any],
+        preds: Sequence[VideoResult],
+        out_dir: str | os.PathLike | None = None,
+        annotated: bool = True,
+        timeline: bool = True,
+        moments: bool = True,
+    ) -> list[dict[str, Path]]:
+        """Write pictures of results.
+
+        Args:
+            inputs: The videos.
+            preds: Their results.
+            out_dir: Folder, which gets a folder for each video; None writes nothing.
+            annotated: Whether to write the video with boxes and emotions.
+            timeline: Whether to plot the probabilities over time.
+            moments: Whether to write a sheet of the most emotional moments.
+
+        Returns:
+            For each video, the files by what they show.
+        """
+        if out_dir is None:
+            return [{} for _ in inputs]
+        which = dict(annotated=annotated, timeline=timeline, moments=moments)
+        folders = [Path(out_dir) / (Path(p.video).stem or 'video') for p in preds]
+        return [
+            self.show(source, result, folder, **which)
+            for source, result, folder in zip(inputs, preds, folders, strict=True)
+        ]
+
+    def show(
+        self,
+        source: str | os.PathLike | np.ndarray | Video,
+        result: VideoResult,
+        folder: str | os.PathLike,
+        **which: bool,
+    ) -> dict[str, Path]:
+        """Write the pictures of one result into a folder; see :func:`show_result`."""
+        video = self._open(source)
+        return show_result(
+            video, result, Path(folder), progress=self._progress, **which
+        )
+
+    def postprocess(  # type: ignore[override]
+        self,
+        preds: Sequence[VideoResult],
+        visualization: list[dict[str, Path]],
+        return_datasamples: bool = False,
+    ) -> dict[str, list]:
+        """Pack results as MMEngine's inferencers do."""
+        results = preds if return_datasamples else [p.to_dict() for p in preds]
+        return dict(predictions=list(results), visualization=visualization)
+
+    def _collect(
+        self, scan: FaceScan, found: dict[int, list[tuple[Window, np.ndarray]]]
+    ) -> VideoResult:
+        sigma = self.settings['smooth'] / self.settings['stride']
+        tracks = []
+        for track in scan.tracks:
+            pairs = sorted(found[track.id], key=lambda pair: pair[0].start)
+            smoothed = smooth_windows(np.stack([p for _, p in pairs]), sigma)
+            windows = [
+                WindowResult(
+                    w.start, w.end, tuple(map(float, raw)), tuple(map(float, even))
+                )
+                for (w, raw), even in zip(pairs, smoothed, strict=True)
+            ]
+            tracks.append(
+                TrackResult(
+                    track.id,
+                    float(scan.seconds[track.frames[0]]),
+                    float(scan.seconds[track.frames[-1]]),
+                    track.frames.tolist(),
+                    [tuple(box) for box in track.boxes.tolist()],
+                    windows,
+                )
+            )
+        width, height = scan.size
+        return VideoResult(
+            scan.video.name,
+            self.classes,
+            len(scan.seconds),
+            float(scan.seconds[-1]),
+            width,
+            height,
+            tracks,
+            {
+                **self.settings,
+                'dropped_tracks': scan.dropped,
+                'detector_frames_per_second': round(scan.rate, 1),
+            },
+        )
+
+    def _inputs_to_list(self, inputs: Any) -> list:
+        if isinstance(inputs, (str, os.PathLike)):
+            return find_videos([inputs])
+        if not isinstance(inputs, (list, tuple)):
+            return [inputs]
+        return [one for entry in inputs for one in self._inputs_to_list(entry)]
+
+    def _open(self, source: str | os.PathLike | np.ndarray | Video) -> Video:
+        # Whole frames are held in windows, cut faces are small.
+        whole = self.settings['crop'] is None
+        max_side = 2 * self.settings['crop_size'] if whole else MAX_SIDE
+        return open_video(source, self.fps, max_side)
+
+    def _progress(
+        self, frames: Iterable[Frame], what: str, length: int | None
+    ) -> Iterable[Frame]:
+        return progress_bar(
+            frames,
+            what,
+            total=length,
+            console=Console(stderr=True),
+            disable=not self.show_progress,
+            transient=True,
+        )
+
+    def _init_model(  # type: ignore[override]
+        self, cfg: Config, weights: str | None, device: str | None = None
+    ) -> Predictor:
+        if self._predictor is not None:
+            return self._predictor
+        if weights is None:
+            raise InputError(f'weights={weights}: give the path of a checkpoint')
+        return build_predictor(cfg, weights, device or '')
+
+    def _init_pipeline(self, cfg: Config) -> ClipPipeline:  # type: ignore[override]
+        return ClipPipeline(cfg)
+
+    def _init_visualizer(self, cfg: Config) -> None:  # type: ignore[override]
+        return None

@@ -1,0 +1,75 @@
+"""Where the split of a model reads the strongest moment of a video."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmaction.structures import ActionDataSample
+
+from ..analysis import disentangle
+from ..models.necks import IFDDNeck
+from ..visualization import ClipSplit
+from ..visualization.emotion_moments import choose_moments
+from .face_scan import FaceScan
+from .inferencer import DFERInferencer
+from .predictor import TorchPredictor
+from .results import VideoResult
+from .show import face_emotions
+from .windows import cut_clips
+
+
+@torch.inference_mode()
+def view_split(
+    inferencer: DFERInferencer, scan: FaceScan, result: VideoResult
+) -> ClipSplit | None:
+    """Return what the split does to the clip of the most emotional moment.
+
+    Args:
+        inferencer: What made the result.
+        scan: The faces of the video.
+        result: Its emotions.
+
+    Returns:
+        What ``plot_clip_split`` draws; None for a model without a split, one in
+        another format than PyTorch's, and a video without emotion.
+    """
+    predictor = inferencer.model
+    neck = getattr(getattr(predictor, 'model', None), 'neck', None)
+    moments = choose_moments(face_emotions(result), result.classes, count=1)
+    if not isinstance(predictor, TorchPredictor) or not isinstance(neck, IFDDNeck):
+        return None
+    split = neck.split
+    if split is None or not moments:
+        return None
+    (moment,) = moments
+    windows = inferencer.windows(scan, scan.tracks[moment.face])
+    middles = np.array([(window.start + window.end) / 2 for window in windows])
+    window = windows[int(np.abs(middles - moment.seconds).argmin())]
+    settings = inferencer.settings
+    cut = cut_clips(scan.video, [window], settings['crop'], settings['crop_size'])
+    _, faces = next(cut)
+    clip = inferencer.pipeline([face.copy() for face in faces])
+    data = dict(inputs=[clip], data_samples=[ActionDataSample()])
+    parts = disentangle(
+        predictor.model, predictor.model.data_preprocessor(data)['inputs']
+    )
+    if parts.indexes is None or parts.frames_s is None or parts.frames_d is None:
+        return None
+
+    def frames(positions: torch.Tensor) -> np.ndarray:
+        # Each frame of the feature stands for a few of the clip.
+        stride = len(faces) / split.num_frames
+        places = (positions.float().cpu().numpy() + 0.5) * stride - 0.5
+        return places.clip(0, len(faces) - 1)
+
+    count = parts.x.shape[2]
+    regular = torch.arange(count + count % 2).clamp(max=count - 1)
+    correlation = parts.indexes.correlation
+    return ClipSplit(
+        f'face {scan.tracks[moment.face].id}, {window.start:.1f} to {window.end:.1f} s',
+        np.stack(faces),
+        frames(parts.frames_s[0]),
+        frames(parts.frames_d[0]),
+        (frames(regular[0::2]), frames(regular[1::2])),
+        None if correlation is None else correlation[0].float().cpu().numpy(),
+    )

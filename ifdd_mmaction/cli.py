@@ -1,0 +1,191 @@
+"""The console command ``ifdd``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .apis import DFERInferencer
+
+
+def add_infer(commands: argparse._SubParsersAction) -> None:
+    """Add the command ``infer``."""
+    parser = commands.add_parser(
+        'infer',
+        help='emotions over time of the faces in videos',
+        description='Find and follow the faces of videos and tell their emotions over '
+        'time. Exit codes: 0 done, 2 something cannot be used; each such video is '
+        'named, the others are done.',
+    )
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='VIDEO',
+        help='files, folders, patterns; a number is a webcam',
+    )
+    parser.add_argument('--config', required=True, help='config of the model')
+    parser.add_argument('--checkpoint', required=True, help='its weights')
+    parser.add_argument(
+        '--out-dir', default='work_dirs/infer', help='a folder in it for each video'
+    )
+    parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
+    parser.add_argument('--batch-size', type=int, default=8)
+    faces = parser.add_argument_group('faces')
+    faces.add_argument(
+        '--detector',
+        default='centerface',
+        metavar='centerface|none|FILE.onnx',
+        help='none: the frames are cut to the face; FILE.onnx: a YuNet model',
+    )
+    faces.add_argument(
+        '--detect-size',
+        type=int,
+        default=320,
+        help='long side of the image that is searched, in pixels (%(default)s)',
+    )
+    faces.add_argument(
+        '--detect-every', type=int, default=1, help='search every n-th frame'
+    )
+    faces.add_argument(
+        '--max-gap',
+        type=float,
+        default=1.0,
+        help='seconds that a face may be hidden (%(default)s)',
+    )
+    faces.add_argument('--crop', default='square', choices=('square', 'align'))
+    time = parser.add_argument_group('time, in seconds')
+    time.add_argument(
+        '--window', type=float, default=2.0, help='length of a clip (%(default)s)'
+    )
+    time.add_argument(
+        '--stride', type=float, default=0.5, help='from clip to clip (%(default)s)'
+    )
+    time.add_argument(
+        '--smooth',
+        type=float,
+        default=0.5,
+        help='standard deviation of the average over clips, 0 for none (%(default)s)',
+    )
+    time.add_argument(
+        '--fps', type=float, default=25.0, help='of folders of images (%(default)s)'
+    )
+    time.add_argument(
+        '--record', type=float, default=10.0, help='of a webcam (%(default)s)'
+    )
+    parser.add_argument('--no-video', action='store_true', help='no annotated video')
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='tables alone, no picture at all'
+    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    parser.set_defaults(run=infer)
+
+
+def infer(args: argparse.Namespace) -> int:
+    """Run the command ``infer``; return its exit code."""
+    # Here: `ifdd --help` needs none of it.
+    from .apis import DFERInferencer
+
+    videos = _find(args)
+    inferencer = DFERInferencer(
+        args.config,
+        args.checkpoint,
+        args.device,
+        detector=args.detector,
+        detect_size=args.detect_size,
+        detect_every=args.detect_every,
+        max_gap=args.max_gap,
+        crop=args.crop,
+        window=args.window,
+        stride=args.stride,
+        smooth=args.smooth,
+        fps=args.fps,
+        show_progress=not args.quiet,
+    )
+    failed = 0
+    for video, folder in zip(videos, _folders(Path(args.out_dir), videos), strict=True):
+        try:
+            _infer_one(inferencer, video, folder, args)
+        except InputError as error:
+            failed += 1
+            print(f'ifdd: {error}', file=sys.stderr)
+    if failed and len(videos) > 1:
+        print(f'ifdd: {failed} of {len(videos)} videos failed', file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _find(args: argparse.Namespace) -> list[str]:
+    """Return the videos that are asked for; a webcam is recorded first."""
+    from .video import find_videos, record_webcam
+
+    videos = []
+    for name in args.inputs:
+        if name.isdecimal() and not Path(name).exists():
+            path = Path(args.out_dir) / f'webcam{name}.mp4'
+            print(f'recording camera {name} for {args.record:g} s; Ctrl-C ends it')
+            videos.append(str(record_webcam(int(name), path, args.record)))
+        else:
+            videos += find_videos([name])
+    return list(dict.fromkeys(videos))
+
+
+def _folders(out_dir: Path, videos: Sequence[str]) -> list[Path]:
+    """Return a folder for each video: its name, with a number where two share it."""
+    taken: set[Path] = set()
+    folders = []
+    for video in videos:
+        stem = Path(video).resolve().stem
+        folder, number = out_dir / stem, 1
+        while folder in taken:
+            number += 1
+            folder = out_dir / f'{stem}_{number}'
+        taken.add(folder)
+        folders.append(folder)
+    return folders
+
+
+def _infer_one(
+    inferencer: DFERInferencer, video: str, folder: Path, args: argparse.Namespace
+) -> None:
+    from .video import h264_encoder
+
+    result = inferencer.infer_video(video, args.batch_size)
+    result.write_json(folder / 'emotions.json')
+    result.write_csv(folder / 'emotions.csv')
+    settings = result.settings
+    print(f'{video}: {result.frames} frames, {result.seconds:.1f} s')
+    print(
+        f'  faces: {settings["detector"]}, '
+        f'{settings["detector_frames_per_second"]:.1f} frames a second'
+    )
+    print(result.summary())
+    if not args.no_pictures:
+        inferencer.show(video, result, folder, annotated=not args.no_video)
+        if not args.no_video and h264_encoder() is None:
+            print(
+                '  annotated.mp4 is MPEG-4 part 2, which browsers do not play; for '
+                'H.264: pip install "ifdd-mmaction[video]"'
+            )
+    print(f'  results: {folder}', flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``ifdd``; return its exit code: 0, or 2 for what cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog='ifdd', description='Dynamic facial expression recognition'
+    )
+    add_infer(parser.add_subparsers(required=True, metavar='COMMAND'))
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except InputError as error:
+        print(f'ifdd: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('ifdd: interrupted', file=sys.stderr)
+        return 130

@@ -1,0 +1,44 @@
+"""VideoMAE's backbone with fused attention: the same function, the same parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmaction.models.backbones.vit_mae import Attention, VisionTransformer
+from mmaction.registry import MODELS
+from torch import Tensor
+
+
+class FusedAttention(Attention):
+    """VideoMAE's attention without the attention map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map tokens ``(B, N, C)`` to tokens of the same shape."""
+        bias = None
+        if hasattr(self, 'q_bias'):
+            bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
+        qkv = F.linear(x, self.qkv.weight, bias)
+        q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        dropout = self.attn_drop.p if self.training else 0.0
+        x = F.scaled_dot_product_attention(q, k, v, None, dropout, scale=self.scale)
+        return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
+
+
+@MODELS.register_module()
+class FusedVisionTransformer(VisionTransformer):
+    """MMAction2's VisionTransformer (VideoMAE), whose attention never stores its map.
+
+    Every checkpoint of the stock class fits.
+
+    Args:
+        fused: False runs MMAction2's own attention.
+        kwargs: Everything else of :class:`mmaction.models.VisionTransformer`.
+    """
+
+    def __init__(self, *args: Any, fused: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if fused:
+            for block in self.blocks:
+                block.attn.__class__ = FusedAttention

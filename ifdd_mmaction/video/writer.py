@@ -1,0 +1,128 @@
+"""Write a video that browsers play."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .pyav import av
+
+#: Encoders of H.264 that FFmpeg may have, the best one first.
+H264 = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
+#: Ticks a second: times of frames of any rate are met within 11 microseconds.
+TICKS = 90_000
+
+
+class VideoWriter:
+    """Write frames with their times to an MP4 file, whole or not at all.
+
+    H.264 through PyAV, which browsers play; without it MPEG-4 part 2 through OpenCV,
+    which players play but browsers do not. ``codec`` and ``browsers_play`` tell which.
+
+    Args:
+        path: The file, ``.mp4``.
+        size: Width and height of the frames; H.264 leaves out an odd last line.
+        fps: Frames a second. Through PyAV only a hint, as each frame has its time.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, size: tuple[int, int], fps: float = 25.0
+    ) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.mp4')
+        self.width, self.height = (side // 2 * 2 for side in size)
+        encoder = h264_encoder()
+        self.browsers_play = encoder is not None
+        self.codec = f'H.264 ({encoder})' if encoder else 'MPEG-4 part 2'
+        self._sink: _PyAVSink | _OpenCVSink = (
+            _PyAVSink(self._partial, encoder, self.width, self.height, fps)
+            if encoder
+            else _OpenCVSink(self._partial, self.width, self.height, fps)
+        )
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Add a frame ``(H, W, 3)`` uint8 RGB, shown from a time on; times rise."""
+        self._sink.write(image[: self.height, : self.width], seconds)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._sink.close()
+            if kind is None:
+                os.replace(self._partial, self.path)
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+
+def h264_encoder() -> str | None:
+    """Return the name of the encoder of H.264 that PyAV has, if any."""
+    if av is None:
+        return None
+    available = av.codecs_available
+    for name in H264:
+        if name in available:
+            try:
+                av.codec.Codec(name, 'w')
+            except ValueError:
+                continue
+            return name
+    return None
+
+
+class _PyAVSink:
+    def __init__(
+        self, path: Path, encoder: str, width: int, height: int, fps: float
+    ) -> None:
+        self._container = av.open(str(path), 'w', options={'movflags': 'faststart'})
+        rate = Fraction(fps).limit_denominator(1001)
+        stream: Any = self._container.add_stream(encoder, rate=rate)
+        stream.width, stream.height = width, height
+        stream.pix_fmt = 'yuv420p'  # what browsers decode
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+        if encoder == 'libx264':
+            stream.options = {'preset': 'veryfast', 'crf': '23'}
+        self._stream = stream
+        self._last = -1
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), 'rgb24')
+        # Two frames of one time would be refused.
+        self._last = max(self._last + 1, round(seconds * TICKS))
+        frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        if self._last >= 0:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+
+
+class _OpenCVSink:
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        code = cv2.VideoWriter.fourcc(*'mp4v')
+        self._writer = cv2.VideoWriter(str(path), code, fps, (width, height))
+        if not self._writer.isOpened():
+            raise OSError(f'OpenCV cannot write {path}')
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        self._writer.write(np.ascontiguousarray(image[..., ::-1]))
+
+    def close(self) -> None:
+        self._writer.release()

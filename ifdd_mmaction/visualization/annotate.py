@@ -1,0 +1,151 @@
+"""Draw boxes, emotions and a timeline into the frames of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .emotion_colours import emotion_colours, rgb
+from .emotion_timeline import FaceEmotions, longest
+
+WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
+#: Narrower frames are enlarged: nobody can read a text in 112 pixels.
+MIN_WIDTH = 480
+#: Faces that have a strip: those seen longest.
+MAX_STRIPS = 4
+
+
+class FrameAnnotator:
+    """Draws what is known at a time into a frame, above strips of the whole video.
+
+    Args:
+        faces: The emotions of each face.
+        classes: ``K`` names.
+        seconds: Length of the video.
+        size: Width and height of the frames, in pixels.
+    """
+
+    def __init__(
+        self,
+        faces: Sequence[FaceEmotions],
+        classes: Sequence[str],
+        seconds: float,
+        size: tuple[int, int],
+    ) -> None:
+        self.faces, self.classes, self.seconds = faces, classes, max(seconds, 1e-3)
+        self.colours = [rgb(colour) for colour in emotion_colours(classes)]
+        self.scale = max(1.0, MIN_WIDTH / size[0])
+        self.width, self.height = (round(self.scale * side) for side in size)
+        self.unit = max(12, round(min(self.width, self.height * 1.6) / 42))
+        self._left = 5 * self.unit
+        self._strips = self._draw_strips()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the annotated frames, both even."""
+        height = self.height + self._strips.shape[0]
+        return self.width // 2 * 2, height // 2 * 2
+
+    def __call__(
+        self, image: np.ndarray, seconds: float, boxes: Sequence[np.ndarray | None]
+    ) -> np.ndarray:
+        """Return the frame ``(H, W, 3)`` uint8 RGB with all that is drawn.
+
+        Args:
+            image: The frame.
+            seconds: Its time.
+            boxes: Of each face, in pixels of the frame; None if it is not seen.
+        """
+        frame = cv2.resize(image, (self.width, self.height))
+        picture = Image.fromarray(np.concatenate([frame, self._strips]))
+        draw = ImageDraw.Draw(picture)
+        for face, box in zip(self.faces, boxes, strict=True):
+            if box is not None:
+                self._draw_face(draw, face, face.at(seconds), box * self.scale)
+        x = self._x(seconds)
+        bottom = self.height + self._legend
+        draw.line([(x, self.height), (x, bottom)], fill=WHITE, width=2)
+        return np.asarray(picture)[: self.size[1], : self.size[0]]
+
+    def _draw_face(
+        self,
+        draw: ImageDraw.ImageDraw,
+        face: FaceEmotions,
+        shares: np.ndarray,
+        box: np.ndarray,
+    ) -> None:
+        best = int(shares.argmax())
+        colour, unit = self.colours[best], self.unit
+        left, top, right, bottom = box.tolist()
+        draw.rectangle([left, top, right, bottom], outline=colour, width=unit // 5)
+        text = f'{face.name}  {self.classes[best]} {shares[best]:.0%}'
+        font = _font(unit)
+        width = draw.textlength(text, font=font) + unit
+        height = 1.5 * unit
+        # Above the box, or in it where there is no room; never beyond the frame.
+        x = min(max(left, 0), max(self.width - width, 0))
+        y = top - height - unit * 0.4
+        y = y if y >= 0 else max(top, 0)
+        draw.rectangle([x, y, x + width, y + height], fill=DARK)
+        draw.text((x + unit / 2, y + unit * 0.15), text, fill=WHITE, font=font)
+        base = y + height
+        draw.rectangle([x, base, x + width, base + unit * 0.4], fill=DARK)
+        full = width * float(shares[best])
+        draw.rectangle([x, base, x + full, base + unit * 0.4], fill=colour)
+
+    def _x(self, seconds: float) -> float:
+        room = self.width - self._left - self.unit
+        return self._left + min(max(seconds / self.seconds, 0.0), 1.0) * room
+
+    def _draw_strips(self) -> np.ndarray:
+        unit = self.unit
+        shown = longest(self.faces, MAX_STRIPS)
+        self._legend = round(0.4 * unit + 1.6 * unit * len(shown))
+        height = self._legend + round(1.6 * unit)
+        picture = Image.new('RGB', (self.width, height), DARK)
+        draw = ImageDraw.Draw(picture)
+        font = _font(round(0.85 * unit))
+        for row, face in enumerate(shown):
+            y = 0.5 * unit + row * 1.6 * unit
+            draw.text((0.4 * unit, y), face.name, fill=WHITE, font=font)
+            columns = np.arange(
+                int(self._x(face.start)), max(int(self._x(face.end)), 1) + 1
+            )
+            room = self.width - self._left - unit
+            shares = face.at((columns - self._left) / room * self.seconds)
+            for x, share in zip(columns.tolist(), shares, strict=True):
+                best = int(share.argmax())
+                # The surer, the higher the bar.
+                top = y + 1.2 * unit * (1 - float(share[best]))
+                draw.line([(x, top), (x, y + 1.2 * unit)], fill=self.colours[best])
+        self._draw_legend(draw, self._legend + 0.2 * unit)
+        return np.asarray(picture)
+
+    def _draw_legend(self, draw: ImageDraw.ImageDraw, y: float) -> None:
+        room = self.width - self.unit
+        unit = float(self.unit)
+        # Smaller letters until all classes stand in the line.
+        while unit > 6 and self._legend_width(draw, unit) > room:
+            unit -= 0.5
+        x, font = self.unit / 2, _font(round(0.8 * unit))
+        for name, colour in zip(self.classes, self.colours, strict=True):
+            draw.rectangle([x, y, x + 0.7 * unit, y + 0.9 * unit], fill=colour)
+            draw.text((x + 0.95 * unit, y - 0.05 * unit), name, fill=WHITE, font=font)
+            x += draw.textlength(name, font=font) + 1.9 * unit
+
+    def _legend_width(self, draw: ImageDraw.ImageDraw, unit: float) -> float:
+        font = _font(round(0.8 * unit))
+        return sum(draw.textlength(n, font=font) + 1.9 * unit for n in self.classes)
+
+
+@lru_cache(maxsize=32)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Matplotlib brings this font: the same picture, and any alphabet, everywhere.
+    path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / 'DejaVuSans.ttf'
+    return ImageFont.truetype(str(path), max(size, 6))

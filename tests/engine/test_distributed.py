@@ -1,0 +1,113 @@
+"""Real processes, started by torchrun, against one process."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.engine.distributed_probe import GLOBAL_BATCH, probe
+from tests.golden import ROOT
+
+METRICS = ('WAR', 'UAR', 'F1', 'confusion_matrix')
+
+
+def torchrun(folder, ranks, *options):
+    command = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', *options]
+    command += [f'--nproc_per_node={ranks}', '-m', 'tests.engine.distributed_probe']
+    result = subprocess.run(
+        [*command, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
+
+
+@pytest.fixture(scope='module')
+def one(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('one')
+    probe(folder)
+    return folder, torch.load(folder / '0.pt', weights_only=True)
+
+
+@pytest.fixture(scope='module', params=[2, 3])
+def several(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(f'ranks{request.param}')
+    torchrun(folder, request.param, '--standalone')
+    ranks = range(request.param)
+    return folder, [torch.load(folder / f'{i}.pt', weights_only=True) for i in ranks]
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_gradients_are_those_of_one_process_at_the_same_global_batch(one, several):
+    _, alone = one
+    for rank in several[1]:
+        assert [n.removeprefix('module.') for n in rank['names']] == alone['names']
+        assert not rank['find_unused']
+        assert len(rank['gradients']) == len(alone['gradients']) == 3
+        # On three ranks the last batch has a clip twice, to be the same size on each.
+        same = 3 if len(several[1]) == 2 else 2
+        for found, expected in zip(
+            rank['gradients'][:same], alone['gradients'][:same], strict=True
+        ):
+            for name, g, e in zip(alone['names'], found, expected, strict=True):
+                assert torch.allclose(g, e, rtol=1e-4, atol=1e-6), name
+
+
+def test_weights_and_their_average_are_the_same_on_every_rank(one, several):
+    first, *others = several[1]
+    for rank in others:
+        for key in ('weights', 'ema', 'spoilt'):
+            for name, value in rank[key].items():
+                assert torch.equal(value, first[key][name]), (key, name)
+    if len(others) == 1:  # see above
+        for key in ('weights', 'ema'):
+            for name, value in one[1][key].items():
+                assert torch.allclose(value, first[key][name], atol=1e-6), (key, name)
+
+
+def test_metrics_are_exactly_those_of_one_process(one, several):
+    alone, together = (
+        json.loads((folder / 'metrics.json').read_text())
+        for folder, _ in (one, several)
+    )
+    assert [c['clip'] for c in together['clips']] == [c['clip'] for c in alone['clips']]
+    assert len(together['clips']) == 13
+    if len(several[1]) == 2:
+        assert {k: together[k] for k in METRICS} == {k: alone[k] for k in METRICS}
+
+
+def test_ranks_load_different_clips_and_augment_them_as_one_process_does(one, several):
+    loaded = [
+        [line.split() for line in (folder / f'clips{i}.txt').read_text().splitlines()]
+        for folder, count in ((one[0], 1), (several[0], len(several[1])))
+        for i in range(count)
+    ]
+    alone, *ranks = loaded
+    together = [clip for rank in ranks for clip in rank]
+    extra = -len(alone) % len(ranks)
+    assert len(together) == len(alone) + extra
+    # Index and pixels, in the batches of one process.
+    size = GLOBAL_BATCH // len(ranks)
+    for i in range(2):
+        batch = [clip for rank in ranks for clip in rank[i * size : (i + 1) * size]]
+        expected = alone[i * GLOBAL_BATCH : (i + 1) * GLOBAL_BATCH]
+        assert sorted(batch) == sorted(expected)
+
+
+def test_each_rank_and_iteration_draws_its_own_numbers(several):
+    draws = [draw for rank in several[1] for draw in rank['draws']]
+    assert len(set(draws)) == len(draws) == 3 * len(several[1])
+
+
+def test_a_loss_spoilt_on_one_rank_is_skipped_by_all(one, several):
+    skipped = {rank['skipped'] for rank in several[1]}
+    assert skipped == {one[1]['skipped']} and skipped <= {1, 2}
+    for value in several[1][0]['spoilt'].values():
+        assert torch.isfinite(value).all()

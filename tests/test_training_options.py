@@ -1,0 +1,239 @@
+"""Every option of configs/_base_/options is truly in effect in a short training."""
+
+import argparse
+import re
+import warnings
+from itertools import pairwise
+
+import pytest
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.hooks import Hook
+
+from tests.datasets.layouts import make_dfew
+from tests.engine.runners import tiny_runner
+from tests.golden import ROOT
+
+FRAGMENTS = ROOT / 'configs' / '_base_' / 'options'
+NAMES = sorted(path.stem for path in FRAGMENTS.glob('*.py'))
+TINY = '../tests/data/tiny_dfew'
+#: The rows of the page's table: name, then what the command line takes.
+ROWS = re.findall(
+    r'^\| `(\w+)` \| `([^`|]+)` \|',
+    (ROOT / 'docs' / 'training_options.md').read_text(),
+    flags=re.MULTILINE,
+)
+
+
+class Watch(Hook):
+    """Note the losses, and the weights after each iteration."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self):
+        self.losses, self.weights = [], []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append(outputs['loss'].item())
+        state = runner.model.state_dict()
+        self.weights.append({k: v.detach().clone() for k, v in state.items()})
+
+
+class Run:
+    """A short training, one iteration an epoch, ready to start.
+
+    Making one sets the seed: train it before the next is made.
+    """
+
+    def __init__(self, folder, data, config, **options):
+        self.runner = tiny_runner(folder, data, config, **options)
+        self.model, self.watch = self.runner.model, Watch()
+        self.runner.register_hook(self.watch)
+
+    def train(self):
+        self.runner.train()
+        return self
+
+    def outputs(self, kind):
+        """Return a list to which the backbone's modules of a kind will add outputs."""
+        outputs = []
+        for module in self.model.backbone.modules():
+            if isinstance(module, kind):
+                module.register_forward_hook(lambda m, i, out: outputs.append(out))
+        return outputs
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    root = make_dfew(tmp_path_factory.mktemp('dfew'), 1, frames=8)
+    return dict(type='DFEWDataset', data_root=str(root))
+
+
+@pytest.fixture
+def prepare(data, tmp_path, monkeypatch):
+    """Return a function that makes a run with an option, or without any."""
+
+    def make(name=None, base=TINY, **options):
+        monkeypatch.setenv('IFDD_BASE', base)
+        config = FRAGMENTS / f'{name}.py' if name else ROOT / f'configs/{base}.py'
+        return Run(tmp_path / str(name), data, config, **options)
+
+    return make
+
+
+def test_mixed_precision_in_bfloat16(prepare):
+    plain = prepare().train()
+    amp = prepare('amp_bf16')
+    computed = amp.outputs(torch.nn.Linear)
+    amp.train()
+    assert {out.dtype for out in computed} == {torch.bfloat16}
+    assert all(p.dtype == torch.float32 for p in amp.model.parameters())
+    assert amp.watch.losses == pytest.approx(plain.watch.losses, rel=0.02)
+    assert amp.watch.losses != plain.watch.losses
+    assert amp.runner.optim_wrapper.state_dict()['loss_scaler'] == {}
+
+
+def test_mixed_precision_in_float16(prepare):
+    amp = prepare('amp_fp16')
+    if not torch.cuda.is_available():
+        # That it gets there shows that float16 is asked for.
+        with pytest.raises(AssertionError, match='CPU autocast, only support'):
+            amp.train()
+        return
+    computed = amp.outputs(torch.nn.Linear)
+    amp.train()
+    assert {out.dtype for out in computed} == {torch.float16}
+    assert amp.runner.optim_wrapper.loss_scaler.get_scale() > 1
+
+
+@pytest.mark.slow
+def test_compilation(prepare):
+    counters = torch._dynamo.utils.counters
+    torch._dynamo.reset()
+    counters.clear()
+    plain = prepare().train()
+    assert not counters['frames']
+    # Inductor, the backend by default, would build kernels for minutes.
+    eager = dict(_delete_=True, backend='eager')
+    compiled = prepare('compile', compile=eager).train()
+    assert counters['frames']['ok'] > 0
+    assert compiled.watch.losses == pytest.approx(plain.watch.losses, rel=1e-4)
+
+
+LAST = dict(memory_format=torch.channels_last_3d)
+
+
+def stem_outputs(run):
+    """Return a list to which the first convolution will add its outputs.
+
+    On a CPU not all kernels behind it keep the layout.
+    """
+    outputs, stem = [], run.model.backbone.conv1.conv
+    stem.register_forward_hook(lambda module, inputs, out: outputs.append(out))
+    return outputs
+
+
+def test_channels_last(prepare):
+    base, three = 'ifdd_cnn_sample', {'train_cfg.max_epochs': 3}
+    plain = prepare(base=base, **three)
+    rows = stem_outputs(plain)
+    plain.train()
+    last = prepare('channels_last', base, **three)
+    columns = stem_outputs(last)
+    last.train()
+    assert [out.is_contiguous(**LAST) for out in rows] == [False] * 3
+    assert [out.is_contiguous(**LAST) for out in columns] == [True] * 3
+    for module in last.model.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            assert module.weight.is_contiguous(**LAST)
+    assert last.watch.losses == pytest.approx(plain.watch.losses, rel=1e-3)
+
+
+def test_channels_last_in_testing(prepare):
+    run = prepare('channels_last', 'ifdd_cnn_sample')
+    outputs = stem_outputs(run)
+    run.runner.test()
+    assert outputs and all(out.is_contiguous(**LAST) for out in outputs)
+
+
+@pytest.mark.parametrize('name', [None, 'fused_adamw'])
+def test_fused_adamw(prepare, name):
+    run = prepare(name)
+    with torch.profiler.profile() as profile:
+        run.train()
+    called = {event.key for event in profile.key_averages()}
+    assert ('aten::_fused_adamw_' in called) == (name == 'fused_adamw')
+
+
+def test_activation_checkpointing(prepare):
+    # The first update of AdamW has the gradients' signs, and would blow up rounding.
+    sgd = {'optim_wrapper.optimizer': dict(_delete_=True, type='SGD', lr=1.0)}
+    runs, passes = [], []
+    for name in (None, 'checkpointing'):
+        runs.append(prepare(name, **sgd))
+        attention = type(runs[-1].model.backbone.blocks[0].attn)
+        passes.append(runs[-1].outputs(attention))
+        with warnings.catch_warnings():
+            warnings.filterwarnings('error', message='.*use_reentrant')
+            runs[-1].train()
+    assert [len(outputs) for outputs in passes] == [2, 4]
+    plain, saving = (run.watch.weights[-1] for run in runs)
+    for key, weight in plain.items():
+        torch.testing.assert_close(saving[key], weight)
+
+
+def test_accumulation(prepare):
+    run = prepare('accumulation', **{'train_cfg.max_epochs': 8}).train()
+    key = 'cls_head.fc_cls.weight'
+    weights = [weights[key] for weights in run.watch.weights]
+    same = [torch.equal(a, b) for a, b in pairwise(weights)]
+    # The fourth and the eighth iteration update.
+    assert same == [True, True, False, True, True, True, False]
+
+
+def test_moving_average(prepare, tmp_path):
+    run = prepare('ema', **{'train_cfg.max_epochs': 4}).train()
+    key = 'cls_head.fc_cls.weight'
+    weights = [weights[key].double() for weights in run.watch.weights]
+    average = weights[0]
+    for step, weight in enumerate(weights[1:], start=1):
+        average = average + 10 / (10 + step) * (weight - average)
+    saved = torch.load(tmp_path / 'ema' / 'epoch_4.pth', weights_only=True)
+    torch.testing.assert_close(saved['state_dict'][key].double(), average)
+    # What goes on training when resumed.
+    last = saved['ema_state_dict'][f'module.{key}'].double()
+    torch.testing.assert_close(last, weights[-1])
+    assert not torch.allclose(average, last, atol=1e-5)
+
+
+def parse(options):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    return parser.parse_args(['--cfg-options', *options.split()]).cfg_options
+
+
+def test_the_page_lists_every_option():
+    assert sorted(name for name, _ in ROWS) == NAMES
+
+
+@pytest.mark.parametrize('base', ['ifdd_vit_dfew', 'ifdd_cnn_sample'])
+@pytest.mark.parametrize('name, line', ROWS)
+def test_the_command_line_does_what_the_fragment_does(base, name, line, monkeypatch):
+    monkeypatch.setenv('IFDD_BASE', base)
+    plain = Config.fromfile(ROOT / 'configs' / f'{base}.py')
+    fragment = Config.fromfile(FRAGMENTS / f'{name}.py').to_dict()
+    assert fragment != plain.to_dict()
+    plain.merge_from_dict(parse(line))
+    assert plain.to_dict() == fragment
+
+
+def test_options_work_together(prepare):
+    together = ' '.join(
+        line for name, line in ROWS if name not in ('amp_fp16', 'compile')
+    )
+    options = parse(together) | {'train_cfg.max_epochs': 4}
+    run = prepare(**options)
+    computed = run.outputs(torch.nn.Linear)
+    run.train()
+    assert {out.dtype for out in computed} == {torch.bfloat16}
+    assert all(torch.tensor(run.watch.losses).isfinite())

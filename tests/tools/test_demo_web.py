@@ -1,0 +1,114 @@
+"""The web demo in a real browser, where there is one."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.apis.models import CONFIG, save_checkpoint
+from tests.golden import ROOT
+from tests.scenes import scene, write_video
+
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+WAIT = 120  # seconds: machines that run tests are busy
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The demo, started as a user does, in a browser; and its folder of files."""
+    pytest.importorskip('gradio')
+    playwright = pytest.importorskip('playwright.sync_api')
+    if CHROMIUM is None:
+        pytest.skip('no chromium')
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    files = tmp_path / 'tmp'
+    files.mkdir()
+    checkpoint = save_checkpoint(tmp_path / 'a.pth')
+    command = [
+        sys.executable, '-W', 'ignore', ROOT / 'tools' / 'demo_web.py', '--config',
+        CONFIG, '--checkpoint', checkpoint, '--port', port, '--max-seconds', 1.5,
+        '--window', 0.5, '--max-megabytes', 1,
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env={**os.environ, 'TMPDIR': str(files), 'OMP_NUM_THREADS': '1'},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = f'http://127.0.0.1:{port}'
+    try:
+        for _ in range(WAIT):
+            try:
+                urllib.request.urlopen(url, timeout=5)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(1)
+        with playwright.sync_playwright() as browsers:
+            browser = browsers.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = browser.new_page()
+            page.set_default_timeout(1000 * WAIT)
+            page.goto(url)
+            yield page, files
+            browser.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT) == 0
+    finally:
+        process.kill()
+    # Nothing of what was uploaded or made is left.
+    assert not list(files.glob('ifdd_demo_*'))
+
+
+def upload(page, path):
+    page.set_input_files('input[type=file]', str(path))
+
+
+@pytest.mark.slow
+def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
+    page, files = page
+    frames = [scene([(160 + 2 * i, 180, 70)], smile=i / 25) for i in range(25)]
+    upload(page, write_video(tmp_path / 'short.mp4', frames))
+    page.wait_for_selector('video[src*="short.mp4"]')
+    page.get_by_role('button', name='Tell emotions').click()
+    for name in ('timeline.png', 'moments.png', 'split.png'):
+        page.wait_for_selector(f'img[src*="{name}"]')
+        page.wait_for_function(
+            f'document.querySelector(\'img[src*="{name}"]\').naturalWidth > 100'
+        )
+    result = 'document.querySelector(\'video[src*="annotated.mp4"]\')'
+    page.wait_for_function(f'{result} && {result}.readyState >= 2')
+    assert page.evaluate(f'{result}.videoWidth') == 640
+    assert 0.9 < page.evaluate(f'{result}.duration') < 1.1
+    page.wait_for_selector('td:has-text("%")', state='attached')
+    assert list(files.glob('ifdd_demo_*/**/annotated.mp4'))
+
+    # A second one is too long, which is said and harms nothing.
+    page.get_by_label('Clear').first.click()
+    upload(page, write_video(tmp_path / 'long.mp4', frames * 2))
+    page.wait_for_selector('video[src*="long.mp4"]')
+    page.get_by_role('button', name='Tell emotions').click()
+    page.wait_for_selector('text=the video is longer than 1.5 seconds')
+
+
+def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
+    result = subprocess.run(
+        [
+            sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'demo_web.py'),
+            '--config', str(CONFIG), '--checkpoint', str(tmp_path / 'absent.pth'),
+        ],
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith('demo_web: no checkpoint')

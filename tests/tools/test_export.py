@@ -1,0 +1,167 @@
+"""Exported files compute what PyTorch computes, for any number of clips."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+
+from ifdd_mmaction.apis import OnnxPredictor, TorchPredictor, build_predictor
+from ifdd_mmaction.errors import InputError
+from tests.golden import load_tool
+from tests.tools.runs import run_tool
+from tests.tools.tiny_models import CONFIGS, save_checkpoint
+from tests.visualization import DFEW
+
+SHAPE = '--clip-shape', '8', '32', '32'
+
+
+def tiny(kind, path, **model):
+    """Write a config and weights for it; return both."""
+    cfg = Config.fromfile(CONFIGS[kind])
+    cfg.merge_from_dict(dict(model=model))
+    cfg.dump(path / 'config.py')
+    return path / 'config.py', save_checkpoint(path / 'x.pth', path / 'config.py')
+
+
+@pytest.fixture(
+    scope='module', params=[pytest.param('vit', marks=pytest.mark.slow), 'cnn']
+)
+def exported(request, tmp_path_factory):
+    """Export through the command; return config, checkpoint, folder and its words."""
+    path = tmp_path_factory.mktemp(request.param)
+    model = {}
+    if request.param == 'cnn':
+        # MMCV calls this norm `in`, a keyword in the Python that PyTorch generates.
+        model = dict(backbone=dict(norm_cfg=dict(type='IN3d', affine=True)))
+    config, checkpoint = tiny(request.param, path, **model)
+    result = run_tool(
+        'export.py', config, checkpoint, path / 'x.onnx', path / 'x.pt2', *SHAPE
+    )
+    return config, checkpoint, path, result.stdout
+
+
+def test_the_files_agree_with_pytorch(exported):
+    config, checkpoint, path, said = exported
+    assert said.count('scores differ by at most') == 6
+    torch_engine = TorchPredictor(config, checkpoint, 'cpu')
+    clips = torch.randint(0, 256, (3, 2, 3, 8, 32, 32), dtype=torch.uint8)
+    wanted = torch_engine(clips)
+    assert np.ptp(wanted, axis=0).max() > 0.01  # the clips are told apart
+    onnx_engine = build_predictor(config, path / 'x.onnx')
+    assert isinstance(onnx_engine, OnnxPredictor)
+    assert onnx_engine.classes == torch_engine.classes == DFEW
+    np.testing.assert_allclose(onnx_engine(clips), wanted, atol=1e-5)
+    np.testing.assert_allclose(onnx_engine(clips[:1]), wanted[:1], atol=1e-5)
+    program = torch.export.load(path / 'x.pt2').module()
+    inputs = (clips[:, 0].float() - 127) / 64
+    session = onnxruntime.InferenceSession(str(path / 'x.onnx'))
+    (scores,) = session.run(None, {'clips': inputs.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(program(inputs), scores, atol=1e-4)
+
+
+def test_the_files_say_how_to_use_them(exported):
+    *_, path, _ = exported
+    model = onnx.load(path / 'x.onnx')
+    onnx.checker.check_model(model)
+    found = {p.key: json.loads(p.value) for p in model.metadata_props}
+    facts = dict(
+        classes=list(DFEW), mean=[127] * 3, std=[64] * 3, clip_shape=[8, 32, 32],
+        average_clips='score', frames_first=False,
+    )  # fmt: skip
+    assert facts.items() <= found.items()
+    (value,) = model.graph.input
+    sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    assert value.name == 'clips' and sizes == [0, 3, 8, 32, 32]
+    extra = dict.fromkeys(facts, '')
+    torch.export.load(path / 'x.pt2', extra_files=extra)
+    stored = {k: json.loads(v) for k, v in extra.items()}
+    assert facts.items() <= stored.items()
+
+
+def test_a_clip_of_another_size_is_refused(exported):
+    *_, path, _ = exported
+    with pytest.raises(InputError, match=r'takes clips of \(8, 32, 32\)'):
+        OnnxPredictor(path / 'x.onnx')(torch.zeros(1, 1, 3, 8, 48, 48))
+
+
+@pytest.mark.parametrize('average', ['score', 'prob', None])
+def test_views_are_averaged_as_the_head_does(tmp_path, average):
+    """A stand-in graph, the mean of each channel, under every kind of average."""
+    node = onnx.helper.make_node(
+        'ReduceMean', ['clips', 'axes'], ['scores'], keepdims=0
+    )
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [node], 'means',
+        [value('clips', onnx.TensorProto.FLOAT, ['n', 3, 4, 2, 2])],
+        [value('scores', onnx.TensorProto.FLOAT, ['n', 3])],
+        [onnx.numpy_helper.from_array(np.array([2, 3, 4]), 'axes')],
+    )  # fmt: skip
+    opset = onnx.helper.make_opsetid('', 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    clips = torch.randint(0, 256, (2, 3, 3, 4, 2, 2), dtype=torch.uint8)
+    scores = (clips.float().mean(dim=(3, 4, 5)) - 100) / 20  # (N, M, K)
+    head = MODELS.build(
+        dict(type='IFDDHead', num_classes=3, in_channels=8, average_clips=average)
+    )
+    wanted = head.average_clip(scores.flatten(0, 1), num_segs=3)
+    if average is None:
+        wanted = wanted.mean(dim=1)
+    if average != 'prob':
+        wanted = wanted.softmax(dim=1)
+    for frames_first in (False, True):
+        metadata = dict(
+            classes=['a', 'b', 'c'], mean=[100] * 3, std=[20] * 3,
+            clip_shape=[4, 2, 2], average_clips=average, frames_first=frames_first,
+        )  # fmt: skip
+        del model.metadata_props[:]
+        for key, content in metadata.items():
+            model.metadata_props.add(key=key, value=json.dumps(content))
+        onnx.save(model, tmp_path / 'x.onnx')
+        given = clips
+        if frames_first:  # (N, M * T, C, H, W)
+            given = clips.transpose(2, 3).flatten(1, 2)
+        found = OnnxPredictor(tmp_path / 'x.onnx', 'cpu')(given)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    model.metadata_props.pop()
+    onnx.save(model, tmp_path / 'x.onnx')
+    with pytest.raises(InputError, match='says nothing of frames_first'):
+        OnnxPredictor(tmp_path / 'x.onnx')
+
+
+def test_files_that_are_no_onnx_are_refused(tmp_path):
+    (tmp_path / 'x.onnx').write_bytes(b'no protobuf')
+    for path, message in ((tmp_path / 'x.onnx', 'runs'), (tmp_path / 'y', 'no file')):
+        with pytest.raises(InputError, match=message):
+            OnnxPredictor(path)
+
+
+def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, capfd, monkeypatch):
+    tool = load_tool('export.py')
+    config, checkpoint = tiny('vit', tmp_path)
+    out = tmp_path / 'x.onnx'
+
+    def refused(*options):
+        assert tool.main([str(a) for a in (config, checkpoint, out, *options)]) == 2
+        assert not out.exists()
+        said = capfd.readouterr().err.strip().splitlines()
+        return said[-1]
+
+    # The pipeline of this config leaves frames as large as they are.
+    assert 'cannot follow PyramidMViT at clips of (8, 512, 512)' in refused()
+    monkeypatch.setattr(tool, 'trace', lambda scorer, shape: None)
+
+    def drifted(data):
+        return lambda clips: torch.zeros(len(clips), 7)
+
+    monkeypatch.setattr(tool, 'to_onnx', lambda program, metadata: b'')
+    monkeypatch.setattr(tool, 'run_onnx', drifted)
+    assert 'does not compute what PyTorch does' in refused(*SHAPE)
+    with pytest.raises(SystemExit):
+        tool.main([str(config), str(checkpoint), 'x.pb'])

@@ -1,0 +1,129 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.video import FileVideo
+from tests.scenes import numbered_frames, numbers_of, write_video
+
+av = pytest.importorskip('av')
+
+#: The transformation of a QuickTime header that turns a picture: 9 numbers, the first
+#: of them sine and cosine in 16.16 fixed point.
+UPRIGHT = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], '>i4').tobytes()
+TURNED = np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30], '>i4').tobytes()
+
+
+def turn(path):
+    """Set the rotation flag of the video track, as a phone held upright does."""
+    data = path.read_bytes()
+    at = data.index(UPRIGHT, data.index(b'tkhd'))
+    path.write_bytes(data[:at] + TURNED + data[at + len(UPRIGHT) :])
+
+
+@pytest.mark.parametrize('codec', ['libx264', 'libsvtav1'])
+@pytest.mark.parametrize('varying', [False, True])
+def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
+    if codec not in av.codecs_available:
+        pytest.skip(f'PyAV without {codec}')
+    times = [i / 25 for i in range(24)]
+    if varying:
+        times = np.cumsum([0.0] + [0.02, 0.1, 0.04] * 8)[:24].tolist()
+    path = write_video(tmp_path / 'a.mp4', numbered_frames(24), codec, times)
+    video = FileVideo(path)
+    assert video.length == 24
+    for _ in range(2):  # each reading starts anew
+        frames = list(video)
+        assert [frame.index for frame in frames] == list(range(24))
+        assert numbers_of([frame.image for frame in frames]) == list(range(24))
+        seconds = [frame.seconds for frame in frames]
+        np.testing.assert_allclose(seconds, times, atol=0.002)
+
+
+@pytest.mark.parametrize('width', [64, 66, 160])
+def test_a_phone_held_upright_gives_upright_frames(tmp_path, width):
+    """decord turns frames of some widths into noise."""
+    frame = np.zeros((48, width, 3), np.uint8)
+    frame[:, :16] = 250, 20, 60  # left in the file, on top when turned clockwise
+    path = write_video(tmp_path / 'a.mp4', [frame] * 3)
+    turn(path)
+    image = next(iter(FileVideo(path))).image
+    assert image.shape == (width, 48, 3) and image.flags.c_contiguous
+    np.testing.assert_allclose(image[5, 20], [250, 20, 60], atol=8)
+    assert image[24:].max() < 16
+
+
+def test_large_frames_are_shrunk(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', numbered_frames(2, (640, 320)))
+    assert next(iter(FileVideo(path, max_side=128))).image.shape == (64, 128, 3)
+
+
+def audio(path):
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('aac', rate=44100, layout='mono')
+        sound = np.zeros((1, 44100), np.float32)
+        frame = av.AudioFrame.from_ndarray(sound, 'fltp', 'mono')
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def cut_short(path):
+    write_video(path, numbered_frames(8))
+    path.write_bytes(path.read_bytes()[:-800])
+
+
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (lambda path: None, 'no such file'),
+        (lambda path: path.touch(), 'an empty file'),
+        (lambda path: path.write_text('hello\n' * 999), 'no video, cut off'),
+        (cut_short, 'no video, cut off'),
+        (audio, 'no picture'),
+    ],
+)
+def test_what_is_no_video_is_said_in_one_line(tmp_path, make, message):
+    path = tmp_path / 'a.mp4'
+    make(path)
+    with pytest.raises(InputError, match=message) as caught:
+        FileVideo(path)
+    assert str(path) in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_a_damage_in_the_middle_is_placed(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(60)]
+    path = write_video(tmp_path / 'a.mp4', noise)
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third : 2 * third] = bytes(third)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r'damaged.*from frame \d+ \(second') as caught:
+        list(FileVideo(path))
+    assert '\n' not in str(caught.value)
+
+
+def test_without_pyav_videos_are_read_and_what_to_install_is_said(tmp_path):
+    good = write_video(tmp_path / 'good.mp4', numbered_frames(5))
+    bad = tmp_path / 'bad.mp4'
+    bad.write_text('no video')
+    code = f"""
+import json, sys
+sys.modules['av'] = None
+from ifdd_mmaction.video import FileVideo, h264_encoder
+length = len(list(FileVideo({str(good)!r})))
+try:
+    FileVideo({str(bad)!r})
+except ValueError as error:
+    print(json.dumps([length, h264_encoder(), str(error)]))
+"""
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
+    )
+    length, encoder, error = json.loads(result.stdout.splitlines()[-1])
+    assert length == 5 and encoder is None
+    assert 'pip install "ifdd-mmaction[video]"' in error

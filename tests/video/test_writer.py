@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.video import FileVideo, VideoWriter, record_webcam, writer
+from tests.scenes import numbered_frames, numbers_of, write_video
+
+av = pytest.importorskip('av')
+
+
+@pytest.mark.parametrize('encoder', ['H.264', 'OpenCV'])
+def test_what_is_written_is_read_again(tmp_path, monkeypatch, encoder):
+    if encoder == 'OpenCV':
+        monkeypatch.setattr(writer, 'h264_encoder', lambda: None)
+    frames = numbered_frames(20, (65, 49))  # H.264 has no odd sides
+    path = tmp_path / 'new' / 'a.mp4'
+    with VideoWriter(path, (65, 49), fps=20) as video:
+        for i, frame in enumerate(frames):
+            video.write(frame, i / 20)
+    assert video.browsers_play is (encoder == 'H.264')
+    read = list(FileVideo(path))
+    # OpenCV's encoder cannot be told to be exact.
+    numbers = np.array(numbers_of([frame.image for frame in read]))
+    assert len(numbers) == 20 and abs(numbers - np.arange(20)).max() <= 1
+    assert read[0].image.shape == (48, 64, 3)
+    np.testing.assert_allclose([f.seconds for f in read], np.arange(20) / 20, atol=1e-3)
+    with av.open(str(path)) as container:
+        codec = container.streams.video[0].codec_context
+        assert codec.name == ('h264' if encoder == 'H.264' else 'mpeg4')
+        assert codec.pix_fmt == 'yuv420p'
+
+
+def test_times_are_kept_where_the_rate_varies(tmp_path):
+    times = np.cumsum([0.0, 0.02, 0.3, 0.04, 0.04]).tolist()
+    with VideoWriter(tmp_path / 'a.mp4', (64, 48)) as video:
+        for frame, time in zip(numbered_frames(5), times, strict=True):
+            video.write(frame, time)
+    read = [frame.seconds for frame in FileVideo(tmp_path / 'a.mp4')]
+    np.testing.assert_allclose(read, times, atol=1e-3)
+
+
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / 'a.mp4'
+    path.write_bytes(b'old')
+    with pytest.raises(RuntimeError), VideoWriter(path, (64, 48)) as video:
+        video.write(numbered_frames(1)[0], 0)
+        raise RuntimeError
+    assert path.read_bytes() == b'old'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_camera_is_recorded_for_so_long(tmp_path):
+    # OpenCV opens a file as it opens a camera; this one runs as fast as it can.
+    source = write_video(tmp_path / 'camera.mp4', numbered_frames(10))
+    path = record_webcam(str(source), tmp_path / 'webcam.mp4', seconds=20)
+    assert numbers_of([f.image for f in FileVideo(path)]) == list(range(10))
+    with pytest.raises(InputError, match='camera 77 cannot be opened'):
+        record_webcam(77, tmp_path / 'b.mp4')
+    assert not (tmp_path / 'b.mp4').exists()

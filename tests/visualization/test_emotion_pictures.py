@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+
+from ifdd_mmaction.visualization.annotate import FrameAnnotator
+from ifdd_mmaction.visualization.emotion_colours import emotion_colours, rgb
+from ifdd_mmaction.visualization.emotion_moments import (
+    choose_moments,
+    plot_emotion_moments,
+)
+from ifdd_mmaction.visualization.emotion_timeline import (
+    FaceEmotions,
+    plot_emotion_timeline,
+)
+
+from . import DFEW, MAFW, assert_readable, texts_of
+
+
+def emotions(name, start, end, tops, classes=DFEW, share=0.7):
+    """A face with one top emotion after the other, at equal distances."""
+    middles = np.linspace(start + 0.5, end - 0.5, len(tops))
+    rest = (1 - share) / (len(classes) - 1)
+    shares = np.full((len(tops), len(classes)), rest)
+    shares[np.arange(len(tops)), [classes.index(top) for top in tops]] = share
+    return FaceEmotions(name, start, end, middles, shares)
+
+
+@pytest.mark.parametrize('classes', [DFEW, MAFW, tuple('abcdefghijklmnop')])
+def test_emotions_have_colours_of_their_own(classes):
+    colours = emotion_colours(classes)
+    assert len(colours) == len(classes)
+    assert len(set(colours)) == min(len(classes), 11)
+
+
+def test_an_emotion_has_its_colour_in_any_order_and_spelling():
+    dfew = dict(zip(DFEW, emotion_colours(DFEW), strict=True))
+    other = dict(
+        zip(
+            ('Anger', 'Happiness'), emotion_colours(('Anger', 'Happiness')), strict=True
+        )
+    )
+    assert other == {'Anger': dfew['angry'], 'Happiness': dfew['happy']}
+    assert rgb('#0a10ff') == (10, 16, 255)
+
+
+def test_probabilities_between_predictions_are_linear():
+    face = emotions('a', 0, 3, ['happy', 'sad'])
+    assert face.at(0)[0] == pytest.approx(0.7)  # before the first: as it is there
+    assert face.at(1.5)[0] == pytest.approx((0.7 + 0.05) / 2)
+    assert face.at(np.array([0.5, 2.5])).shape == (2, 7)
+
+
+def test_the_timeline_has_a_line_for_each_class_while_the_face_is_seen():
+    faces = [
+        emotions('face 1', 0, 10, ['happy', 'sad', 'sad']),
+        emotions('face 2', 4, 6, ['fear']),
+    ]
+    figure = plot_emotion_timeline(faces, DFEW, 10)
+    colours = emotion_colours(DFEW)
+    for axes, face in zip(figure.axes, faces, strict=True):
+        assert axes.get_xlim() == (0, 10)
+        lines = axes.get_lines()[:7]
+        for line, colour, k in zip(lines, colours, range(7), strict=True):
+            x, y = line.get_data()
+            assert (x[0], x[-1]) == (face.start, face.end)
+            np.testing.assert_allclose(y, face.at(x)[:, k])
+            assert same_color(line.get_color(), colour)
+    bars = figure.axes[0].collections
+    assert [same_color(b.get_facecolor()[0], colours[k]) for k, b in enumerate(bars)]
+    assert len(bars) == 2 and len(figure.axes[1].collections) == 1
+    assert_readable(figure)
+    assert {'face 1', 'face 2', *DFEW} <= set(texts_of(figure))
+    with pytest.raises(ValueError, match='faces=\[\]'):
+        plot_emotion_timeline([], DFEW, 1)
+
+
+def test_moments_are_the_highest_that_are_not_neutral_and_apart():
+    face = emotions('a', 0, 10, ['neutral'] * 10)
+    face.probabilities[2] = face.probabilities[3] = 0
+    face.probabilities[2, 0], face.probabilities[3, 0] = 0.8, 0.9  # 2.5 and 3.5 s
+    face.probabilities[8] = 0
+    face.probabilities[8, 6] = 0.95
+    moments = choose_moments([face], DFEW, count=2, apart=1.5)
+    found = [(m.seconds, DFEW[m.emotion], m.probability) for m in moments]
+    assert found == [
+        (pytest.approx(3.5), 'happy', pytest.approx(0.9)),
+        (pytest.approx(8.5), 'fear', pytest.approx(0.95)),
+    ]
+    assert len(choose_moments([face], DFEW, count=2, apart=0.5)) == 2
+    # the other seven moments are neutral
+    assert len(choose_moments([face], DFEW, apart=0.5)) == 3
+    assert len(choose_moments([emotions('a', 0, 9, ['neutral'] * 3)], DFEW)) == 3
+    assert choose_moments([face], ('neutral',)) == []
+
+
+@pytest.mark.parametrize('count', [2, 6, 8])
+def test_the_contact_sheet_shows_the_faces_with_time_and_emotion(count):
+    face = emotions('face 1', 0, count, list(DFEW[:2]) * (count // 2) or ['sad'])
+    moments = choose_moments([face], DFEW, apart=0.1)
+    images = [np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(moments))]
+    figure = plot_emotion_moments(moments, images, ['face 1'], DFEW)
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    for image, other in zip(shown, images, strict=True):
+        np.testing.assert_array_equal(image, other)
+    texts = texts_of(figure)
+    for moment in moments:
+        assert f'{moment.seconds:.1f} s, face 1' in texts
+    assert any(text.startswith('sad 70') for text in texts)
+    assert_readable(figure)
+    with pytest.raises(ValueError, match='moments=\[\]'):
+        plot_emotion_moments([], [], [], DFEW)
+
+
+def test_frames_get_boxes_labels_and_a_playhead():
+    faces = [
+        emotions('face 1', 0, 10, ['happy', 'sad']),
+        emotions('face 2', 5, 10, ['fear']),
+    ]
+    annotate = FrameAnnotator(faces, DFEW, 10, (640, 360))
+    frame = np.full((360, 640, 3), 128, np.uint8)
+    box = np.array([300.0, 150, 400, 280])
+    pictures = [annotate(frame, s, [box, None]) for s in (0.5, 9.5)]
+    width, height = annotate.size
+    assert width == 640 and height > 400 and width % 2 == height % 2 == 0
+    for picture, name in zip(pictures, ('happy', 'sad'), strict=True):
+        assert picture.shape == (height, width, 3)
+        colour = rgb(dict(zip(DFEW, emotion_colours(DFEW), strict=True))[name])
+        assert tuple(picture[220, 300]) == colour  # the box
+        assert (picture[300:360] == 128).all()  # nothing below it, nobody else
+        assert (picture[100:150, 300:420] != 128).any()  # the label above it
+    white = [np.flatnonzero((p[365, :] == 255).all(axis=1)) for p in pictures]
+    assert white[0].mean() < white[1].mean() - 300
+    # the strip of the second face begins in the middle
+    row = pictures[0][-annotate.unit * 3]
+    assert (frame == 128).all() and row.any()
+
+
+@pytest.mark.parametrize('classes', [DFEW, MAFW])
+@pytest.mark.parametrize('size', [(224, 224), (1280, 720), (360, 640)])
+def test_pictures_of_any_size_can_be_drawn(classes, size):
+    face = emotions('face 1', 0, 2, [classes[0]], classes)
+    annotate = FrameAnnotator([face] * 6, classes, 2, size)
+    boxes = [np.array([-20.0, -9, 90, 100])] * 5 + [None]
+    picture = annotate(np.zeros((size[1], size[0], 3), np.uint8), 1.0, boxes)
+    assert picture.shape == (annotate.size[1], annotate.size[0], 3)
+    assert annotate.size[0] >= 360

@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # timm for the tests of TimmPyramid, in a folder of its own: see tests/timm_site.py
 TIMM := $(VENV)/timm/.ready
+# openmim without its pins, which would move setuptools and rich: see tests/test_mim.py
+MIM := $(VENV)/mim/.ready
 
 .PHONY: help setup demo test fuzz lint docs clean
 help:
@@ -39,13 +41,20 @@ demo: $(READY)
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
 	$(BIN)/python tools/visualization/plot_results.py $(DEMO)
 
-test: $(TIMM)
+test: $(TIMM) $(MIM)
 	$(BIN)/python -m pytest
 
 $(TIMM): tests/timm_site.py | $(READY)
 	$(BIN)/python -m pip install --quiet --target $(VENV)/timm --upgrade huggingface_hub
 	$(BIN)/python -m pip install --quiet --target $(VENV)/timm --upgrade --no-deps \
 	    timm==1.0.31 torchvision==0.28.0
+	@touch $@
+
+$(MIM): Makefile | $(READY)
+	$(BIN)/python -m pip install --quiet --target $(VENV)/mim --upgrade \
+	    click colorama markdown ordered-set pytz requests tabulate tzdata
+	$(BIN)/python -m pip install --quiet --target $(VENV)/mim --upgrade --no-deps \
+	    openmim==0.3.9 model-index==0.1.11 pandas==2.3.3
 	@touch $@
 
 fuzz: $(READY)

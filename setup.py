@@ -1,5 +1,53 @@
-"""Metadata is in pyproject.toml; this file lets old tools install the package."""
+"""Metadata is in pyproject.toml; this brings the configs, tools and the zoo along.
+
+MIM and ``ifdd_mmaction.apis`` look for them in ``ifdd_mmaction/.mim``, which, as in
+MMAction2, holds links in an editable installation and copies in a wheel. MMAction2
+tells the two apart by ``sys.argv``, which pip no longer sets; the build command knows.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
-setup()
+ROOT = Path(__file__).resolve().parent
+CONTENT = ('configs', 'tools', 'zoo', 'model-index.yml')
+# The safetensors are the weights of the checkpoints beside them once more.
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.safetensors', '*_predictions.json')
+
+
+class BuildWithMim(build_py):
+    """Put ``.mim`` into the package."""
+
+    def run(self) -> None:
+        super().run()
+        parent = ROOT if self.editable_mode else Path(self.build_lib)
+        mim = parent / 'ifdd_mmaction' / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)  # of an older build
+        mim.mkdir(parents=True)
+        for name in CONTENT:
+            source, target = ROOT / name, mim / name
+            if self.editable_mode:
+                target.symlink_to(os.path.relpath(source, mim))
+            elif source.is_dir():
+                shutil.copytree(source, target, ignore=LEFT_OUT)
+            else:
+                shutil.copy2(source, target)
+        if not self.editable_mode:
+            add_zoo_url(mim / 'configs' / 'metafile.yml')
+
+
+def add_zoo_url(metafile: Path) -> None:
+    """Say where the files of ``zoo/`` can be downloaded: at ``$IFDD_ZOO_URL``.
+
+    Only who publishes a wheel knows; ``mim download`` needs it.
+    """
+    if url := os.environ.get('IFDD_ZOO_URL'):
+        text = metafile.read_text()
+        metafile.write_text(re.sub(r'(?<=: )zoo/', f'{url.rstrip("/")}/', text))
+
+
+setup(cmdclass={'build_py': BuildWithMim})

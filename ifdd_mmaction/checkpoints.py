@@ -7,6 +7,7 @@ allows a list of classes and nothing else; ``docs/security.md`` says what that p
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -36,7 +37,8 @@ def read_checkpoint(
 
     Returns:
         What it holds; for safetensors a dict of ``state_dict`` and ``meta``, the
-        latter the strings that the file has beside its tensors.
+        latter the strings that the file has beside its tensors, or what the one of
+        the name ``meta`` says in JSON.
 
     Raises:
         CheckpointError: If it is damaged, or holds more than plain data.
@@ -49,9 +51,16 @@ def read_checkpoint(
                 names = weights.keys()
                 return dict(
                     state_dict={name: weights.get_tensor(name) for name in names},
-                    meta=dict(weights.metadata() or {}),
+                    meta=_meta(dict(weights.metadata() or {})),
                 )
         return torch.load(file, map_location=map_location, weights_only=True)
+
+
+def _meta(strings: dict[str, str]) -> dict[str, Any]:
+    meta = json.loads(strings['meta']) if 'meta' in strings else strings
+    if not isinstance(meta, dict):
+        raise UnpicklingError(f'its meta is a {type(meta).__name__}, not a dict')
+    return meta
 
 
 @contextmanager

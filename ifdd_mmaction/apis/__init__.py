@@ -9,6 +9,7 @@ from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments
+from .zoo import ZooError, get_checkpoint, get_config, get_model, list_models
 
 __all__ = [
     'FEATURES',
@@ -20,8 +21,13 @@ __all__ = [
     'TrainedModel',
     'VideoResult',
     'WindowResult',
+    'ZooError',
     'add_model_arguments',
     'build_predictor',
     'extract_features',
+    'get_checkpoint',
+    'get_config',
+    'get_model',
+    'list_models',
     'read_features',
 ]

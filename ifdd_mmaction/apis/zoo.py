@@ -1,0 +1,188 @@
+"""The model zoo: the configs of this package, and the checkpoints released for them.
+
+Checkpoints are fetched once into ``$IFDD_ZOO_CACHE`` (``~/.cache/ifdd_mmaction``) and
+their SHA-256 is checked at every use. ``$IFDD_ZOO_URL``, an address or a local folder,
+is asked in place of the address in the metafile; with ``IFDD_ZOO_OFFLINE=1`` none is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from ..checkpoints import read_checkpoint
+from ..models import infer_neck
+from .download import ZooError, download, is_whole
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A checkpoint in the metafile.
+
+    Attributes:
+        config: Path of the config, from the root of the zoo.
+        weights: Address, or path from the root of the zoo.
+        sha256: Of the file, in hexadecimal digits.
+    """
+
+    config: str
+    weights: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Name of the file of weights."""
+        return self.weights.rsplit('/', 1)[-1]
+
+
+def list_models(pattern: str = '*', pretrained: bool = False) -> list[str]:
+    """Return the names of models, sorted.
+
+    Args:
+        pattern: Shell pattern, such as ``'*vit*'``.
+        pretrained: Only those with a checkpoint.
+    """
+    names = set(_releases()) if pretrained else {*_releases(), *_configs()}
+    return sorted(name for name in names if fnmatchcase(name, pattern))
+
+
+def get_config(name: str) -> Config:
+    """Return the config of a model.
+
+    Raises:
+        ZooError: If there is no such model.
+    """
+    release = _releases().get(name)
+    path = zoo_root() / release.config if release else _configs().get(name)
+    if path is None:
+        raise _unknown(name, list_models())
+    return Config.fromfile(path)
+
+
+def get_checkpoint(name: str) -> Path:
+    """Return the file of a model's checkpoint; it is fetched if it is not here.
+
+    Raises:
+        ZooError: If there is none, it cannot be fetched, or has a wrong SHA-256.
+    """
+    release = _releases().get(name)
+    if release is None:
+        if name in _configs():
+            raise ZooError(
+                f'no checkpoint is released for {name}. There are some for '
+                f'{", ".join(list_models(pretrained=True)) or "none"}'
+            )
+        raise _unknown(name, list_models(pretrained=True))
+    cached = _cache() / release.file
+    for path in (zoo_root() / 'zoo' / release.file, cached):
+        if is_whole(path, release.sha256):
+            return path
+        if path.exists():
+            warnings.warn(f'{path} is damaged (its SHA-256 is wrong)', stacklevel=2)
+    mirror = os.environ.get('IFDD_ZOO_URL')
+    if mirror and '://' not in mirror:
+        path = Path(mirror).expanduser() / release.file
+        if not is_whole(path, release.sha256):
+            problem = 'has a wrong SHA-256' if path.is_file() else 'is not there'
+            raise ZooError(f'{path} {problem} ($IFDD_ZOO_URL={mirror})')
+        return path
+    url = f'{mirror.rstrip("/")}/{release.file}' if mirror else release.weights
+    if os.environ.get('IFDD_ZOO_OFFLINE', '0') not in ('', '0'):
+        raise ZooError(
+            f'{release.file} is not here and $IFDD_ZOO_OFFLINE is set. Fetch {url} '
+            f'elsewhere and put it into {_cache()}'
+        )
+    download(url, cached, release.sha256)
+    return cached
+
+
+def get_model(
+    name: str, pretrained: bool | str | os.PathLike = False, device: str = 'cpu'
+) -> nn.Module:
+    """Build a recognizer, in evaluation mode.
+
+    Args:
+        name: One of :func:`list_models`.
+        pretrained: ``True`` for the weights of the zoo, or a file of weights
+            (``.pth``, ``.safetensors``); ``False`` for those that the constructors
+            leave: nothing is fetched.
+        device: PyTorch's name of a device.
+
+    Returns:
+        The recognizer, with its config as ``cfg`` and, from the checkpoint,
+        ``dataset_meta`` with the names of the ``classes``.
+
+    Raises:
+        ZooError: If there is no such model or checkpoint, or they do not fit.
+        CheckpointError: If a checkpoint is damaged or would run code.
+    """
+    cfg = get_config(name)
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    infer_neck(cfg.model)
+    path = get_checkpoint(name) if pretrained is True else pretrained
+    model = MODELS.build(cfg.model)
+    meta: Mapping[str, Any] = {}
+    if path:
+        checkpoint = read_checkpoint(path, map_location='cpu')
+        meta = checkpoint.get('meta') or {}
+        try:
+            model.load_state_dict(checkpoint.get('state_dict', checkpoint))
+        except RuntimeError as error:
+            raise ZooError(f'{path} is not of the model {name}: {error}') from error
+    model.cfg = cfg
+    model.dataset_meta = meta.get('dataset_meta') or {}
+    model.to(device)
+    model.eval()  # not chained: some models return None
+    return model
+
+
+def zoo_root() -> Path:
+    """Return the folder of ``model-index.yml``, ``configs/`` and ``zoo/``.
+
+    Raises:
+        ZooError: If the package was installed without them.
+    """
+    for folder in (PACKAGE / '.mim', PACKAGE.parent):
+        if (folder / 'model-index.yml').is_file():
+            return folder
+    raise ZooError(f'no model-index.yml in {PACKAGE / ".mim"}: install the package')
+
+
+def _releases() -> dict[str, Release]:
+    root = zoo_root()
+    index = yaml.safe_load((root / 'model-index.yml').read_text())
+    return {
+        entry['Name']: Release(entry['Config'], entry['Weights'], entry['SHA256'])
+        for metafile in index['Import']
+        for entry in yaml.safe_load((root / metafile).read_text())['Models']
+    }
+
+
+def _configs() -> dict[str, Path]:
+    return {path.stem: path for path in (zoo_root() / 'configs').glob('ifdd_*.py')}
+
+
+def _cache() -> Path:
+    if cache := os.environ.get('IFDD_ZOO_CACHE'):
+        return Path(cache).expanduser()
+    parent = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    return Path(parent).expanduser() / 'ifdd_mmaction'
+
+
+def _unknown(name: str, names: list[str]) -> ZooError:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+    return ZooError(f'no model {name!r} in the zoo. There are {", ".join(near)}')

@@ -1,0 +1,136 @@
+"""Fetching from a real HTTP server that drops connections and serves wrong files."""
+
+import hashlib
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ifdd_mmaction.apis import download as module
+from ifdd_mmaction.apis.download import ZooError, download
+
+DATA = bytes(range(256)) * 2000
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves DATA as the server's settings say, and notes what was asked for."""
+
+    def do_GET(self):
+        server = self.server
+        wanted = self.headers.get('Range')
+        server.asked.append(wanted)
+        if server.status:
+            self.send_error(server.status)
+            return
+        start = 0
+        if wanted and server.ranges:
+            start = int(re.fullmatch(r'bytes=(\d+)-', wanted)[1])
+            if start >= len(server.data):
+                self.send_error(416)
+                return
+        rest = server.data[start:]
+        self.send_response(206 if start else 200)
+        self.send_header('Content-Length', str(len(rest)))
+        self.end_headers()
+        # All of it, or as much as this connection lasts.
+        limit = server.limits.pop(0) if server.limits else len(rest)
+        self.wfile.write(rest[:limit])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server.data, server.ranges, server.status = DATA, True, 0
+    server.limits, server.asked = [], []
+    server.url = f'http://127.0.0.1:{server.server_port}/model.pth'
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def leftovers(folder):
+    return sorted(p.name for p in folder.iterdir() if not p.name.endswith('.lock'))
+
+
+def test_a_file_comes_whole_and_only_once(server, tmp_path):
+    path = tmp_path / 'new' / 'model.pth'
+    download(server.url, path, SHA256)
+    assert path.read_bytes() == DATA and leftovers(path.parent) == ['model.pth']
+    download(server.url, path, SHA256)
+    assert server.asked == [None]
+
+
+@pytest.mark.parametrize('ranges', [True, False])
+def test_a_dropped_connection_is_taken_up_where_it_broke(server, tmp_path, ranges):
+    server.limits, server.ranges = [100_000, 200_000], ranges
+    download(server.url, tmp_path / 'model.pth', SHA256)
+    assert (tmp_path / 'model.pth').read_bytes() == DATA
+    second = 300_000 if ranges else 200_000
+    assert server.asked == [None, 'bytes=100000-', f'bytes={second}-']
+
+
+def test_what_came_is_kept_for_the_next_call(server, tmp_path):
+    server.limits = [100_000] * module.ATTEMPTS
+    with pytest.raises(ZooError, match=r'300000 bytes of it are kept .* call again'):
+        download(server.url, tmp_path / 'model.pth', SHA256)
+    assert leftovers(tmp_path) == ['model.pth.part']
+    download(server.url, tmp_path / 'model.pth', SHA256)
+    assert server.asked[-1] == 'bytes=300000-'
+    assert leftovers(tmp_path) == ['model.pth']
+
+
+def test_another_file_is_refused_and_removed(server, tmp_path):
+    server.data = DATA[::-1]
+    with pytest.raises(ZooError, match=f'is not the file of the zoo.*{SHA256}'):
+        download(server.url, tmp_path / 'model.pth', SHA256)
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize('part', [DATA + b'more', DATA])
+def test_a_finished_or_foreign_part_does_not_stick(server, tmp_path, part):
+    (tmp_path / 'model.pth.part').write_bytes(part)
+    download(server.url, tmp_path / 'model.pth', SHA256)
+    assert (tmp_path / 'model.pth').read_bytes() == DATA
+
+
+def test_what_the_server_refuses_is_asked_for_once(server, tmp_path):
+    server.status = 404
+    with pytest.raises(ZooError, match='answers 404'):
+        download(server.url, tmp_path / 'model.pth', SHA256)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize('url', ['file:///etc/passwd', 'zoo/model.pth', 'ftp://a/b'])
+def test_only_http_is_an_address(tmp_path, url):
+    with pytest.raises(ZooError, match='no address'):
+        download(url, tmp_path / 'model.pth', SHA256)
+
+
+def test_nobody_listening_is_an_error_of_one_line(tmp_path, server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(ZooError, match='no connection') as error:
+        download(server.url, tmp_path / 'model.pth', SHA256)
+    assert '\n' not in str(error.value)
+
+
+def test_callers_at_once_share_one_download(server, tmp_path):
+    threads = [
+        threading.Thread(
+            target=download, args=(server.url, tmp_path / 'model.pth', SHA256)
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.asked == [None]
+    assert (tmp_path / 'model.pth').read_bytes() == DATA

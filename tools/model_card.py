@@ -1,0 +1,147 @@
+"""The model card of a released checkpoint: what it is, what it can do, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_GATED = (
+    'The code of this package is Apache-2.0. The dataset is handed out by its authors '
+    'for research that is not commercial, and may not be passed on. Read their '
+    'agreement before you use this checkpoint for anything else: whether it binds '
+    'weights that were trained on the data is not settled.'
+)
+_FOLDS = 'Five official folds, reported as the mean over them'
+_NO_VALIDATION = (
+    'There is no official validation split. The numbers are of the last epoch, not of '
+    'the best one on the test clips.'
+)
+
+
+class Data(NamedTuple):
+    """What a card says about a dataset."""
+
+    name: str  # without spaces: mim makes names of columns of it
+    protocol: str
+    licence: str
+    limits: str
+
+
+_WILD = (
+    'Film and television clips with labels by vote. The labels are what onlookers saw, '
+    'their agreement is moderate, and some classes have few clips. Age, skin, culture '
+    'and camera are not balanced, and nobody has measured what this does to the errors.'
+)
+
+DATA: dict[str, Data] = {
+    'dfew': Data('DFEW', f'{_FOLDS}. {_NO_VALIDATION}', _GATED, _WILD),
+    'ferv39k': Data('FERV39k', f'One official split. {_NO_VALIDATION}', _GATED, _WILD),
+    'mafw': Data('MAFW', f'{_FOLDS}. {_NO_VALIDATION}', _GATED, _WILD),
+    'drawn': Data(
+        'Drawn-Sample',
+        'The clips that `tools/data/make_sample_dfew.py` draws with its defaults: 120 '
+        'subjects in seven classes, 24 of them held out in each of five folds. The '
+        'numbers are of the last epoch.',
+        'Apache-2.0, weights and clips: this project draws the clips itself.',
+        '**A demonstration on synthetic data.** It has seen cartoon faces of 64 x 64 '
+        'pixels only. What it says about a photographed face means nothing.',
+    ),
+    'own': Data(
+        'Own-Videos',
+        'As the config says.',
+        'Ask whoever released this checkpoint.',
+        'Nothing is known beyond the numbers above.',
+    ),
+}
+
+USE = """\
+## What it is for, and what not
+
+Research on dynamic facial expressions, teaching, and comparing methods. The model names
+the expression that a face *shows*; people show what they do not feel and feel what they
+do not show. Do not use it to judge or select people, in hiring, schooling, policing,
+border control, insurance, credit or medicine, to watch people who do not know or cannot
+refuse, or to steer what they feel. Recognising emotions at work and in schools is
+prohibited in the European Union (Regulation 2024/1689, article 5), with narrow
+exceptions; elsewhere other rules may hold.
+"""
+
+
+def model_card(
+    entry: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    report: Mapping[str, Any],
+    folds: Mapping[int, Mapping[str, float]],
+    data: str,
+    note: str | None,
+) -> str:
+    """Return a model card in Markdown.
+
+    Args:
+        entry: Of the metafile.
+        meta: Of the checkpoint.
+        report: What ``DFERMetric`` dumped for this checkpoint.
+        folds: Scores of the last epoch of each fold; may be empty.
+        data: Key of :data:`DATA`.
+        note: A sentence to add, if any.
+    """
+    about, dataset = DATA[data], meta['dataset_meta']
+    facts = {
+        'config': f'`{entry["Config"]}`',
+        'parameters': f'{entry["Metadata"]["Parameters"]:,}',
+        'data': f'{about.name}, release `{dataset["release"]}`, fold {dataset["fold"]}',
+        'trained': f'{meta["epoch"]} epochs, {meta["iter"]} iterations, '
+        f'seed {meta["seed"]}',
+        'classes, in this order': ', '.join(dataset['classes']),
+        'SHA-256 of the `.pth`': f'`{entry["SHA256"]}`',
+        'released with': ', '.join(f'{k} {v}' for k, v in meta['versions'].items()),
+    }
+    changed = ', '.join(f'`{key}`' for key in meta['changed'])
+    blocks = [
+        f'# {entry["Name"]}',
+        about.limits if data == 'drawn' else '',
+        note or '',
+        _table(('', ''), facts.items()),
+        f'Rewritten since the training, to the same effect: {changed}.'
+        if changed
+        else '',
+        '## Numbers',
+        f'{about.protocol} {len(report["clips"])} clips were tested.',
+        _table(('', '%'), _scores(report)),
+        _fold_table(folds),
+        '## Limits' if data != 'drawn' else '',
+        about.limits if data != 'drawn' else '',
+        '## Licence',
+        about.licence,
+        USE,
+    ]
+    return '\n\n'.join(block for block in blocks if block)
+
+
+def _scores(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names = {'WAR': 'WAR', 'UAR': 'UAR', 'F1': 'macro F1'}
+    rows = [(names[key], f'{100 * report[key]:.2f}') for key in names]
+    for name, value in report['recall'].items():
+        rows.append(
+            (f'recall of {name}', '' if value is None else f'{100 * value:.2f}')
+        )
+    return rows
+
+
+def _fold_table(folds: Mapping[int, Mapping[str, float]]) -> str:
+    if not folds:
+        return ''
+    scores = {k: (s['WAR'], s['UAR']) for k, s in folds.items()}
+    rows = [
+        (str(k), f'{100 * w:.2f}', f'{100 * u:.2f}') for k, (w, u) in scores.items()
+    ]
+    war, uar = 100 * np.mean(list(scores.values()), axis=0)
+    rows.append((f'mean of {len(scores)}', f'{war:.2f}', f'{uar:.2f}'))
+    return _table(('fold', 'WAR (%)', 'UAR (%)'), rows)
+
+
+def _table(header: tuple[str, ...], rows: Any) -> str:
+    lines = [header, ('---',) * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

@@ -96,9 +96,7 @@ def _receive(url: str, part: Path) -> None:
         error.close()
         if error.code == 416:  # more is here than there: not of that file
             part.unlink()
-            raise _BrokenConnection(
-                'the file there is shorter than expected'
-            ) from error
+            raise _BrokenConnection(f'the file has less than {have} bytes') from error
         if error.code < 500:
             raise ZooError(f'{url}: the server answers {error.code}') from error
         raise _BrokenConnection(f'the server answers {error.code}') from error

@@ -98,7 +98,7 @@ def get_checkpoint(name: str) -> Path:
         path = Path(mirror).expanduser() / release.file
         if not is_whole(path, release.sha256):
             problem = 'has a wrong SHA-256' if path.is_file() else 'is not there'
-            raise ZooError(f'{path} {problem} ($IFDD_ZOO_URL={mirror})')
+            raise ZooError(f'of the mirror $IFDD_ZOO_URL={mirror}, {path} {problem}')
         return path
     url = f'{mirror.rstrip("/")}/{release.file}' if mirror else release.weights
     if os.environ.get('IFDD_ZOO_OFFLINE', '0') not in ('', '0'):

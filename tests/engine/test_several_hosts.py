@@ -52,6 +52,7 @@ def test_two_hosts_train_one_model(hosts, tmp_path):
         env = dict(
             os.environ, NNODES='2', NODE_RANK=str(rank), MASTER_ADDR='10.231.7.1',
             MASTER_PORT='29500', GLOO_SOCKET_IFNAME=device, OMP_NUM_THREADS='1',
+            PYTHONPATH=str(ROOT),
             PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}',
         )  # fmt: skip
         # As on a cluster, the hosts share the work dir.

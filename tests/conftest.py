@@ -1,9 +1,11 @@
 """What every test shares."""
 
 import os
+import signal
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 import ifdd_mmaction  # noqa: F401  registers everything
@@ -12,8 +14,21 @@ import ifdd_mmaction  # noqa: F401  registers everything
 # plenty, and the same everywhere.
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 
+# A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
+# send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def _scope_and_seed():
     init_default_scope('mmaction')
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_logger_of_another_test():
+    """A logger keeps the stream that a test captured, which is closed by now."""
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers[:]:
+            if getattr(getattr(handler, 'stream', None), 'closed', False):
+                logger.removeHandler(handler)

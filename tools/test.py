@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.engine import check_checkpoint
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
 
@@ -46,6 +47,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
         parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
+    if not Path(args.config).is_file():
+        parser.error(f'no config {args.config}')
     if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
         parser.error(f'no checkpoint {args.checkpoint}')
     return args
@@ -107,7 +110,7 @@ def main() -> None:
         metrics = Runner.from_cfg(cfg).test()
         if is_main_process():
             print(scores_table(metrics))
-    except DatasetError as error:
+    except (DatasetError, InputError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except CheckpointError as error:

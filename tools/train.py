@@ -19,6 +19,7 @@ from mmengine.registry import RUNNERS, init_default_scope
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.engine import NonFiniteError, check_checkpoint, latest_checkpoint
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
 #: What a full disk, a quota and a folder that may not be written say.
@@ -73,7 +74,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not Path(args.config).is_file():
+        parser.error(f'no config {args.config}')
+    return args
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
@@ -141,7 +145,7 @@ def main() -> None:
         infer_neck(cfg.model)
         # FlexibleRunner, for strategies such as FSDP.
         RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
-    except DatasetError as error:
+    except (DatasetError, InputError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except CheckpointError as error:

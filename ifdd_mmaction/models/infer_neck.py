@@ -12,6 +12,7 @@ from mmaction.registry import MODELS
 from mmengine.config import ConfigDict
 from torch import Tensor
 
+from ..errors import InputError
 from .necks.feature_pyramid import describe, to_pyramid
 from .necks.pyramid_aggregation import relative_strides
 
@@ -26,7 +27,7 @@ def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
         clip_shape: (T, H, W) of the clip that the backbone gets.
 
     Raises:
-        ValueError: If the backbone returns no pyramid; the message names the argument
+        InputError: If the backbone returns no pyramid; the message names the argument
             to set.
     """
     t, h, w = clip_shape
@@ -36,7 +37,7 @@ def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
     if str(backbone_cfg.type).startswith(
         ('timm.', 'torchvision.', 'mmcls.', 'mmpretrain.')
     ):
-        raise ValueError(
+        raise InputError(
             f'backbone.type={backbone_cfg.type!r}: Recognizer2D reduces what such a '
             "model returns to one cell. Take type='TimmPyramid', model_name=..."
         )
@@ -49,13 +50,13 @@ def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
             return to_pyramid(backbone(torch.empty(1, 3, t, h, w, device='meta')))
         features = backbone(torch.empty(t, 3, h, w, device='meta'))
     if isinstance(features, Tensor):
-        raise ValueError(
+        raise InputError(
             f'the backbone returned one map, {describe(features)}, which Recognizer2D '
             'takes for a list of maps when there is a neck. Set out_indices of the '
             'backbone to at least two stages, such as (2, 3).'
         )
     if any(len(level) != t for level in features):
-        raise ValueError(
+        raise InputError(
             f'the backbone turned {t} frames into {describe(features)}, which '
             'Recognizer2D would mix between clips: set temporal_pool=False of the '
             'backbone.'
@@ -80,7 +81,7 @@ def infer_neck(model: ConfigDict) -> None:
         model: Config of a recognizer, written to in place.
 
     Raises:
-        ValueError: If a value that is given is wrong; the message has the right one.
+        InputError: If a value that is given is wrong; the message has the right one.
     """
     neck = model.get('neck')
     if not neck or neck.type != 'IFDDNeck' or not neck.get('clip_shape'):
@@ -108,7 +109,7 @@ def infer_neck(model: ConfigDict) -> None:
 def _stages(aggregation: dict, pyramid: list[Tensor]) -> Sequence[int]:
     stages = aggregation.get('stages') or range(len(pyramid))
     if max(stages) >= len(pyramid):
-        raise ValueError(
+        raise InputError(
             f'neck.aggregation.stages={list(stages)}, but the backbone returns '
             f'{len(pyramid)} level(s): {describe(pyramid)}. Set out_indices (MViT: '
             'out_scales) of the backbone.'
@@ -123,7 +124,7 @@ def _settle(config: ConfigDict, path: str, key: str, value: Any) -> None:
         return
     given = list(given) if isinstance(given, Sequence) else given
     if given != value:
-        raise ValueError(
+        raise InputError(
             f'model.{path}.{key}={given}, but with this backbone and clip_shape it is '
             f'{value}: write that, or leave {key} out to have it inferred.'
         )

@@ -162,7 +162,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(main, tmp_path):
     assert code == 2 and 'does not fit' in said and 'neck.lifting' in said
     torch.save(dict(state_dict={}, code=Config), tmp_path / 'unsafe.pth')
     code, said = main(tmp_path / 'unsafe.pth')
-    assert code == 2 and 'does not fit' in said
+    assert code == 2 and 'unsafe.pth refused' in said
 
 
 def test_wrong_arguments(main, checkpoint):

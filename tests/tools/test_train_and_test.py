@@ -165,6 +165,26 @@ def test_wrong_arguments_of_test_are_refused(args, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_a_wrong_neck_takes_one_line(tool, trained, data, tmp_path):
+    checkpoint = [trained / 'epoch_1.pth'] if tool == 'test.py' else []
+    result = run_tool(
+        tool, TINY, *checkpoint, '--work-dir', tmp_path / 'work', '--cfg-options',
+        *data_options(data, *LOADERS), 'model.neck.clip_shape=(8,32,32)',
+        'model.neck.in_channels=(3,5)', check=2,
+    )  # fmt: skip
+    assert 'Traceback' not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert 'model.neck.in_channels=[3, 5], but with this backbone' in last
+    assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('tool, args', [('train.py', []), ('test.py', ['none.pth'])])
+def test_a_missing_config_is_named(tool, args):
+    result = run_tool(tool, 'configs/none.py', *args, check=2)
+    assert 'no config configs/none.py' in result.stderr
+
+
 def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
     train, test = (load_tool(f'{name}.py') for name in ('train', 'test'))
     args = argparse.Namespace(

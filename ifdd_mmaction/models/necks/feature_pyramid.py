@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ...errors import InputError
+
 
 def describe(features: Any) -> str:
     """Say in one line what a backbone returned, shapes included."""
@@ -34,19 +36,19 @@ def to_pyramid(
             W)``, are unfolded to ``(N k, C, S, H, W)``.
 
     Raises:
-        ValueError: If it holds anything but maps of five dimensions, or T is no
+        InputError: If it holds anything but maps of five dimensions, or T is no
             multiple of ``num_segments``; the message names the argument to set.
     """
     levels = list(features) if isinstance(features, Sequence) else [features]
     levels = [_without_class_token(level) for level in levels]
     if levels and all(_dims(level) == 4 for level in levels):
-        raise ValueError(
+        raise InputError(
             f'the neck got {describe(levels)}, maps of four dimensions: Recognizer2D '
             'takes the single map of a 2-D backbone for a list of maps. Set '
             'out_indices of the backbone to at least two stages, such as (2, 3).'
         )
     if not levels or any(_dims(level) != 5 for level in levels):
-        raise ValueError(
+        raise InputError(
             f'the backbone returned {describe(features)}, but a feature pyramid is one '
             'or several maps (N, C, T, H, W). Switch off its pooling or classifier: '
             'VisionTransformer: return_feat_map=True, use_mean_pooling=False; '
@@ -69,7 +71,7 @@ def _without_class_token(level: Any) -> Any:
 
 def _unfold(level: Tensor, num_segments: int) -> Tensor:
     if level.shape[2] % num_segments:
-        raise ValueError(
+        raise InputError(
             f'IFDDNeck(num_segments={num_segments}) got {describe(level)}, of which T '
             'is no multiple: set num_segments of the neck and of the backbone to the '
             'frames that the pipeline samples for a clip (num_clips * clip_len).'

@@ -32,7 +32,7 @@ class FiniteLossHook(Hook):
     ``grad_norm`` in the logs is the L2 norm before clipping.
 
     Args:
-        action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to ten
+        action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to nine
             in a row, and what batch norms have seen of it. If it is the last of those
             whose gradients are accumulated, several ranks leave out all of them.
 

@@ -73,7 +73,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not Path(args.config).is_file():
+        parser.error(f'no config {args.config}')
+    return args
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:

@@ -210,14 +210,24 @@ def _load_url(
     """``torch.hub.load_state_dict_from_url``, which also takes safetensors."""
     folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
     file = folder / PurePosixPath(urlparse(url).path).name
-    if not file.exists():
+    fetched = not file.exists()
+    if fetched:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             # Into a temporary file beside it, which is then renamed.
             torch.hub.download_url_to_file(url, str(file), progress=progress)
         except OSError as error:
             raise CheckpointError(f'{url} cannot be fetched: {error}') from error
-    return read_checkpoint(file, map_location)
+    try:
+        return read_checkpoint(file, map_location)
+    except CheckpointError as error:
+        if not fetched:
+            raise
+        # torch.hub takes a connection that broke for the end of the file.
+        file.unlink(missing_ok=True)
+        raise CheckpointError(
+            f'{error}. It was fetched from {url} just now and is removed'
+        ) from error
 
 
 def load_yaml_safely() -> None:

@@ -242,6 +242,21 @@ def test_an_absent_address_is_named(served):
         load_checkpoint(torch.nn.Linear(2, 1), f'{served}/absent.pth')
 
 
+def test_half_a_file_is_not_kept_for_the_next_time(served, tmp_path):
+    path, model = tmp_path / 'weights.pth', torch.nn.Linear(30, 20)
+    torch.save(model.state_dict(), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    with pytest.raises(
+        CheckpointError, match=rf'{served}/weights\.pth just now and is'
+    ):
+        load_checkpoint(torch.nn.Linear(30, 20), f'{served}/weights.pth')
+    path.write_bytes(whole)
+    for _ in range(2):
+        load_checkpoint(torch.nn.Linear(30, 20), f'{served}/weights.pth')
+        path.unlink(missing_ok=True)  # the second time it comes from the cache
+
+
 @pytest.mark.parametrize('order', ['<', '>'])
 def test_numbers_of_numpy_load_and_save_again(order, tmp_path):
     values = {code: np.array([[0, 1, 1], [1, 0, 1]], order + code)

@@ -28,3 +28,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_atomic(path, b'new')
     assert path.read_bytes() == b'old'
     assert os.listdir(tmp_path) == ['b.json']
+
+
+def test_the_new_name_is_on_the_disk_too(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(descriptor):
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((folder, os.listdir(tmp_path) == ['b.json']))
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    write_atomic(tmp_path / 'b.json', b'new')
+    # The bytes before they have the name, the folder once it has it.
+    assert synced == [(False, False), (True, True)]

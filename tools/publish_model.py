@@ -40,6 +40,7 @@ from ifdd_mmaction.apis.download import sha256_of
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.datasets import DatasetError, set_fold
 from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
+from ifdd_mmaction.engine import check_checkpoint
 from ifdd_mmaction.evaluation import dfer_scores
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models import infer_neck
@@ -110,6 +111,8 @@ def publish(args: argparse.Namespace) -> Path:
     """
     if not args.metafile.is_file():
         raise PublishError(f'no metafile {args.metafile}')
+    # Reading compares no checksum: a weight that a disk has changed would pass.
+    check_checkpoint(args.checkpoint)
     checkpoint = read_checkpoint(args.checkpoint, map_location='cpu')
     meta = checkpoint.get('meta') or {}
     if not (meta.get('dataset_meta') or {}).get('classes') or 'epoch' not in meta:

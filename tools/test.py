@@ -45,6 +45,8 @@ def parse_args() -> argparse.Namespace:
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
     )
     args = parser.parse_args()
+    if not Path(args.config).is_file():
+        parser.error(f'no config {args.config}')
     if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
         parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
     if not Path(args.config).is_file():

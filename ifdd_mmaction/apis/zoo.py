@@ -138,10 +138,12 @@ def get_model(
     meta: Mapping[str, Any] = {}
     if path:
         checkpoint = read_checkpoint(path, map_location='cpu')
+        if not isinstance(checkpoint, Mapping):
+            raise ZooError(f'{path} holds a {type(checkpoint).__name__}, not weights')
         meta = checkpoint.get('meta') or {}
         try:
             model.load_state_dict(checkpoint.get('state_dict', checkpoint))
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             raise ZooError(f'{path} is not of the model {name}: {error}') from error
     model.cfg = cfg
     model.dataset_meta = meta.get('dataset_meta') or {}

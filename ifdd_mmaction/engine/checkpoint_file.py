@@ -32,7 +32,8 @@ class CheckpointBackend(LocalBackend):
             OSError: If it cannot be written; nothing is left behind.
         """
         with open_atomic(filepath) as file:
-            if obj[-2:] != b'\0\0':  # not a ZIP archive without a comment
+            # A ZIP archive without a comment ends in this record, and its length is 0.
+            if obj[-22:-18] != b'PK\5\6' or obj[-2:] != b'\0\0':
                 file.write(obj)
                 return
             digest = hashlib.sha256()

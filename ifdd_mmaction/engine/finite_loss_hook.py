@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
-from mmengine.dist import all_gather_object, all_reduce
+from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -32,8 +32,9 @@ class FiniteLossHook(Hook):
     ``grad_norm`` in the logs is the L2 norm before clipping.
 
     Args:
-        action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to ten
-            in a row.
+        action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to nine
+            in a row, and what batch norms have seen of it. If it is the last of those
+            whose gradients are accumulated, several ranks leave out all of them.
 
     Raises:
         ValueError: If the action is neither.
@@ -49,7 +50,8 @@ class FiniteLossHook(Hook):
         self.skipped = 0
         self._in_a_row = 0
         self._names: list[str] = []
-        self._bad = False
+        self._names_of_step: list[str] = []
+        self._buffers: list[tuple[Tensor, Tensor]] = []
 
     def before_train(self, runner: Runner) -> None:
         """Put the checks before the update of the weights."""
@@ -67,15 +69,15 @@ class FiniteLossHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Note whose loss it will be."""
+        """Note whose loss it will be, and what a batch that is left out may change."""
         samples = data_batch['data_samples']
         self._names = [str(sample.get('video_id', '?')) for sample in samples]
-        self._bad = False
-
-    def after_train_iter(self, *args: Any, **kwargs: Any) -> None:
-        """Count the bad batches in a row."""
-        if not self._bad:
-            self._in_a_row = 0
+        wrapper = runner.optim_wrapper
+        if wrapper._inner_count % wrapper._accumulative_counts == 0:
+            self._names_of_step = []
+        self._names_of_step += self._names
+        if self.action == 'skip':
+            self._buffers = [(b, b.clone()) for b in runner.model.buffers()]
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Stand in for ``OptimWrapper.update_params``; the loss is a scalar."""
@@ -87,29 +89,35 @@ class FiniteLossHook(Hook):
         # The schedule of gradient accumulation goes on without it.
         wrapper = self._runner.optim_wrapper
         wrapper._inner_count += 1
-        if wrapper._accumulative_counts > 1 and wrapper.should_update():
-            wrapper.step()
+        if wrapper.should_update():
+            # Ranks share gradients in the last backward pass, which there is not; and
+            # none is there if the batches before it were refused too.
+            if get_world_size() == 1 and _with_gradient(wrapper.optimizer):
+                wrapper.step()
             wrapper.zero_grad()
-        self._refuse(f'the loss is {loss.item()}', finite)
+        for buffer, before in self._buffers:  # a NaN in it would stay
+            buffer.copy_(before)
+        self._refuse(f'the loss is {loss.item()}', finite, self._names)
 
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        groups = optimizer.param_groups
-        parameters = [p for g in groups for p in g['params'] if p.grad is not None]
+        parameters = _with_gradient(optimizer)
         # Clipping to infinity changes nothing and returns the norm.
         norm = float(nn.utils.clip_grad_norm_(parameters, float('inf')))
         wrapper = self._runner.optim_wrapper
         if not wrapper.clip_grad_kwargs:  # else MMEngine logs it
             self._runner.message_hub.update_scalar('train/grad_norm', norm)
-        if not _on_all_ranks(math.isfinite(norm)):
-            # Without a gradient a parameter stays as it is, and so does its moment.
-            optimizer.zero_grad(set_to_none=True)
-            self._refuse(f'the norm of the gradient is {norm}', False)
+        if _on_all_ranks(math.isfinite(norm)):
+            self._in_a_row = 0
+            return
+        # Without a gradient a parameter stays as it is, and so does its moment.
+        optimizer.zero_grad(set_to_none=True)
+        what = f'the norm of the gradient is {norm}'
+        self._refuse(what, False, self._names_of_step)
 
-    def _refuse(self, what: str, finite: bool) -> None:
-        self._bad = True
+    def _refuse(self, what: str, finite: bool, names: list[str]) -> None:
         self.skipped += 1
         self._in_a_row += 1
-        ranks = all_gather_object((finite, what, self._names))
+        ranks = all_gather_object((finite, what, names))
         found = [(what, names) for fine, what, names in ranks if not fine]
         clips = ', '.join(dict.fromkeys(name for _, names in found for name in names))
         message = (
@@ -128,6 +136,11 @@ class FiniteLossHook(Hook):
         if self.action == 'skip':
             advice = f'{MAX_SKIPS} batches in a row: resume from an earlier checkpoint'
         raise NonFiniteError(f'training stopped in {message}: {advice}')
+
+
+def _with_gradient(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    groups = optimizer.param_groups
+    return [p for g in groups for p in g['params'] if p.grad is not None]
 
 
 def _on_all_ranks(condition: bool) -> bool:

@@ -9,10 +9,17 @@ from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
-from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    get_rank,
+    get_world_size,
+    is_main_process,
+)
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from ..checkpoints import CheckpointError
 from ..fileio import write_atomic
@@ -27,12 +34,13 @@ class ResumableCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook`` for runs that are interrupted.
 
     - A checkpoint is written atomically and with its hash
-      (:class:`CheckpointBackend`), and an old one is removed only after that; MMEngine
-      removes first, and writes in place.
-    - It keeps what :class:`ResumableTrainLoop` needs to go on within an epoch.
+      (:class:`CheckpointBackend`), and an old one is removed only after that, the best
+      one too; MMEngine removes first, and writes in place.
+    - It keeps what :class:`ResumableTrainLoop` needs to go on within an epoch, and the
+      gradients that are accumulated but not used yet.
     - After SIGTERM, the iteration is finished, a checkpoint ``iter_N.pth`` is saved
-      (in validation that of the epoch is there), and the process exits with
-      :data:`EXIT_PREEMPTED`.
+      (in validation that of the epoch is there, or validation is finished first), and
+      the process exits with :data:`EXIT_PREEMPTED`.
 
     Args:
         max_keep_ckpts: Checkpoints to keep; -1 keeps all. With less than 2 there is
@@ -42,7 +50,7 @@ class ResumableCheckpointHook(CheckpointHook):
 
     Raises:
         CheckpointError: If a checkpoint cannot be written, or is resumed with another
-            number of batches in the epoch.
+            number of batches in the epoch, or ranks resume from different ones.
     """
 
     def __init__(
@@ -56,6 +64,39 @@ class ResumableCheckpointHook(CheckpointHook):
         super().__init__(*args, backend_args=backend_args, **kwargs)
         self.keep = max_keep_ckpts
         self._buffers: list[dict] = []
+        self._gradients: list[dict] = []
+        self._outdone: dict[str, str | None] = {}
+        self._saved_iter = -1
+
+    def before_train(self, runner: Runner) -> None:
+        """Tidy up after a run that was killed."""
+        super().before_train(runner)
+        hub = runner.message_hub
+        places = all_gather_object((runner.epoch, runner.iter))
+        if len(set(places)) > 1:
+            raise CheckpointError(
+                'the ranks resume from different checkpoints: '
+                + ', '.join(
+                    f'rank {i} at iteration {n}' for i, (_, n) in enumerate(places)
+                )
+                + '. Do all machines see the same work dir? Start again, or give the '
+                'path of one checkpoint'
+            )
+        if is_main_process():
+            for pattern in ('.*.pth.*', '.last_checkpoint.*'):
+                for half in Path(self.out_dir).glob(pattern):
+                    half.unlink(missing_ok=True)
+        if not runner._resume:
+            return
+        self._saved_iter = runner.iter
+        # The folder may be a copy: what it was copied from stays as it is.
+        for key, path in self._best().items():
+            here = os.path.join(self.out_dir, Path(path or '').name)
+            self._set_best(key, here if os.path.isfile(here) else None)
+        last = Path(self.out_dir, Path(hub.runtime_info.get('last_ckpt', '')).name)
+        if is_main_process() and last.is_file():
+            # The end may have come before it named the newest.
+            write_atomic(Path(runner.work_dir, 'last_checkpoint'), str(last).encode())
 
     # --- SIGTERM ----------------------------------------------------------------
 
@@ -74,14 +115,16 @@ class ResumableCheckpointHook(CheckpointHook):
             self._exit(runner)
 
     def after_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """End if SIGTERM came: the epoch before validation is saved."""
-        if _sigterm_came(runner):
+        """End if SIGTERM came and the epoch before validation is saved."""
+        if _sigterm_came(runner) and self._saved_iter == runner.iter:
             self._exit(runner)
 
     def _exit(self, runner: Runner) -> None:
         runner.logger.warning(
             f'SIGTERM: {self.last_ckpt or "nothing"} is saved, go on with --resume'
         )
+        # A launcher ends all ranks once one has gone: the main one may be writing.
+        barrier()
         sys.exit(EXIT_PREEMPTED)
 
     # --- saving and loading -----------------------------------------------------
@@ -94,7 +137,41 @@ class ResumableCheckpointHook(CheckpointHook):
         except OSError as error:
             raise self._cannot_save('the best checkpoint', error) from error
 
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        # MMEngine does not remove first what it does not know.
+        self._outdone = self._best()
+        for key in self._outdone:
+            self._set_best(key, None)
+        super()._save_best_checkpoint(runner, metrics)
+        self._remove_outdone()
+
+    def _remove_outdone(self) -> None:
+        """Remove the best checkpoints of before that have a better one now."""
+        now = self._best()
+        for key, path in self._outdone.items():
+            if now[key] is None:
+                self._set_best(key, path)
+            elif path and path != now[key] and is_main_process():
+                Path(path).unlink(missing_ok=True)
+        self._outdone = {}
+
+    def _best(self) -> dict[str, str | None]:
+        if self.save_best is None:
+            return {}
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best(self, key: str, path: str | None) -> None:
+        if key:
+            self.best_ckpt_path_dict[key] = path
+        else:
+            self.best_ckpt_path = path
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        # After the best one is saved; if the end comes before this one is, resuming
+        # saves it again.
+        self._remove_outdone()
         name = self.filename_tmpl.format(step)
         hub = runner.message_hub
         kept = list(hub.runtime_info.get('kept_checkpoints', []))
@@ -104,6 +181,9 @@ class ResumableCheckpointHook(CheckpointHook):
         hub.update_info('last_ckpt', os.path.join(self.out_dir, name))
         if get_world_size() > 1:
             self._buffers = all_gather_object(_float_buffers(runner))
+        wrapper = runner.optim_wrapper
+        if wrapper._inner_count % wrapper._accumulative_counts:
+            self._gradients = all_gather_object(_gradients(runner))
         try:
             runner.save_checkpoint(
                 self.out_dir,
@@ -122,7 +202,8 @@ class ResumableCheckpointHook(CheckpointHook):
         except OSError as error:
             raise self._cannot_save(os.path.join(self.out_dir, name), error) from error
         finally:
-            self._buffers = []
+            self._buffers, self._gradients = [], []
+        self._saved_iter = meta['iter']
         if 0 < self.keep < len(kept):
             if is_main_process():
                 for old in kept[: -self.keep]:
@@ -141,13 +222,23 @@ class ResumableCheckpointHook(CheckpointHook):
         checkpoint['meta']['position'] = _position(runner)
         if self._buffers:
             checkpoint['rank_buffers'] = self._buffers
+        if self._gradients:
+            checkpoint['rank_gradients'] = self._gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go to the place in the epoch."""
         loop = runner._train_loop
         position = (checkpoint.get('meta') or {}).get('position')
         buffers = checkpoint.pop('rank_buffers', [])
-        if not runner._resume or not position:
+        gradients = checkpoint.pop('rank_gradients', [])
+        if not runner._resume:
+            return
+        if len(gradients) == get_world_size():
+            for name, parameter in _module(runner).named_parameters():
+                if name in gradients[get_rank()]:
+                    gradient = gradients[get_rank()][name]
+                    parameter.grad = gradient.to(parameter.device)
+        if not position:
             return
         if not isinstance(loop, ResumableTrainLoop):
             raise CheckpointError(
@@ -179,10 +270,23 @@ def _position(runner: Runner) -> list[int] | None:
 
 def _float_buffers(runner: Runner) -> dict[str, torch.Tensor]:
     """Return what batch norms have seen on this rank: they agree at times only."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = _module(runner)
     kept = model.state_dict().keys()
     return {
         name: buffer.cpu()
         for name, buffer in model.named_buffers()
         if name in kept and buffer.is_floating_point()
     }
+
+
+def _gradients(runner: Runner) -> dict[str, torch.Tensor]:
+    """Return what is accumulated on this rank for an update that is still to come."""
+    return {
+        name: parameter.grad.cpu()
+        for name, parameter in _module(runner).named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def _module(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -135,7 +135,7 @@ def execute_all(
                     raise error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in _running:
+            for process in tuple(_running):  # threads change it
                 process.terminate()
             raise
 

@@ -187,6 +187,10 @@ def test_weights_of_a_file(tmp_path):
     torch.save({'state_dict': {'a': torch.zeros(1)}}, other)
     with pytest.raises(ZooError, match=f'other.pth is not of the model {VIT}'):
         get_model(VIT, pretrained=other)
+    for content in ([torch.zeros(1)], {'state_dict': torch.zeros(1)}):
+        torch.save(content, other)
+        with pytest.raises(ZooError, match=r'other\.pth (holds a list|is not of)'):
+            get_model(VIT, pretrained=other)
 
 
 def test_weights_are_fetched_once_and_checked_at_every_use(installed, served):

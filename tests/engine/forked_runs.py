@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -45,19 +46,24 @@ def _call(target, args, kwargs):
 class ReportHook(Hook):
     """Tell the parent of each iteration and of each save, which takes a while."""
 
-    def __init__(self, events):
+    def __init__(self, events=None, pause=0.02):
         self.events = events
         fsync = os.fsync
 
         def slow_fsync(descriptor):
-            self.events.send('save')
-            time.sleep(0.02)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self.send('save')
+                time.sleep(pause)
             fsync(descriptor)
 
         os.fsync = slow_fsync
 
+    def send(self, event):
+        if self.events:
+            self.events.send(event)
+
     def after_train_iter(self, runner, *args, **kwargs):
-        self.events.send('iteration')
+        self.send('iteration')
 
 
 def drawn_runner(work_dir, options=None) -> Runner:
@@ -72,15 +78,14 @@ def drawn_runner(work_dir, options=None) -> Runner:
     return Runner(**kwargs, experiment_name=f'{work_dir} {time.monotonic_ns()}')
 
 
-def train(work_dir, options=None, events=None, env=None):
+def train(work_dir, options=None, events=None, env=None, pause=0.02):
     """Train in this process, its output in ``log.txt``."""
     os.environ.update(env or {})
     Path(work_dir).mkdir(exist_ok=True)
     with open(f'{work_dir}/log.txt', 'a') as file:
         _redirect(file)
         runner = drawn_runner(work_dir, options)
-        if events:
-            runner.register_hook(ReportHook(events))
+        runner.register_hook(ReportHook(events, pause))
         runner.train()
 
 

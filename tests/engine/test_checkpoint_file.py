@@ -71,6 +71,13 @@ def test_a_checkpoint_of_others_has_nothing_to_compare(tmp_path):
     assert latest_checkpoint(tmp_path) == (tmp_path / 'epoch_1.pth', [])
 
 
+def test_what_is_no_archive_is_written_as_it_is(tmp_path):
+    backend = get_file_backend(backend_args=dict(backend='checkpoint'))
+    for data in (b'other\0\0', b'', b'more'):
+        backend.put(data, tmp_path / 'file')
+        assert (tmp_path / 'file').read_bytes() == data
+
+
 def test_what_is_not_there_is_named(tmp_path):
     assert latest_checkpoint(tmp_path) == (None, [])
     with pytest.raises(

@@ -1,11 +1,13 @@
 import math
+import os
 import re
+import socket
 
 import pytest
 import torch
 
 from ifdd_mmaction.engine import FiniteLossHook, NonFiniteError
-from tests.engine.forked_runs import drawn_runner
+from tests.engine.forked_runs import drawn_runner, fork
 
 NAN, INF = math.nan, math.inf
 
@@ -88,6 +90,75 @@ def test_gradient_accumulation_leaves_out_the_bad_batch_only(tmp_path):
     assert all(torch.isfinite(v).all() for v in saved['state_dict'].values())
     # Six windows of two batches, of which the spoilt ones have one.
     assert {int(s['step']) for s in saved['optimizer']['state'].values()} == {6}
+
+
+@pytest.mark.filterwarnings('ignore:Detected call of:UserWarning')
+def test_steps_that_are_never_finite_are_no_accident_either(tmp_path):
+    # Two batches a step, and clip 5 is in one of them.
+    options = {
+        'optim_wrapper.accumulative_counts': 2,
+        'train_dataloader.batch_size': 6,
+        'train_cfg.max_epochs': 12,
+    }
+    with pytest.raises(NonFiniteError, match='10 batches in a row'):
+        runner_of(tmp_path, 'skip', factor=1e38, label=5, **options).train()
+    log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
+    named = re.findall(r'gradient is \w+ on the clips (.*): left out', log)
+    # The gradient may be of either batch.
+    assert len(named) == 9 and all(len(n.split(', ')) == 12 for n in named)
+
+
+def test_batch_norms_forget_a_batch_that_is_left_out(tmp_path):
+    runner = runner_of(tmp_path, 'skip')
+    calls = []
+
+    def spoil(module, args):
+        calls.append(module.training)
+        return (args[0] * NAN,) if sum(calls) == 3 and module.training else args
+
+    runner.model.backbone.norm.register_forward_pre_hook(spoil)
+    runner.train()
+    (hook,) = [hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+    assert hook.skipped == 1
+    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
+    assert 'backbone.norm.running_mean' in saved
+    assert all(torch.isfinite(v.float()).all() for v in saved.values())
+    assert saved['backbone.norm.num_batches_tracked'] == 5
+
+
+def train_on_rank(folder, rank, port):
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+    )  # fmt: skip
+    options = {
+        'launcher': 'pytorch',
+        'optim_wrapper.accumulative_counts': 3,
+        'train_cfg.max_epochs': 2,
+        'val_cfg': None, 'val_dataloader': None, 'val_evaluator': None,
+        'default_hooks.checkpoint.save_best': None,
+    }  # fmt: skip
+    runner = runner_of(folder / 'run', 'skip', factor=NAN, **options)
+    runner.train()
+    (hook,) = [hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+    names = [name for name, _ in runner.model.named_parameters()]
+    state = runner.model.state_dict()
+    torch.save((hook.skipped, [state[n] for n in names]), folder / f'{rank}.pt')
+
+
+def test_ranks_stay_equal_where_the_last_batch_of_a_step_is_left_out(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    processes = [fork(train_on_rank, tmp_path, rank, port) for rank in range(2)]
+    for process in processes:
+        process.join(100)
+    (skipped, first), (_, second) = (
+        torch.load(tmp_path / f'{rank}.pt', weights_only=True) for rank in range(2)
+    )
+    assert skipped > 1
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.filterwarnings('ignore:Error detected in:UserWarning')

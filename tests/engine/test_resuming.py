@@ -11,9 +11,14 @@ import subprocess
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from ifdd_mmaction.checkpoints import CheckpointError
-from ifdd_mmaction.engine import EXIT_PREEMPTED, check_checkpoint
+from ifdd_mmaction.engine import (
+    EXIT_PREEMPTED,
+    ResumableCheckpointHook,
+    check_checkpoint,
+)
 from tests.engine.forked_runs import DRAWN, drawn_runner, fork, tool, train
 
 WORKER = {
@@ -157,6 +162,93 @@ def test_another_number_of_batches_cannot_go_on_within_an_epoch(tmp_path):
         drawn_runner(tmp_path / 'run', options).train()
 
 
+def test_gradients_that_wait_for_their_update_are_kept(tmp_path):
+    # Six batches an epoch and four for an update: an epoch ends between two.
+    options = {
+        'optim_wrapper.accumulative_counts': 4,
+        'train_cfg.max_epochs': 2,
+        'default_hooks.checkpoint.max_keep_ckpts': -1,
+    }
+    drawn_runner(tmp_path / 'whole', options).train()
+    (tmp_path / 'resumed').mkdir()
+    shutil.copy(tmp_path / 'whole/epoch_1.pth', tmp_path / 'resumed')
+    drawn_runner(tmp_path / 'resumed', options).train()
+    found, expected = (
+        load(tmp_path / name / 'epoch_2.pth') for name in ('resumed', 'whole')
+    )
+    for key in ('state_dict', 'ema_state_dict', 'optimizer'):
+        assert_equal(found[key], expected[key], key)
+    assert 'rank_gradients' not in expected, 'the last update takes all'
+
+
+def test_what_a_killed_run_left_is_tidied_up(reference, tmp_path):
+    work_dir = tmp_path / 'run'
+    shutil.copytree(reference, work_dir)
+    # It was killed while it saved, or before it named what it had saved.
+    (work_dir / '.epoch_3.pth.x1y2').write_bytes(b'half')
+    (work_dir / 'last_checkpoint').write_text(f'{work_dir}/epoch_2.pth')
+    drawn_runner(work_dir).train()
+    assert (work_dir / 'last_checkpoint').read_text() == f'{work_dir}/epoch_3.pth'
+    assert not list(work_dir.glob('.*'))
+
+
+def trained_on(work_dir):
+    """Return a finished run that goes on, at its next epoch, and its hook."""
+    runner = drawn_runner(work_dir)
+    runner.train()
+    runner.train_loop._epoch = 4
+    (hook,) = (h for h in runner.hooks if isinstance(h, ResumableCheckpointHook))
+    return runner, hook
+
+
+def test_the_best_checkpoint_is_removed_after_the_better_one_is_written(
+    reference, tmp_path, monkeypatch
+):
+    work_dir = tmp_path / 'run'
+    shutil.copytree(reference, work_dir)
+    (before,) = work_dir.glob('best_*.pth')
+    runner, hook = trained_on(work_dir)
+
+    def full(*args, **kwargs):
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fsync', full)
+        with pytest.raises(CheckpointError, match='No space left'):
+            hook.after_val_epoch(runner, {'dfer/WAR': 2.0})
+    assert before.exists()
+    runner, hook = trained_on(work_dir)
+    # Worse, better, and better under the same name.
+    for score in (-1.0, 3.0, 4.0):
+        hook.after_val_epoch(runner, {'dfer/WAR': score})
+        (now,) = work_dir.glob('best_*.pth')
+        assert now.name == (before.name if score < 0 else 'best_dfer_WAR_epoch_4.pth')
+    # That of the folder this one is a copy of is nobody else's.
+    assert (reference / before.name).exists()
+
+
+def test_sigterm_in_a_validation_that_no_checkpoint_precedes_loses_nothing(tmp_path):
+    options = {'default_hooks.checkpoint.interval': 3}
+    # Of six iterations and two batches of validation.
+    runner = drawn_runner(tmp_path, options)
+
+    class Ended(Hook):
+        def before_val_iter(self, runner, *args, **kwargs):
+            runner.train_loop.preemption._note()
+
+    runner.register_hook(Ended())
+    with pytest.raises(SystemExit) as ended:
+        runner.train()
+    assert ended.value.code == EXIT_PREEMPTED
+    assert [path.name for path in tmp_path.glob('iter_*.pth')] == ['iter_7.pth']
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def live_on_ranks(work_dir, port, events=None):
     """Go on with a run on two ranks; after so many events end the second by SIGTERM."""
     context = multiprocessing.get_context('forkserver')
@@ -168,21 +260,24 @@ def live_on_ranks(work_dir, port, events=None):
             MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
         )  # fmt: skip
         options = {'launcher': 'pytorch', 'train_cfg.max_epochs': 2}
-        processes.append(fork(train, work_dir, options, send if rank else None, env))
+        pause = 1.0 if events and not rank else 0.0  # of the main rank, while it saves
+        processes.append(
+            fork(train, work_dir, options, send if rank else None, env, pause)
+        )
     send.close()
     for _ in range(events or 0):
         receive.recv()
     if events:
         os.kill(processes[1].pid, signal.SIGTERM)
+        processes[1].join(120)
+        assert list(work_dir.glob('iter_*.pth')), 'it left while the other one saved'
     for process in processes:
         process.join(120)
     return [process.exitcode for process in processes]
 
 
 def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     assert live_on_ranks(tmp_path / 'whole', port) == [0, 0]
     codes = live_on_ranks(tmp_path / 'ended', port, 2)
     assert codes == [EXIT_PREEMPTED] * 2, (tmp_path / 'ended/log.txt').read_text()[
@@ -197,6 +292,26 @@ def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
     found, expected = (load(tmp_path / n / 'epoch_2.pth') for n in ('ended', 'whole'))
     for key in ('state_dict', 'ema_state_dict', 'optimizer', 'rank_buffers'):
         assert_equal(found[key], expected[key], key)
+
+
+def test_ranks_that_see_different_checkpoints_do_not_train(reference, tmp_path):
+    port = free_port()
+    processes = []
+    for rank in range(2):
+        work_dir = tmp_path / f'seen{rank}'
+        work_dir.mkdir()
+        shutil.copy(reference / f'epoch_{3 - rank}.pth', work_dir)
+        env = dict(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
+            MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+        )  # fmt: skip
+        options = {'launcher': 'pytorch', 'train_cfg.max_epochs': 4}
+        processes.append(fork(train, work_dir, options, None, env))
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [1, 1]
+    said = (tmp_path / 'seen1/log.txt').read_text()
+    assert 'different checkpoints: rank 0 at iteration 18, rank 1 at iter' in said
 
 
 def limit_file_size():

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 import yaml
+from mmengine.fileio import get_file_backend
 
 from ifdd_mmaction.checkpoints import read_checkpoint
 from tests.golden import ROOT, load_tool
@@ -138,6 +139,17 @@ def train_with(work_dir, old, new):
     path.write_text(checkpoint['meta']['cfg'])
 
 
+def damage(path):
+    """Change one weight of a checkpoint that has its hash."""
+    data = path.read_bytes()
+    get_file_backend(backend_args=dict(backend='checkpoint')).put(data, path)
+    weights = read_checkpoint(path)['state_dict'].values()
+    largest = max(weights, key=torch.numel).numpy().tobytes()
+    data = bytearray(path.read_bytes())
+    data[data.index(largest)] ^= 1
+    path.write_bytes(data)
+
+
 TAMPERED = {
     r'another config:\n  optim_wrapper.optimizer.lr: 0.004 in training, 0.002': (
         lambda w: train_with(w, 'lr=0.002', 'lr=0.004')
@@ -165,6 +177,7 @@ TAMPERED = {
             w, lambda c: next(iter(c['state_dict'].values())).fill_(float('nan'))
         )
     ),
+    r'epoch_20\.pth is damaged': lambda w: damage(w / 'epoch_20.pth'),
     'no predictions': lambda w: (w / 'predictions.json').unlink(),
     'no class names': (
         lambda w: edit_checkpoint(w, lambda c: c['meta'].pop('dataset_meta'))

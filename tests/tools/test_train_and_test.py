@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shutil
+import sys
 
 import pytest
 import torch
@@ -154,6 +155,19 @@ def test_a_truncated_jpeg_is_replaced_in_training_and_ends_validation(tmp_path):
     assert re.search(rf'train epoch 1: 1 clips .*\n  3: {re.escape(str(bad[0]))}', log)
     assert f'{bad[1]}: truncated JPEG' in result.stderr
     assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.parametrize(
+    'tool, arguments', [('train.py', []), ('test.py', ['none.pth'])]
+)
+def test_a_config_that_is_not_there_takes_one_line(
+    tool, arguments, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, 'argv', [tool, 'none.py', *arguments])
+    with pytest.raises(SystemExit) as exit:
+        load_tool(tool).main()
+    assert exit.value.code == 2
+    assert capsys.readouterr().err.endswith('error: no config none.py\n')
 
 
 @pytest.mark.parametrize('args, message', [

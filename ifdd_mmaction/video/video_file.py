@@ -102,7 +102,7 @@ class FileVideo:
         with av.open(self.name) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'AUTO'
-            step = 1 / float(stream.average_rate or DEFAULT_FPS)
+            step = 1 / float(stream.guessed_rate or DEFAULT_FPS)
             try:
                 for frame in container.decode(stream):
                     # Raw streams have no times, joined ones may fall back.

@@ -132,14 +132,14 @@ except ValueError as error:
 def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path):
     path = tmp_path / 'a.h264'
     with av.open(str(path), 'w') as container:
-        stream = container.add_stream('libx264', rate=25)
+        stream = container.add_stream('libx264', rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
         for image in numbered_frames(6, (64, 48)):
             frame = av.VideoFrame.from_ndarray(image, 'rgb24')
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     seconds = [frame.seconds for frame in FileVideo(path)]
-    np.testing.assert_allclose(seconds, np.arange(6) / 25)
+    np.testing.assert_allclose(seconds, np.arange(6) / 30)
 
 
 def test_joined_streams_have_one_size_and_rising_times(tmp_path):

@@ -90,8 +90,9 @@ def infer(args: argparse.Namespace) -> int:
     """Run the command ``infer``; return its exit code."""
     # Here: `ifdd --help` needs none of it.
     from .apis import DFERInferencer
+    from .video import result_folders
 
-    videos = _find(args)
+    found = _find(args.inputs)
     inferencer = DFERInferencer(
         args.config,
         args.checkpoint,
@@ -107,8 +108,11 @@ def infer(args: argparse.Namespace) -> int:
         fps=args.fps,
         show_progress=not args.quiet,
     )
+    # The model comes first: a recording for one that cannot be used would be lost.
+    videos = [_record(v, args) if isinstance(v, int) else v for v in found]
     failed = 0
-    for video, folder in zip(videos, _folders(Path(args.out_dir), videos), strict=True):
+    folders = result_folders(args.out_dir, videos)
+    for video, folder in zip(videos, folders, strict=True):
         try:
             _infer_one(inferencer, video, folder, args)
         except InputError as error:
@@ -119,34 +123,25 @@ def infer(args: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _find(args: argparse.Namespace) -> list[str]:
-    """Return the videos that are asked for; a webcam is recorded first."""
-    from .video import find_videos, record_webcam
+def _find(inputs: Sequence[str]) -> list[str | int]:
+    """Return the videos that are asked for; a number is a webcam."""
+    from .video import find_videos
 
-    videos = []
-    for name in args.inputs:
+    found: list[str | int] = []
+    for name in inputs:
         if name.isdecimal() and not Path(name).exists():
-            path = Path(args.out_dir) / f'webcam{name}.mp4'
-            print(f'recording camera {name} for {args.record:g} s; Ctrl-C ends it')
-            videos.append(str(record_webcam(int(name), path, args.record)))
+            found.append(int(name))
         else:
-            videos += find_videos([name])
-    return list(dict.fromkeys(videos))
+            found += find_videos([name])
+    return list(dict.fromkeys(found))
 
 
-def _folders(out_dir: Path, videos: Sequence[str]) -> list[Path]:
-    """Return a folder for each video: its name, with a number where two share it."""
-    taken: set[Path] = set()
-    folders = []
-    for video in videos:
-        stem = Path(video).resolve().stem
-        folder, number = out_dir / stem, 1
-        while folder in taken:
-            number += 1
-            folder = out_dir / f'{stem}_{number}'
-        taken.add(folder)
-        folders.append(folder)
-    return folders
+def _record(camera: int, args: argparse.Namespace) -> str:
+    from .video import record_webcam
+
+    print(f'recording camera {camera} for {args.record:g} s; Ctrl-C ends it')
+    path = Path(args.out_dir) / f'webcam{camera}.mp4'
+    return str(record_webcam(camera, path, args.record))
 
 
 def _infer_one(
@@ -183,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return args.run(args)
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f'ifdd: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:

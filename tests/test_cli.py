@@ -107,6 +107,9 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path, model, capfd):
         (['clip', '--stride', '0'], 'stride=0'),
         (['https://example.org/a.mp4'], 'a URL'),
         (['77'], 'camera 77 cannot be opened'),
+        (['77', '--checkpoint', 'absent.pth'], 'no checkpoint absent.pth'),
+        (['clip', '--device', 'cuda:99'], 'device cuda:99'),
+        (['clip', '--device', 'cheese'], 'device cheese'),
     ],
 )
 def test_other_bad_input_is_one_line_too(
@@ -116,6 +119,22 @@ def test_other_bad_input_is_one_line_too(
     assert main(['infer', *model, *arguments]) == 2
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('ifdd: ') and message in error
+
+
+def test_where_nothing_can_be_written_is_one_line(tmp_path, model, capfd):
+    video = write_video(tmp_path / 'a.mp4', FRAMES[:10])
+    command = ['infer', str(video), *model, '--detector', 'none', '--out-dir']
+    assert main([*command, str(video)]) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line.startswith('ifdd: ') and str(video) in line
+
+
+def test_progress_leaves_no_empty_lines_in_a_file(tmp_path, model, capfd):
+    video = write_video(tmp_path / 'a.mp4', FRAMES[:10])
+    shown = [option for option in model if option != '--quiet']
+    command = ['infer', str(video), *shown, '--detector', 'none', '--no-pictures']
+    assert main([*command, '--out-dir', str(tmp_path)]) == 0
+    assert capfd.readouterr().err == ''
 
 
 def test_folders_of_images_are_clips(tmp_path, model):

@@ -4,7 +4,7 @@
 
 It listens on this computer alone unless --host says otherwise, sends nothing anywhere,
 and removes what was uploaded. Needs `pip install "ifdd-mmaction[demo]"`.
-Exit codes: 0 ended by Ctrl-C, 2 the model cannot be used.
+Exit codes: 0 ended by Ctrl-C, 2 the model or the port cannot be used.
 """
 
 from __future__ import annotations
@@ -186,12 +186,20 @@ def main() -> int:
             target=keep_clean, args=(Path(cache), 60 * args.keep_minutes), daemon=True
         ).start()
         page = build_page(gradio, inferencer, args, Path(cache))
-        page.queue(max_size=16).launch(
-            server_name=args.host,
-            server_port=args.port,
-            max_file_size=f'{args.max_megabytes}mb',
-            share=False,
-        )
+        try:
+            page.queue(max_size=16).launch(
+                server_name=args.host,
+                server_port=args.port,
+                max_file_size=f'{args.max_megabytes}mb',
+                share=False,
+            )
+        except OSError as error:
+            print(
+                f'demo_web: {args.host}:{args.port} cannot be listened on, choose '
+                f'another --port ({str(error).splitlines()[0]})',
+                file=sys.stderr,
+            )
+            return 2
     return 0
 
 

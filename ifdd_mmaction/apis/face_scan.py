@@ -44,12 +44,6 @@ class FaceScan:
         """Frames a second that the detector made."""
         return self.searched / max(self.detecting, 1e-9)
 
-    @property
-    def fps(self) -> float:
-        """Mean frames a second of the video."""
-        span = float(self.seconds[-1] - self.seconds[0])
-        return (len(self.seconds) - 1) / span if span > 0 else 25.0
-
 
 def scan_faces(
     video: Video,

@@ -18,7 +18,14 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..faces import CROPS, Track, build_detector
-from ..video import Frame, Video, find_videos, open_video, record_webcam
+from ..video import (
+    Frame,
+    Video,
+    find_videos,
+    open_video,
+    record_webcam,
+    result_folders,
+)
 from ..video.frame import DEFAULT_FPS, MAX_SIDE
 from .clip_pipeline import ClipPipeline
 from .face_scan import FaceScan, iterate, scan_faces
@@ -95,6 +102,9 @@ class DFERInferencer(BaseInferencer):
         for name, value in positive.items():
             if not value > 0:
                 raise InputError(f'{name}={value}: must be more than 0')
+        for name, value in dict(max_gap=max_gap, smooth=smooth).items():
+            if not value >= 0:
+                raise InputError(f'{name}={value}: must be 0 or more')
         if crop not in CROPS:
             raise InputError(f'crop={crop!r}: choose of {", ".join(CROPS)}')
         if weights is None and predictor is None:
@@ -146,13 +156,14 @@ class DFERInferencer(BaseInferencer):
             InputError: If a video cannot be read or shows no face.
         """
         _, _, visualize_kwargs, _ = self._dispatch_kwargs(**kwargs)
-        results, files = [], []
+        sources, results = [], []
         with tempfile.TemporaryDirectory(prefix='ifdd_') as folder:
             for source in self._inputs_to_list(inputs):
                 if isinstance(source, int):
                     source = record_webcam(source, Path(folder) / f'webcam{source}.mp4')
+                sources.append(source)
                 results.append(self.infer_video(source, batch_size))
-                files += self.visualize([source], results[-1:], **visualize_kwargs)
+            files = self.visualize(sources, results, **visualize_kwargs)
         return self.postprocess(results, files, return_datasamples)
 
     def infer_video(
@@ -178,8 +189,10 @@ class DFERInferencer(BaseInferencer):
             batch_size: Clips that the model gets at a time.
 
         Raises:
-            InputError: If the video cannot be read again.
+            InputError: If the video cannot be read again, or batch_size is less than 1.
         """
+        if batch_size < 1:
+            raise InputError(f'batch_size={batch_size}: must be 1 or more')
         found: dict[int, list[tuple[Window, np.ndarray]]] = {}
         for batch in self.preprocess([scan], batch_size):
             for window, probabilities in self.forward(batch):
@@ -254,7 +267,7 @@ class DFERInferencer(BaseInferencer):
         if out_dir is None:
             return [{} for _ in inputs]
         which = dict(annotated=annotated, timeline=timeline, moments=moments)
-        folders = [Path(out_dir) / (Path(p.video).stem or 'video') for p in preds]
+        folders = result_folders(out_dir, [result.video for result in preds])
         return [
             self.show(source, result, folder, **which)
             for source, result, folder in zip(inputs, preds, folders, strict=True)
@@ -342,12 +355,14 @@ class DFERInferencer(BaseInferencer):
     def _progress(
         self, frames: Iterable[Frame], what: str, length: int | None
     ) -> Iterable[Frame]:
+        console = Console(stderr=True)
         return progress_bar(
             frames,
             what,
             total=length,
-            console=Console(stderr=True),
-            disable=not self.show_progress,
+            console=console,
+            # In a file or a pipe a bar would be empty lines between the errors.
+            disable=not (self.show_progress and console.is_terminal),
             transient=True,
         )
 

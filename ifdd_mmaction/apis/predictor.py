@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models import infer_neck
 from .onnx_predictor import OnnxPredictor
@@ -74,8 +75,11 @@ class TorchPredictor:
             raise InputError(f'the model of the config: {_one_line(error)}') from error
         self._load(state, checkpoint)
         self.classes = class_names(cfg, weights.get('meta') or {}, self._num_classes)
-        self.device = torch.device(device or get_device())
-        self.model.to(self.device)
+        try:
+            self.device = torch.device(device or get_device())
+            self.model.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # PyTorch's own of both kinds
+            raise InputError(f'device {device}: {_one_line(error)}') from error
         self.model.eval()  # not chained: some models return None
 
     @torch.inference_mode()
@@ -197,6 +201,8 @@ def _read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise InputError(f'no checkpoint {path}')
     try:
         weights = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+    except CheckpointError as error:
+        raise InputError(str(error)) from error
     except Exception as error:  # pickle, zip and download errors have no common base
         raise InputError(
             f'{path} is no checkpoint that can be read safely: {_one_line(error)}'

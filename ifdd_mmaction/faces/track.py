@@ -66,6 +66,8 @@ def smooth_track(track: Track, sigma: float) -> Track:
     """
     if sigma < 0.1:  # narrower than a frame: SciPy divides by its square
         return track
+    # SciPy's memory grows with sigma, which is huge where all times are the same.
+    sigma = min(sigma, len(track))
     boxes, landmarks = (
         gaussian_filter1d(values, sigma, axis=0, mode='nearest')
         for values in (track.boxes, track.landmarks)

@@ -63,7 +63,8 @@ class FaceTracker:
 
     Args:
         min_iou: Least overlap of a face with the last box of its track.
-        max_gap: Longest time that a track goes on without its face, in seconds.
+        max_gap: Longest time that a track goes on without its face, in seconds. A face
+            that the last search found is not lost, however long ago that was.
         min_faces: Faces that a track needs: fewer are false alarms of the detector.
     """
 
@@ -73,14 +74,18 @@ class FaceTracker:
         self.min_iou = min_iou
         self.max_gap = max_gap
         self.min_faces = min_faces
+        self._searched: float | None = None
         self._active: list[_Follower] = []
         self._all: list[_Follower] = []
 
     def update(self, frame: int, seconds: float, faces: Sequence[Face]) -> None:
         """Add the faces of the next frame, at its time in seconds."""
         self._active = [
-            one for one in self._active if seconds - one.seconds <= self.max_gap
+            one
+            for one in self._active
+            if one.seconds == self._searched or seconds - one.seconds <= self.max_gap
         ]
+        self._searched = seconds
         left = set(range(len(faces)))
         if self._active and faces:
             overlap = iou(

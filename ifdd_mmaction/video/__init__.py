@@ -4,7 +4,13 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 """
 
 from .frame import Frame, Video
-from .sources import ArrayVideo, FolderVideo, find_videos, open_video
+from .sources import (
+    ArrayVideo,
+    FolderVideo,
+    find_videos,
+    open_video,
+    result_folders,
+)
 from .video_file import FileVideo
 from .webcam import record_webcam
 from .writer import VideoWriter, h264_encoder
@@ -20,4 +26,5 @@ __all__ = [
     'h264_encoder',
     'open_video',
     'record_webcam',
+    'result_folders',
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -48,3 +48,18 @@ def shrink(image: np.ndarray, max_side: int) -> np.ndarray:
         return image
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield frames, each as large as the first.
+
+    Browsers change the size while they record, and images of a folder may differ;
+    boxes and clips know one size.
+    """
+    size = None
+    for frame in frames:
+        height, width = frame.image.shape[:2]
+        size = size or (width, height)
+        if (width, height) != size:
+            frame = replace(frame, image=cv2.resize(frame.image, size))
+        yield frame

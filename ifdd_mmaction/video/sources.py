@@ -14,7 +14,7 @@ from ..datasets.images import read_image
 from ..datasets.storage.frame_folder import FRAME_SUFFIXES, list_frames
 from ..datasets.storage.video_file import VIDEO_SUFFIXES
 from ..errors import InputError
-from .frame import DEFAULT_FPS, MAX_SIDE, Frame, Video, shrink
+from .frame import DEFAULT_FPS, MAX_SIDE, Frame, Video, one_size, shrink
 from .video_file import FileVideo
 
 
@@ -81,6 +81,9 @@ class FolderVideo:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
+        return one_size(self._frames())
+
+    def _frames(self) -> Iterator[Frame]:
         for index, file in enumerate(self._files):
             try:
                 image = read_image(Path(self.name) / file)
@@ -136,6 +139,20 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
         else:
             raise InputError(f'{source}: nothing matches this pattern')
     return list(dict.fromkeys(found))
+
+
+def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Path]:
+    """Return a folder for each video: its name, with a number where two share it."""
+    folders: dict[Path, None] = {}
+    for name in names:
+        # Not resolved: a link has the name that the user gave it.
+        stem = Path(os.path.abspath(name)).stem or 'video'
+        folder, number = Path(out_dir) / stem, 1
+        while folder in folders:
+            number += 1
+            folder = Path(out_dir) / f'{stem}_{number}'
+        folders[folder] = None
+    return list(folders)
 
 
 def _in_folder(folder: Path) -> list[str]:

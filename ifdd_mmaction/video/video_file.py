@@ -11,7 +11,7 @@ import decord
 import numpy as np
 
 from ..errors import InputError
-from .frame import MAX_SIDE, Frame, shrink
+from .frame import DEFAULT_FPS, MAX_SIDE, Frame, one_size, shrink
 from .pyav import av
 
 # FFmpeg's own lines about damaged files, beside the one that we raise.
@@ -55,6 +55,9 @@ class FileVideo:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
+        return one_size(self._frames())
+
+    def _frames(self) -> Iterator[Frame]:
         frames = self._decord() if self.decoder == 'decord' else self._pyav()
         for index, (seconds, image) in enumerate(frames):
             # Turned frames are views that OpenCV would refuse.
@@ -99,11 +102,16 @@ class FileVideo:
         with av.open(self.name) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'AUTO'
+            step = 1 / float(stream.guessed_rate or DEFAULT_FPS)
             try:
                 for frame in container.decode(stream):
-                    time = frame.time or 0.0
-                    first = time if first is None else first
-                    seconds = time - first
+                    # Raw streams have no times, joined ones may fall back.
+                    if first is None:
+                        first = frame.time or 0.0
+                    elif frame.time is None:
+                        seconds += step
+                    else:
+                        seconds = max(seconds, frame.time - first)
                     image = frame.to_ndarray(format='rgb24')
                     yield seconds, np.rot90(image, k=round(frame.rotation / 90) % 4)
                     count += 1

@@ -23,8 +23,11 @@ def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) ->
         The file.
 
     Raises:
-        InputError: If there is no such camera, or it gives no picture.
+        InputError: If there is no such camera, it gives no picture, or there is no
+            time to record.
     """
+    if not seconds > 0:
+        raise InputError(f'{seconds:g} seconds to record: must be more than 0')
     capture = cv2.VideoCapture(camera)
     try:
         ok, image = capture.read() if capture.isOpened() else (False, None)

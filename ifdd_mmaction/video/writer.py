@@ -117,12 +117,22 @@ class _PyAVSink:
 class _OpenCVSink:
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
         code = cv2.VideoWriter.fourcc(*'mp4v')
+        self._fps, self._written = fps, 0
+        self._shown: np.ndarray | None = None
         self._writer = cv2.VideoWriter(str(path), code, fps, (width, height))
         if not self._writer.isOpened():
             raise OSError(f'OpenCV cannot write {path}')
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        self._writer.write(np.ascontiguousarray(image[..., ::-1]))
+        # The file's rate is constant: a frame is repeated until the next one's time.
+        self._fill(round(seconds * self._fps))
+        self._shown = np.ascontiguousarray(image[..., ::-1])
+
+    def _fill(self, until: int) -> None:
+        while self._shown is not None and self._written < until:
+            self._writer.write(self._shown)
+            self._written += 1
 
     def close(self) -> None:
+        self._fill(self._written + 1)
         self._writer.release()

@@ -85,6 +85,18 @@ def test_mmengines_call_gives_dicts_and_writes_pictures(tmp_path):
         tool(path, colour='red')
 
 
+def test_videos_of_one_name_do_not_overwrite_each_other(tmp_path):
+    tool = inferencer(detector='none')
+    answer = tool([flat([3] * 9), flat([250] * 9)], out_dir=tmp_path, annotated=False)
+    folders = [files['timeline'].parent.name for files in answer['visualization']]
+    assert folders == ['array', 'array_2']
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(InputError, match='batch_size=0'):
+        inferencer(detector='none').infer_video(flat([3] * 9), batch_size=0)
+
+
 def test_tables_say_the_same(tmp_path):
     result = inferencer(detector='none').infer_video(flat([0] * 50 + [255] * 51))
     result.write_json(tmp_path / 'a.json')
@@ -136,6 +148,8 @@ def test_memory_does_not_grow_with_the_length_of_the_video():
     [
         (dict(stride=0), 'stride=0'),
         (dict(window=-1), 'window=-1'),
+        (dict(max_gap=-1), 'max_gap=-1'),
+        (dict(smooth=-0.5), 'smooth=-0.5'),
         (dict(crop='round'), 'crop='),
         (dict(detector='haar'), 'no face detector'),
         (dict(predictor=None), 'weights=None'),

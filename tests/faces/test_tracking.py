@@ -78,3 +78,20 @@ def test_smoothing_takes_the_tremble_and_leaves_the_place():
     assert smooth.boxes.std(axis=0).max() < 0.5 * boxes.std(axis=0).min()
     np.testing.assert_allclose(smooth.boxes.mean(0), boxes.mean(0), atol=0.5)
     assert smooth_track(track, 0) is track
+
+
+@pytest.mark.parametrize('step', [1.2, 40.0])
+def test_searches_further_apart_than_the_longest_gap_lose_nobody(step):
+    tracker = FaceTracker(max_gap=1.0)
+    for i, faces in enumerate([[at(10)]] * 4 + [[]] + [[at(10)]] * 4):
+        tracker.update(i, i * step, faces)
+    # Once it was searched for and not found: that gap is too long.
+    assert [track.frames.tolist() for track in tracker.finish()] == [
+        [0, 1, 2, 3],
+        [5, 6, 7, 8],
+    ]
+
+
+def test_smoothing_wider_than_the_track_takes_no_memory():
+    track = Track(1, np.arange(9), np.eye(9, 4), np.zeros((9, 5, 2)), np.ones(9))
+    assert np.isfinite(smooth_track(track, 1e12).boxes).all()

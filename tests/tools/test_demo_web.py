@@ -112,3 +112,26 @@ def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith('demo_web: no checkpoint')
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path):
+    pytest.importorskip('gradio')
+    checkpoint = save_checkpoint(tmp_path / 'a.pth')
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = subprocess.run(
+            [
+                sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'demo_web.py'),
+                '--config', str(CONFIG), '--checkpoint', str(checkpoint),
+                '--port', str(port),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, 'TMPDIR': str(tmp_path)},
+        )  # fmt: skip
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith('demo_web: ') and f'127.0.0.1:{port}' in line
+    assert not list(tmp_path.glob('ifdd_demo_*'))

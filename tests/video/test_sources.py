@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.video import find_videos, open_video
+from ifdd_mmaction.video import find_videos, open_video, result_folders
 from tests.scenes import numbered_frames, numbers_of
 
 
@@ -71,3 +71,19 @@ def test_what_stands_for_no_video_is_said(tmp_path, monkeypatch, source, message
     (tmp_path / 'clips').mkdir()
     with pytest.raises(InputError, match=message):
         find_videos([source])
+
+
+def test_images_of_a_folder_become_as_large_as_the_first(tmp_path):
+    folder = write_images(tmp_path / '00001')
+    last = sorted(folder.iterdir())[-1]
+    first = next(iter(open_video(folder))).image
+    cv2.imwrite(str(last), np.zeros((31, 17, 3), np.uint8))
+    assert {frame.image.shape for frame in open_video(folder)} == {first.shape}
+
+
+def test_results_of_two_videos_never_share_a_folder(tmp_path):
+    (tmp_path / '3f786850').touch()
+    (tmp_path / 'link.mp4').symlink_to(tmp_path / '3f786850')
+    names = ['a/x.mp4', 'b/x.mov', 'x_2.mp4', str(tmp_path / 'link.mp4'), '']
+    found = [path.as_posix() for path in result_folders('out', names)]
+    assert found[:4] == ['out/x', 'out/x_2', 'out/x_2_2', 'out/link']

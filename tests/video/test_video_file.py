@@ -127,3 +127,31 @@ except ValueError as error:
     length, encoder, error = json.loads(result.stdout.splitlines()[-1])
     assert length == 5 and encoder is None
     assert 'pip install "ifdd-mmaction[video]"' in error
+
+
+def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path):
+    path = tmp_path / 'a.h264'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for image in numbered_frames(6, (64, 48)):
+            frame = av.VideoFrame.from_ndarray(image, 'rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    seconds = [frame.seconds for frame in FileVideo(path)]
+    np.testing.assert_allclose(seconds, np.arange(6) / 30)
+
+
+def test_joined_streams_have_one_size_and_rising_times(tmp_path):
+    """Browsers change the size while they record."""
+    parts = []
+    for size in [(64, 48), (128, 96)]:
+        part = tmp_path / f'{size[0]}.ts'
+        write_video(part, numbered_frames(5, size))
+        parts.append(part.read_bytes())
+    path = tmp_path / 'a.ts'
+    path.write_bytes(b''.join(parts))
+    frames = list(FileVideo(path))
+    assert len(frames) == 10
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    assert (np.diff([frame.seconds for frame in frames]) >= 0).all()

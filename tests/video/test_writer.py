@@ -57,3 +57,21 @@ def test_a_camera_is_recorded_for_so_long(tmp_path):
     with pytest.raises(InputError, match='camera 77 cannot be opened'):
         record_webcam(77, tmp_path / 'b.mp4')
     assert not (tmp_path / 'b.mp4').exists()
+
+
+def test_times_are_kept_to_a_frame_where_the_rate_is_constant(tmp_path, monkeypatch):
+    """A camera of 5 frames a second is not shown as if it had 25."""
+    monkeypatch.setattr(writer, 'h264_encoder', lambda: None)
+    times = [0.0, 0.2, 0.21, 0.8]
+    with VideoWriter(tmp_path / 'a.mp4', (64, 48), fps=25) as video:
+        for grey, time in zip([0, 80, 160, 240], times, strict=True):
+            video.write(np.full((48, 64, 3), grey, np.uint8), time)
+    read = list(FileVideo(tmp_path / 'a.mp4'))
+    assert len(read) == 21
+    greys = [round(frame.image.mean() / 80) * 80 for frame in read]
+    assert greys == [0] * 5 + [160] * 15 + [240]
+
+
+def test_a_recording_takes_time(tmp_path):
+    with pytest.raises(InputError, match='0 seconds to record'):
+        record_webcam(0, tmp_path / 'a.mp4', seconds=0)

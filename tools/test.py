@@ -49,8 +49,6 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'no config {args.config}')
     if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
         parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
-    if not Path(args.config).is_file():
-        parser.error(f'no config {args.config}')
     if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
         parser.error(f'no checkpoint {args.checkpoint}')
     return args

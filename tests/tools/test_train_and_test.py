@@ -193,12 +193,6 @@ def test_a_wrong_neck_takes_one_line(tool, trained, data, tmp_path):
     assert not (tmp_path / 'work').exists()
 
 
-@pytest.mark.parametrize('tool, args', [('train.py', []), ('test.py', ['none.pth'])])
-def test_a_missing_config_is_named(tool, args):
-    result = run_tool(tool, 'configs/none.py', *args, check=2)
-    assert 'no config configs/none.py' in result.stderr
-
-
 def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
     train, test = (load_tool(f'{name}.py') for name in ('train', 'test'))
     args = argparse.Namespace(

@@ -89,9 +89,11 @@ def scan_faces(
     times = np.array(seconds)
     tracks = tracker.finish()
     if not tracks:
+        fleeting = tracker.dropped
         raise InputError(
             f'{video.name}: no face found in {searched} frames by the detector '
-            f'{detector.name} (faces need 3 frames)'
+            f'{detector.name}'
+            + (f', but {fleeting} in too few of them' if fleeting else '')
         )
     sigma = smooth * (len(times) - 1) / max(times[-1] - times[0], 1e-9)
     tracks = [smooth_track(fill_gaps(track, times), sigma) for track in tracks]

@@ -302,11 +302,13 @@ class DFERInferencer(BaseInferencer):
     def _collect(
         self, scan: FaceScan, found: dict[int, list[tuple[Window, np.ndarray]]]
     ) -> VideoResult:
-        sigma = self.settings['smooth'] / self.settings['stride']
         tracks = []
         for track in scan.tracks:
             pairs = sorted(found[track.id], key=lambda pair: pair[0].start)
-            smoothed = smooth_windows(np.stack([p for _, p in pairs]), sigma)
+            middles = np.array([(w.start + w.end) / 2 for w, _ in pairs])
+            smoothed = smooth_windows(
+                np.stack([p for _, p in pairs]), middles, self.settings['smooth']
+            )
             windows = [
                 WindowResult(
                     w.start, w.end, tuple(map(float, raw)), tuple(map(float, even))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..faces import Track, crop_face
 from ..video import Frame
@@ -104,16 +103,31 @@ def cut_clips(
             return
 
 
-def smooth_windows(probabilities: np.ndarray, sigma: float) -> np.ndarray:
+def smooth_windows(
+    probabilities: np.ndarray, moments: np.ndarray, sigma: float
+) -> np.ndarray:
     """Average the probabilities ``(n, K)`` of windows with those beside them.
 
     Args:
         probabilities: Rows in order of time; they still sum to one afterwards.
-        sigma: Standard deviation of the Gaussian, in windows; 0 changes nothing.
+        moments: Middles of the windows, ``(n,)``, in seconds, rising. A window counts
+            for the time that it is nearest to, so one that is close to the next (the
+            last of a track) counts less.
+        sigma: Standard deviation of the Gaussian, in seconds; 0 changes nothing.
     """
-    if sigma < 0.1:  # narrower than a window: SciPy divides by its square
+    if sigma <= 0 or len(moments) < 2:
         return probabilities
-    return gaussian_filter1d(probabilities, sigma, axis=0, mode='nearest')
+    gaps = np.diff(moments)
+    gaps = np.concatenate([[np.median(gaps)], gaps, [np.median(gaps)]])
+    share = (gaps[1:] + gaps[:-1]) / 2
+    first = np.searchsorted(moments, moments - 4 * sigma, side='left')
+    last = np.searchsorted(moments, moments + 4 * sigma, side='right')
+    smooth = np.empty_like(probabilities)
+    for i, (a, b) in enumerate(zip(first, last, strict=True)):
+        distance = (moments[a:b] - moments[i]) / sigma
+        weight = share[a:b] * np.exp(-(distance**2) / 2)
+        smooth[i] = weight @ probabilities[a:b] / weight.sum()
+    return smooth
 
 
 def _cut(

@@ -89,9 +89,23 @@ def test_faces_are_cut_once_and_clips_do_not_share_memory():
 
 
 def test_smoothing_keeps_sums_and_order_of_time():
-    shares = np.eye(3)[[0, 0, 0, 1, 0, 0, 0]]
-    smooth = smooth_windows(shares, 1.0)
+    shares, moments = np.eye(3)[[0, 0, 0, 1, 0, 0, 0]], np.arange(7) / 4
+    smooth = smooth_windows(shares, moments, 0.25)
     np.testing.assert_allclose(smooth.sum(1), 1)
     assert smooth[3, 1] < 0.5 and smooth[3, 1] == smooth[:, 1].max()
     np.testing.assert_allclose(smooth[2], smooth[4])
-    np.testing.assert_array_equal(smooth_windows(shares, 0), shares)
+    # One step away the Gaussian has exp(-1/2), two steps exp(-2) of its height.
+    heights = np.exp(-(np.arange(-3, 4) ** 2) / 2)
+    assert smooth[3, 1] == pytest.approx(1 / heights.sum())
+    for sigma in (0, 1e-9):
+        np.testing.assert_array_equal(smooth_windows(shares, moments, sigma), shares)
+
+
+def test_smoothing_is_of_time_not_of_windows():
+    """A window right before the last one adds next to nothing to what is before."""
+    moments = np.array([0, 1, 2, 3, 3.001])
+    shares = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]], float)
+    even = smooth_windows(shares[:4], moments[:4], 1.0)
+    close = smooth_windows(shares, moments, 1.0)
+    np.testing.assert_allclose(close[:4], even, atol=1e-3)
+    np.testing.assert_allclose(close[4], close[3], atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from mmaction.registry import LOOPS
@@ -54,6 +55,16 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train, from where the checkpoint was saved if there is one."""
+        # The collector writes into every object it looks at. In the workers of the data
+        # loaders, which share the memory of this process until they write to it, that
+        # would copy page after page: it shall not look at what they inherit.
+        gc.freeze()
+        try:
+            return self._run()
+        finally:
+            gc.unfreeze()
+
+    def _run(self) -> nn.Module:
         with self.preemption:
             self.runner.call_hook('before_train')
             # The end may have come between an epoch and its validation.

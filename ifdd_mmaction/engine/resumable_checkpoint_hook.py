@@ -238,6 +238,8 @@ class ResumableCheckpointHook(CheckpointHook):
                 if name in gradients[get_rank()]:
                     gradient = gradients[get_rank()][name]
                     parameter.grad = gradient.to(parameter.device)
+        if len(buffers) == get_world_size():
+            checkpoint['state_dict'].update(buffers[get_rank()])
         if not position:
             return
         if not isinstance(loop, ResumableTrainLoop):
@@ -252,8 +254,6 @@ class ResumableCheckpointHook(CheckpointHook):
                 'same data, batch size and number of processes, or from epoch_N.pth'
             )
         loop.batches_done = position[0]
-        if get_rank() < len(buffers):
-            checkpoint['state_dict'].update(buffers[get_rank()])
 
 
 def _sigterm_came(runner: Runner) -> bool:

@@ -292,6 +292,12 @@ def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
     found, expected = (load(tmp_path / n / 'epoch_2.pth') for n in ('ended', 'whole'))
     for key in ('state_dict', 'ema_state_dict', 'optimizer', 'rank_buffers'):
         assert_equal(found[key], expected[key], key)
+    # Between epochs each rank goes on as it was, too.
+    (tmp_path / 'whole' / 'epoch_2.pth').unlink()
+    assert live_on_ranks(tmp_path / 'whole', port) == [0, 0]
+    again = load(tmp_path / 'whole' / 'epoch_2.pth')
+    for key in ('state_dict', 'ema_state_dict', 'optimizer', 'rank_buffers'):
+        assert_equal(again[key], expected[key], key)
 
 
 def test_ranks_that_see_different_checkpoints_do_not_train(reference, tmp_path):

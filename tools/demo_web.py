@@ -55,7 +55,12 @@ def parse_args() -> argparse.Namespace:
         default=15.0,
         help='after which uploads and results are removed (%(default)s)',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name in ('max_seconds', 'max_megabytes', 'keep_minutes'):
+        if getattr(args, name) <= 0:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} {getattr(args, name):g}: must be above 0')
+    return args
 
 
 class ShortVideo:
@@ -98,12 +103,12 @@ def analyse(
 
 
 def remove_old(cache: Path, seconds: float) -> None:
-    """Remove the files in a folder that are older than so many seconds."""
-    for path in cache.rglob('*'):
-        # Another may have removed it.
-        with suppress(FileNotFoundError):
-            if path.is_file() and time.time() - path.stat().st_mtime > seconds:
-                path.unlink()
+    """Remove what is older than so many seconds from a folder."""
+    for path in sorted(cache.rglob('*'), reverse=True):  # files before their folder
+        # Another may have removed it, and a folder may hold newer files.
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > seconds:
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def keep_clean(cache: Path, seconds: float) -> None:

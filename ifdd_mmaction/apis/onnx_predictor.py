@@ -41,12 +41,13 @@ class OnnxPredictor:
             ) from error
         if not Path(path).is_file():
             raise InputError(f'no file {path}')
-        providers = onnxruntime.get_available_providers()
-        if device.startswith('cpu'):
-            providers = ['CPUExecutionProvider']
-        elif device and 'CUDAExecutionProvider' not in providers:
+        available = onnxruntime.get_available_providers()
+        providers = ['CPUExecutionProvider']
+        if not device.startswith('cpu') and 'CUDAExecutionProvider' in available:
+            providers.insert(0, 'CUDAExecutionProvider')
+        elif device and not device.startswith('cpu'):
             raise InputError(
-                f'device {device}: ONNX Runtime has {", ".join(providers)}'
+                f'device {device}: ONNX Runtime has {", ".join(available)}'
             )
         try:
             self.session = onnxruntime.InferenceSession(str(path), providers=providers)

@@ -13,8 +13,9 @@ import urllib.request
 import pytest
 
 from tests.apis.models import CONFIG, save_checkpoint
-from tests.golden import ROOT
+from tests.golden import ROOT, load_tool
 from tests.scenes import scene, write_video
+from tests.tools.runs import run_tool
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
@@ -135,3 +136,24 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith('demo_web: ') and f'127.0.0.1:{port}' in line
     assert not list(tmp_path.glob('ifdd_demo_*'))
+
+
+def test_what_is_old_is_removed_and_nothing_else(tmp_path):
+    old, new = tmp_path / 'old' / 'timeline.png', tmp_path / 'new' / 'timeline.png'
+    for path in (old, new):
+        path.parent.mkdir()
+        path.touch()
+    os.utime(old, (0, 0))
+    remove_old = load_tool('demo_web.py').remove_old
+    remove_old(tmp_path, 60)
+    assert not old.exists() and new.exists()
+    os.utime(old.parent, (0, 0))  # emptied a while ago
+    remove_old(tmp_path, 60)
+    assert sorted(tmp_path.iterdir()) == [new.parent]
+
+
+@pytest.mark.parametrize('option', ['--keep-minutes', '--max-seconds'])
+def test_limits_are_above_zero(option):
+    given = ['--config', 'a.py', '--checkpoint', 'a.pth', option, 0]
+    result = run_tool('demo_web.py', *given, check=2)
+    assert f'{option} 0: must be above 0' in result.stderr

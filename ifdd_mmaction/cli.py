@@ -29,8 +29,10 @@ def add_infer(commands: argparse._SubParsersAction) -> None:
         metavar='VIDEO',
         help='files, folders, patterns; a number is a webcam',
     )
-    parser.add_argument('--config', required=True, help='config of the model')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
+    parser.add_argument(
+        '--config', required=True, help='config of the model, or its name in the zoo'
+    )
+    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
     parser.add_argument(
         '--out-dir', default='work_dirs/infer', help='a folder in it for each video'
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,32 @@ def test_the_tool_writes_tables_and_pictures(tmp_path, model):
     assert list(rows[0]) == ['video', 'track', 'start', 'end', 'emotion', *DFEW]
     data = json.loads((folder / 'emotions.json').read_text())
     assert data['frames'] == 50 and len(data['tracks'][0]['frames']) == 46
+
+
+def test_a_model_of_the_zoo_needs_no_files(tmp_path):
+    video = write_video(tmp_path / 'clip.mp4', FRAMES)
+    out = tmp_path / 'out'
+    command = ['infer', str(video), '--out-dir', str(out), '--quiet', '--no-pictures']
+    assert main([*command, '--config', 'ifdd_vit_sample']) == 0
+    data = json.loads((out / 'clip' / 'emotions.json').read_text())
+    weights = Path(data['settings']['checkpoint'])
+    assert weights.name.startswith('ifdd_vit_sample_') and weights.is_file()
+    assert data['classes'] == list(DFEW)
+
+
+@pytest.mark.parametrize(
+    'config, message',
+    [
+        ('ifdd_vit_samples', "no model 'ifdd_vit_samples' in the zoo"),
+        ('ifdd_vit_dfew', 'no checkpoint is released for ifdd_vit_dfew'),
+        (str(CONFIG), 'give the path of a checkpoint'),
+    ],
+)
+def test_without_a_checkpoint_the_zoo_has_to_have_one(tmp_path, capfd, config, message):
+    video = write_video(tmp_path / 'clip.mp4', FRAMES)
+    assert main(['infer', str(video), '--config', config]) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert message in line
 
 
 def absent(path):

@@ -36,8 +36,10 @@ COLUMNS = ['face', 'start', 'end', 'emotion', 'probability']
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Emotions over time, as a web page')
-    parser.add_argument('--config', required=True, help='config of the model')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
+    parser.add_argument(
+        '--config', required=True, help='config of the model, or its name in the zoo'
+    )
+    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
     parser.add_argument('--detector', default='centerface')
     parser.add_argument('--crop', default='square', choices=('square', 'align'))

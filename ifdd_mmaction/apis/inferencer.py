@@ -33,6 +33,7 @@ from .predictor import Predictor, build_predictor, read_config
 from .results import TrackResult, VideoResult, WindowResult
 from .show import show_result
 from .windows import Window, cut_clips, plan_windows, smooth_windows
+from .zoo import get_checkpoint
 
 
 class Batch(NamedTuple):
@@ -53,8 +54,8 @@ class DFERInferencer(BaseInferencer):
     the :class:`VideoResult` of one video.
 
     Args:
-        model: Config of the model, as a file or a ``Config``.
-        weights: Checkpoint.
+        model: Config of the model: a file, a ``Config``, or a name of the zoo.
+        weights: Checkpoint; that of the zoo by default.
         device: PyTorch's name of a device; the best one by default.
         detector: ``'centerface'``, ``'none'`` for videos cut to the face already, or
             the file of a YuNet model.
@@ -108,7 +109,9 @@ class DFERInferencer(BaseInferencer):
         if crop not in CROPS:
             raise InputError(f'crop={crop!r}: choose of {", ".join(CROPS)}')
         if weights is None and predictor is None:
-            raise InputError(f'weights={weights}: give the path of a checkpoint')
+            if isinstance(model, Config) or Path(model).is_file():
+                raise InputError(f'weights={weights}: give the path of a checkpoint')
+            weights = get_checkpoint(str(model))
         self._predictor = predictor
         self.settings: dict[str, Any] = dict(
             detector=detector, detect_size=detect_size, detect_every=detect_every,

@@ -19,6 +19,7 @@ from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models import infer_neck
 from .onnx_predictor import OnnxPredictor
+from .zoo import get_config, list_models
 
 #: Keys of a state dict that one line of an error names.
 NAMED_KEYS = 3
@@ -150,18 +151,24 @@ def build_predictor(
 
 
 def read_config(config: str | Path | Config) -> Config:
-    """Read a config with a model.
+    """Read a config with a model: a file, or one of the zoo by its name.
 
     Raises:
         InputError: If there is none.
     """
     if not isinstance(config, Config):
-        if not Path(config).is_file():
-            raise InputError(f'no config {config}')
+        name = str(config)
         try:
-            config = Config.fromfile(config)
+            if Path(config).is_file():
+                config = Config.fromfile(config)
+            elif name in list_models():
+                config = get_config(name)
+            else:
+                raise InputError(f'no config {name}, neither a file nor in the zoo')
+        except InputError:
+            raise
         except Exception as error:  # a config is a program: it can raise anything
-            raise InputError(f'{config} is no config: {_one_line(error)}') from error
+            raise InputError(f'{name} is no config: {_one_line(error)}') from error
     if not config.get('model'):
         raise InputError(f'the config {config.filename} has no model')
     return config.copy()

@@ -38,11 +38,14 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
         seconds: Time ``(F,)`` of every frame of the video: boxes move linearly in time.
     """
     frames = np.arange(track.frames[0], track.frames[-1] + 1)
-    known, wanted = seconds[track.frames], seconds[frames]
+    # From 0 to 1: between times that lie too close, the slope would be infinite.
+    time = seconds[frames] - seconds[frames[0]]
+    time = time / time[-1] if time[-1] > 0 else np.arange(len(frames))
+    known = time[track.frames - frames[0]]
 
     def interpolate(values: np.ndarray) -> np.ndarray:
         columns = values.reshape(len(values), -1).T
-        filled = np.stack([np.interp(wanted, known, column) for column in columns])
+        filled = np.stack([np.interp(time, known, column) for column in columns])
         return filled.T.reshape(len(frames), *values.shape[1:])
 
     scores = np.full(len(frames), np.nan)

@@ -18,6 +18,7 @@ POINTS = st.lists(PIXELS, min_size=10, max_size=10).map(
 )
 FACES = st.builds(faces.Face, BOXES, st.none() | POINTS, st.floats(0, 1))
 EMPTY = faces.Face(np.array([3.0, 3, 3, 9]), None, 0.5)
+LOW, HIGH = (faces.Face(np.array([0.0, 0, 1, y]), None, 0.5) for y in (4, 12))
 
 
 @draws(300)
@@ -27,6 +28,7 @@ EMPTY = faces.Face(np.array([3.0, 3, 3, 9]), None, 0.5)
     sigma=st.floats(0, 3),
 )
 @example(video=[[EMPTY], [EMPTY], [EMPTY]], step=0.1, sigma=1.0)
+@example(video=[[LOW], [], [HIGH]], step=2.2250738585072014e-308, sigma=0.0)
 def test_every_face_is_in_one_track(video, step, sigma):
     seconds = step * np.arange(len(video))
     tracker = faces.FaceTracker(min_faces=1)

@@ -24,6 +24,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -251,7 +252,10 @@ def _read_npy(data: bytes) -> np.ndarray:
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError(f'{data[:8]!r} does not begin a .npy file of version 1.0')
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except (SyntaxError, TokenError) as error:  # NumPy's for some damaged headers
+        raise ValueError(f'the header of a .npy file is damaged ({error})') from error
     body = data[file.tell() :]
     if dtype.hasobject or fortran or math.prod(shape) * dtype.itemsize != len(body):
         raise ValueError(f'{len(body)} bytes are no {dtype} array of {shape}')

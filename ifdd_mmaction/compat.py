@@ -7,6 +7,7 @@ nothing where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`
 
 import atexit
 import functools
+import os
 import re
 import sys
 import warnings
@@ -45,6 +46,7 @@ def apply() -> None:
     wrap_ddp_on_cpu()
     allow_amp_on_cpu()
     checkpoint_without_reentry()
+    let_cublas_repeat()
     name_fsdp_arguments()
 
 
@@ -330,6 +332,28 @@ def checkpoint_without_reentry() -> None:
 
     activation_checkpointing.turn_on_activation_checkpointing = turn_on
     runner.turn_on_activation_checkpointing = turn_on
+
+
+def let_cublas_repeat() -> None:
+    """With ``deterministic=True`` PyTorch refuses cuBLAS as MMEngine sets it up.
+
+    It wants CUBLAS_WORKSPACE_CONFIG in the environment (mmengine#929).
+    """
+    from mmengine import runner
+
+    upstream = runner.set_random_seed
+    if upstream.__module__ == __name__:
+        return
+
+    def set_random_seed(
+        seed: int | None = None, deterministic: bool = False, **kwargs: Any
+    ) -> int:
+        if deterministic:
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+        return upstream(seed, deterministic, **kwargs)
+
+    runner.set_random_seed = set_random_seed
+    runner.runner.set_random_seed = set_random_seed
 
 
 def score_in_float32() -> None:

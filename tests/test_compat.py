@@ -525,6 +525,26 @@ for function in utils._init_dist_pytorch, MMDistributedDataParallel.__init__:
     ]
 
 
+def test_cublas_repeats_what_it_did(tmp_path: Path) -> None:
+    script = """
+import os
+from mmengine.runner import Runner
+runner = object.__new__(Runner)
+runner._deterministic = None
+for deterministic in False, True:
+    runner.set_randomness(seed=3, deterministic=deterministic)
+    print(os.environ.get('CUBLAS_WORKSPACE_CONFIG'))
+"""
+    name = 'CUBLAS_WORKSPACE_CONFIG'
+    assert name not in os.environ
+    mended = run(script, tmp_path)
+    assert mended.out.split() == ['None', ':4096:8'], mended.err
+    chosen = run(script, tmp_path, **{name: ':16:8'})
+    assert chosen.out.split() == [':16:8', ':16:8'], chosen.err
+    broken = run(script, tmp_path, without=('let_cublas_repeat',))
+    assert broken.out.split() == ['None', 'None'], broken.err
+
+
 # --- training options -------------------------------------------------------
 
 OPTIONS = """

@@ -111,8 +111,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.setdefault('randomness', dict(seed=None))
     if args.seed is not None:
         cfg.randomness.seed = args.seed
-    cfg.randomness.diff_rank_seed = args.diff_rank_seed
-    cfg.randomness.deterministic = args.deterministic
+    if args.diff_rank_seed:
+        cfg.randomness.diff_rank_seed = True
+    if args.deterministic:
+        cfg.randomness.deterministic = True
 
 
 def resume(cfg: Config, wanted: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -57,17 +57,18 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: str | os.PathLike) -> np.ndarray:
     """Decode an image file to RGB, ``(H, W, 3)`` uint8.
 
     Raises:
         DatasetError: If the file is absent or :func:`decode_image` refuses it.
     """
     try:
-        data = path.read_bytes()
+        with open(path, 'rb') as file:
+            data = file.read()
     except OSError as error:
         raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
-    return decode_image(data, str(path))
+    return decode_image(data, os.fspath(path))
 
 
 def resize_frames(

@@ -9,8 +9,10 @@ from typing import Any
 from mmaction.datasets import BaseActionDataset
 from mmaction.structures import ActionDataSample
 from mmengine.logging import print_log
+from torch.utils.data import get_worker_info
 
 from .errors import DatasetError, name_some
+from .worker_memory import return_free_memory
 
 #: So many unreadable clips in a row are no accident.
 MAX_TRIES = 10
@@ -50,6 +52,8 @@ class TolerantDataset(BaseActionDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """Load a clip, or what stands in for it."""
+        if get_worker_info() is not None:
+            return_free_memory()
         try:
             return self._load(self.get_data_info(idx))
         except DatasetError as error:

@@ -86,7 +86,7 @@ class FolderVideo:
     def _frames(self) -> Iterator[Frame]:
         for index, file in enumerate(self._files):
             try:
-                image = read_image(Path(self.name) / file)
+                image = read_image(os.path.join(self.name, file))
             except DatasetError as error:
                 raise InputError(str(error)) from error
             yield Frame(index, index / self._fps, shrink(image, self._max_side))

@@ -207,6 +207,25 @@ def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
         assert cfg.work_dir == 'work_dirs/leaf/fold4'
 
 
+@pytest.mark.parametrize('option', ['diff_rank_seed', 'deterministic'])
+def test_randomness_is_an_option_or_a_value_of_the_config(option, data):
+    args = argparse.Namespace(
+        config='leaf.py', cfg_options=None, launcher='none', work_dir='x', fold=None,
+        no_validate=False, amp=False, resume=None, auto_scale_lr=False, seed=None,
+        diff_rank_seed=False, deterministic=False,
+    )  # fmt: skip
+    for given, expected in (
+        ({}, None),
+        ({option: True}, True),
+        ({'cfg_options': {f'randomness.{option}': True}}, True),
+    ):
+        cfg = Config.fromfile(TINY)
+        load_tool('train.py').merge_args(
+            cfg, argparse.Namespace(**{**vars(args), **given})
+        )
+        assert cfg.randomness.get(option) is expected
+
+
 def test_a_fold_that_the_dataset_does_not_have_takes_one_line(tmp_path):
     result = run_tool('train.py', TINY, '--fold', 6, check=2)
     assert result.stderr.strip().splitlines()[-1] == (

@@ -82,4 +82,6 @@ class FrameFolder:
         return result
 
     def _read(self, index: int) -> np.ndarray:
-        return read_image(Path(self.folder) / self.frames[index])
+        # A pathlib.Path interns its parts, and after some thousand clips Python writes
+        # its table of such strings, megabytes, to another place: a worker grows by it.
+        return read_image(os.path.join(self.folder, self.frames[index]))

@@ -10,6 +10,7 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
+from ..pooling import adaptive_mean
 from .splits import (
     IntervalSplit,
     SplitIndexes,
@@ -133,7 +134,7 @@ class ISSM(TemporalSplit):
         """Return the content-aware indexes of ``(N, C, T, H, W)``, T even."""
         n, c, t, _, _ = x.shape
         frames = x.transpose(1, 2).flatten(0, 1)  # (N * T, C, H, W)
-        pooled = F.adaptive_avg_pool2d(frames, self.pooled_size)
+        pooled = adaptive_mean(frames, (self.pooled_size, self.pooled_size))
         z = F.gelu(self.reduce(pooled)).reshape(n, t, -1)
         correlation = torch.bmm(z, z.transpose(1, 2)) / c  # (N, T, T)
         regular = torch.arange(t, device=x.device, dtype=x.dtype)

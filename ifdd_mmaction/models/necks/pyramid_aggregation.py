@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..pooling import adaptive_mean
 from .feature_pyramid import describe
 
 
@@ -117,9 +117,7 @@ class PyramidAggregation(BaseModule):
         levels = self._pick(pyramid)
         frames = levels[-1].shape[2]
         levels = [
-            x
-            if x.shape[2] == frames
-            else F.adaptive_avg_pool3d(x, (frames, *x.shape[3:]))
+            x if x.shape[2] == frames else adaptive_mean(x, (frames, *x.shape[3:]))
             for x in levels
         ]
         joined = [

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
+
+from ...pooling import adaptive_mean
 
 Result = TypeVar('Result')
 
@@ -26,7 +27,7 @@ def pad_to_even(x: Tensor) -> Tensor:
 def frame_tokens(x: Tensor, size: int) -> Tensor:
     """Pool and flatten the frames of ``(N, C, T, H, W)`` to ``(N, T, size^2 C)``."""
     frames = x.transpose(1, 2).flatten(0, 1)  # (N * T, C, H, W)
-    pooled = F.adaptive_avg_pool2d(frames, size)
+    pooled = adaptive_mean(frames, (size, size))
     return pooled.flatten(2).transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
 
 

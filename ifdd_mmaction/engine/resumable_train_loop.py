@@ -14,6 +14,8 @@ from .preemption import Preemption
 
 #: Keeps the iteration's random numbers apart from those of the clips.
 ITERATION = 1
+#: Values of each logged scalar that stay in memory, at least; the logs have all.
+HISTORY = 10_000
 
 
 @LOOPS.register_module()
@@ -86,6 +88,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         # It was made before a checkpoint said what the seed was.
         if hasattr(sampler.sampler, 'seed'):
             sampler.sampler.seed = seed
+        self._bound_history()
         runner.call_hook('before_train_epoch')
         runner.model.train()
         sampler.begin_epoch(seed, self._epoch, first=self.batches_done)
@@ -96,6 +99,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self.batches_done = 0
         runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+    def _bound_history(self) -> None:
+        # MMEngine keeps the last million values of each scalar and copies them at every
+        # iteration: 36 MiB, and 20 ms, after the 194,000 of a training on FERV39k.
+        processor = self.runner.log_processor
+        windows = [cfg.get('window_size') for cfg in processor.custom_cfg]
+        windows += [processor.window_size, len(self.dataloader), HISTORY]
+        if 'global' in windows:
+            return
+        keep = max(window for window in windows if isinstance(window, int))
+        for history in self.runner.message_hub.log_scalars.values():
+            history.max_length = keep
 
     def _shared_seed(self) -> int:
         """Return the seed that all ranks have in common."""

@@ -18,6 +18,7 @@ from ifdd_mmaction.engine import (
     EXIT_PREEMPTED,
     ResumableCheckpointHook,
     check_checkpoint,
+    resumable_train_loop,
 )
 from tests.engine.forked_runs import DRAWN, drawn_runner, fork, tool, train
 
@@ -130,6 +131,23 @@ def test_sigterm_saves_within_the_epoch_and_exits_with_a_code(reference, tmp_pat
     assert_same_training(work_dir, reference)
     assert not list(work_dir.glob('iter_*.pth')), 'older than the two that are kept'
     assert 'go on with --resume' in (work_dir / 'log.txt').read_text()
+
+
+@pytest.mark.parametrize(
+    'window, kept', [(None, 6), (5, 6), (8, 8), ('epoch', 6), ('global', 18)]
+)
+def test_logged_values_do_not_pile_up(tmp_path, monkeypatch, window, kept):
+    monkeypatch.setattr(resumable_train_loop, 'HISTORY', 4)
+    runner = drawn_runner(tmp_path / 'run')
+    runner.log_processor.window_size = 3
+    if window:
+        runner.log_processor.custom_cfg = [
+            dict(data_src='loss', method_name='mean', window_size=window)
+        ]
+    runner.train()
+    # An epoch has 6 iterations, the run 18.
+    history, counts = runner.message_hub.get_scalar('train/loss').data
+    assert len(history) == len(counts) == kept
 
 
 def test_within_an_epoch_only_what_is_left_is_loaded(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Sequence
 
 import cv2
@@ -19,6 +20,13 @@ except ImportError:  # it comes with the extra `fast`
 
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 EXIF = b'Exif\0\0'
+#: The second bytes of JPEG markers; FF 00 is no marker.
+START_OF_FRAME = {bytes([n]) for n in range(0xC0, 0xD0)} - {b'\xc4', b'\xc8', b'\xcc'}
+WITHOUT_LENGTH = {bytes([n]) for n in (0, 1, *range(0xD0, 0xD9))}
+PNG_START = b'\x89PNG\r\n\x1a\n'
+#: No frame has more pixels (8192 x 8192). A few hundred bytes can claim 65535 x 65535,
+#: which OpenCV would make of them, 13 GB, without a word.
+MAX_PIXELS = 1 << 26
 INTERPOLATIONS = ('bilinear', 'bicubic')
 
 
@@ -34,9 +42,22 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
         name: What to call it in errors.
 
     Raises:
-        DatasetError: If the bytes are no image, or a JPEG cut off before its end,
-            which OpenCV would fill with grey without a word.
+        DatasetError: If the bytes are no JPEG or PNG, claim more than
+            :data:`MAX_PIXELS`, or are a JPEG cut off before its end, which OpenCV would
+            fill with grey without a word.
     """
+    size = image_size(data)
+    if size is None:
+        raise DatasetError(
+            f'{name}: not an image ({len(data)} bytes, no JPEG or PNG): copy it again, '
+            'or convert it'
+        )
+    height, width = size
+    if height * width > MAX_PIXELS:
+        raise DatasetError(
+            f'{name}: {len(data)} bytes that claim to be {width} x {height} pixels, '
+            f'more than {MAX_PIXELS}: copy it again, or scale it down'
+        )
     header = data[: data.find(JPEG_SCAN)]
     # simplejpeg does not know the orientation of EXIF.
     if decode_jpeg and header.startswith(JPEG_START) and EXIF not in header:
@@ -51,10 +72,34 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
             f'{name}: truncated JPEG, {len(data)} bytes without end: copy it again'
         )
     pixels = np.frombuffer(data, np.uint8)
-    image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if data else None
+    image = cv2.imdecode(pixels, cv2.IMREAD_COLOR)
     if image is None:
         raise DatasetError(f'{name}: not an image ({len(data)} bytes): copy it again')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a JPEG or PNG claims; None if it is neither.
+
+    Markers of a JPEG are looked for as libjpeg does, so it sees no other size.
+    """
+    if data.startswith(PNG_START) and len(data) >= 24:
+        width, height = struct.unpack_from('>II', data, 16)
+        return height, width
+    if not data.startswith(JPEG_START):
+        return None
+    place = len(JPEG_START)
+    while (place := data.find(b'\xff', place)) >= 0:
+        while data[place : place + 1] == b'\xff':
+            place += 1
+        marker, place = data[place : place + 1], place + 1
+        if marker in START_OF_FRAME and len(data) >= place + 7:
+            return struct.unpack_from('>HH', data, place + 3)
+        if marker not in WITHOUT_LENGTH:
+            if len(data) < place + 2:
+                break
+            place += struct.unpack_from('>H', data, place)[0]
+    return None
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

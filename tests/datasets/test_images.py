@@ -1,12 +1,13 @@
 import io
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError, images
-from ifdd_mmaction.datasets.images import decode_image, resize_frames
+from ifdd_mmaction.datasets.images import decode_image, image_size, resize_frames
 from tests.golden import load_golden, pick
 
 GOLDEN = load_golden('torchvision')
@@ -98,6 +99,53 @@ def test_a_truncated_jpeg_is_named(cut, decoder):
 def test_what_is_no_image_is_named(data, decoder):
     with pytest.raises(DatasetError, match=r'a/7\.jpg'):
         decode_image(data, 'a/7.jpg')
+
+
+def in_jpeg(data, inserted):
+    """Put bytes before the frame's start, where libjpeg skips what is no marker."""
+    start = data.index(b'\xff\xc0')
+    return data[:start] + inserted + data[start:]
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        encode(photograph()),
+        encode(photograph(), '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        encode(photograph(), '.png'),
+        with_orientation(encode(photograph()), 1),
+        in_jpeg(encode(photograph()), b'\xff\xff\xff'),
+        in_jpeg(encode(photograph()), b'no marker \xff\0 and \xff\x01'),
+        # A comment, in which another frame seems to start.
+        in_jpeg(encode(photograph()), b'\xff\xfe\0\x0b\xff\xc0\0\x11\x08\0\1\0\1'),
+    ],
+)
+def test_the_size_is_what_will_be_decoded(data):
+    assert image_size(data) == decode_image(data, 'it').shape[:2] == (45, 62)
+
+
+@pytest.mark.parametrize('inserted', [b'', b'\xff', b'skipped', b'\xff\xfe\0\x02'])
+def test_a_claim_of_gigabytes_is_refused_before_it_is_decoded(inserted, decoder):
+    data = bytearray(in_jpeg(encode(photograph()), inserted))
+    start = data.index(b'\xff\xc0')
+    data[start + 5 : start + 9] = b'\xff\xff\xff\xfe'
+    with pytest.raises(
+        DatasetError, match=r'a.jpg: .* claim to be 65534 x 65535 pixels'
+    ):
+        decode_image(bytes(data), 'a.jpg')
+    header = struct.pack('>II', 9000, 9000) + b'\x08\x02\0\0\0'
+    chunk = b'IHDR' + header
+    png = images.PNG_START + struct.pack('>I', 13) + chunk
+    png += struct.pack('>I', zlib.crc32(chunk)) + encode(photograph(), '.png')[33:]
+    with pytest.raises(DatasetError, match='claim to be 9000 x 9000 pixels, more'):
+        decode_image(png, 'a.png')
+
+
+@pytest.mark.parametrize('suffix', ['.bmp', '.tiff', '.webp'])
+def test_other_formats_are_refused(suffix):
+    # OpenCV reads more formats than frames have, with decoders that few look after.
+    with pytest.raises(DatasetError, match='no JPEG or PNG'):
+        decode_image(encode(photograph(), suffix), 'a.jpg')
 
 
 @pytest.mark.parametrize('name', pick(GOLDEN, 'resize/'))

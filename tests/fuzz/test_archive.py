@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.images import decode_image
+from ifdd_mmaction.datasets.images import decode_image, image_size
 from ifdd_mmaction.datasets.storage import PackedArchive, write_archive
 from ifdd_mmaction.datasets.storage.archive import COMMENT, CONTENTS, INDEX
 from tests.datasets.layouts import write_frames
@@ -168,9 +168,12 @@ def test_a_crafted_archive_is_read_or_refused(content, index, frame, tmp_path):
 @draws(450)
 @given(damage=DAMAGE)
 def test_a_damaged_image_is_decoded_or_refused(suffix, damage):
+    data = damaged(encoded(suffix), damage)
     try:
-        image = decode_image(damaged(encoded(suffix), damage), 'the image')
+        image = decode_image(data, 'the image')
     except DatasetError as error:
         assert 'the image' in str(error)
     else:
         assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+        # What was looked at before is what was decoded: no size slips through.
+        assert image.shape[:2] == image_size(data)

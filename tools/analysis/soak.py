@@ -156,7 +156,7 @@ def plot(series: Mapping[str, Sequence[float]], path: Path) -> None:
     top.set(ylabel='memory (MiB)', ylim=(0, None))
     bottom.set(ylabel='number', xlabel='time (min)', ylim=(0, None))
     for axes in (top, bottom):
-        axes.legend(fontsize='small', ncols=2)
+        axes.legend(fontsize='small', ncols=4, loc='lower left', bbox_to_anchor=(0, 1))
     save_figure(figure, path)
 
 

@@ -43,8 +43,8 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
     Raises:
         DatasetError: If the bytes are no JPEG or PNG, claim more than
-            :data:`MAX_PIXELS`, or are a JPEG cut off before its end, which OpenCV would
-            fill with grey without a word.
+            :data:`MAX_PIXELS`, or are cut off before their end: OpenCV would fill a
+            JPEG with grey without a word, and reserve what a chunk of a PNG claims.
     """
     size = image_size(data)
     if size is None:
@@ -57,6 +57,10 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
         raise DatasetError(
             f'{name}: {len(data)} bytes that claim to be {width} x {height} pixels, '
             f'more than {MAX_PIXELS}: copy it again, or scale it down'
+        )
+    if data.startswith(PNG_START) and not _is_whole_png(data):
+        raise DatasetError(
+            f'{name}: truncated PNG, {len(data)} bytes without end: copy it again'
         )
     header = data[: data.find(JPEG_SCAN)]
     # simplejpeg does not know the orientation of EXIF.
@@ -100,6 +104,16 @@ def image_size(data: bytes) -> tuple[int, int] | None:
                 break
             place += struct.unpack_from('>H', data, place)[0]
     return None
+
+
+def _is_whole_png(data: bytes) -> bool:
+    place = len(PNG_START)
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from('>I4s', data, place)
+        place += 12 + length  # of the chunk itself: length, kind and checksum
+        if kind == b'IEND':
+            return place <= len(data)
+    return False
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

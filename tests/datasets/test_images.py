@@ -141,6 +141,21 @@ def test_a_claim_of_gigabytes_is_refused_before_it_is_decoded(inserted, decoder)
         decode_image(png, 'a.png')
 
 
+@pytest.mark.parametrize('chunk', ['IDAT', 'IEND'])
+def test_a_png_is_whole_or_named(chunk):
+    whole = encode(photograph(), '.png')
+    for cut in (1, 12, 13, 600):
+        with pytest.raises(DatasetError, match=r'a.png: truncated PNG, \d+ bytes'):
+            decode_image(whole[:-cut], 'a.png')
+    # OpenCV would reserve the four gigabytes that it says it has.
+    claims = bytearray(whole)
+    place = whole.index(chunk.encode())
+    claims[place - 4 : place] = b'\xff\xff\xff\xf0'
+    with pytest.raises(DatasetError, match=r'a.png: truncated PNG'):
+        decode_image(bytes(claims), 'a.png')
+    assert decode_image(whole + b'more', 'a.png').shape == (45, 62, 3)
+
+
 @pytest.mark.parametrize('suffix', ['.bmp', '.tiff', '.webp'])
 def test_other_formats_are_refused(suffix):
     # OpenCV reads more formats than frames have, with decoders that few look after.

@@ -6,10 +6,13 @@ nothing where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`
 """
 
 import atexit
+import contextlib
 import functools
+import glob
 import os
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -43,6 +46,7 @@ def apply() -> None:
     load_weights_only()
     load_yaml_safely()
     init_dist_on_cpu()
+    wait_for_gloo_threads()
     wrap_ddp_on_cpu()
     allow_amp_on_cpu()
     checkpoint_without_reentry()
@@ -274,10 +278,46 @@ def init_dist_on_cpu() -> None:
             return upstream(backend, init_backend=init_backend, **kwargs)
         backend = 'gloo' if backend == 'nccl' else backend
         torch.distributed.init_process_group(backend=backend, **kwargs)
-        # Nobody destroys the group, and gloo's threads may abort a process that ends.
+        # MMEngine leaves the group open, which PyTorch warns about.
         atexit.register(_destroy_process_group)
 
     utils._init_dist_pytorch = init_dist
+
+
+def wait_for_gloo_threads() -> None:
+    """gloo's threads may abort a process that ends after a good run (pytorch#190489).
+
+    After a collective, such a thread releases the tensors, for which it needs Python's
+    global lock. If the interpreter has begun to finalize by then, Python before 3.14
+    ends the thread in a way that C++ answers with SIGABRT. Destroying the process group
+    is not enough: a DDP wrapper that is still alive keeps the threads.
+    """
+    atexit.unregister(_wait_for_gloo_threads)
+    # Registered early, so called late: after the group is destroyed.
+    atexit.register(_wait_for_gloo_threads)
+
+
+def _wait_for_gloo_threads(limit: float = 60.0) -> None:
+    """Wait until gloo's threads are idle, at most ``limit`` seconds."""
+    end, before = time.monotonic() + limit, None
+    while (now := _gloo_threads()) and time.monotonic() < end:
+        # Idle: nothing ran while sleeping, which leaves the lock to whoever needs it.
+        if now == before and all('State:\tS' in status for status in now):
+            return
+        before = now
+        time.sleep(0.01)
+
+
+def _gloo_threads() -> list[str]:
+    """Return the state and the context switches of gloo's threads; Linux tells."""
+    found = []
+    for file in glob.glob('/proc/self/task/*/status'):
+        with contextlib.suppress(OSError), open(file) as status:  # it may have ended
+            name, *lines = status.read().splitlines()
+            if name.endswith('pt_gloo_runloop'):
+                kept = ('State:', 'Pid:', 'voluntary_ctxt', 'nonvoluntary_ctxt')
+                found.append('\n'.join(x for x in lines if x.startswith(kept)))
+    return found
 
 
 def wrap_ddp_on_cpu() -> None:

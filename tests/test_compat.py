@@ -6,6 +6,7 @@ Imports are process-wide, so both halves run in processes of their own.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def run(
     error = done.stderr.strip().splitlines()
     return SimpleNamespace(
         ok=done.returncode == 0,
+        returncode=done.returncode,
         out=done.stdout,
         err=done.stderr,
         last=error[-1] if error else '',
@@ -507,6 +509,44 @@ def test_distributed_training_on_the_cpu_needs(
     broken = run(script, tmp_path, without=(mend,), MASTER_PORT=free_port(), **env)
     assert not broken.ok
     assert any(error in broken.err for error in errors), broken.err
+
+
+# Ends while a thread of gloo is about to release a tensor.
+RELEASE = """
+import os
+import torch
+from mmengine.dist import init_dist
+from mmengine.model import MMDistributedDataParallel
+
+init_dist('pytorch', backend='nccl')
+model = MMDistributedDataParallel(torch.nn.Linear(1, 1))  # keeps the process group
+asked = os.environ['SLOW_RELEASE']
+open(asked, 'a').close()
+while not os.path.exists(asked + '.held'):
+    # Released by Python, or, where that is later, by the thread.
+    torch.distributed.all_reduce(torch.ones(3), async_op=True).wait()
+print('held up')
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='gloo threads are seen on Linux')
+@pytest.mark.skipif(shutil.which('gcc') is None, reason='no C compiler (gcc)')
+def test_a_thread_of_gloo_does_not_abort_a_finished_run(tmp_path: Path) -> None:
+    source = Path(__file__).parent / 'data/slow_release.c'
+    library = tmp_path / 'slow_release.so'
+    flags = ['-shared', '-fPIC', '-O1', '-o', str(library), str(source), '-ldl']
+    subprocess.run(['gcc', *flags], check=True)
+    env = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1')
+    env.update(LD_PRELOAD=str(library), SLOW_RELEASE=str(tmp_path / 'asked'))
+    env.update(HELD_SECONDS='5', MASTER_PORT=free_port())
+    mended = run(RELEASE, tmp_path, **env)
+    assert (mended.returncode, mended.out) == (0, 'held up\n'), mended.err
+    if sys.version_info < (3, 14):
+        (tmp_path / 'asked.held').unlink()
+        without = ('wait_for_gloo_threads',)
+        broken = run(RELEASE, tmp_path, without=without, **env)
+        assert (broken.returncode, broken.out) == (-signal.SIGABRT, 'held up\n')
+        assert 'terminate called without an active exception' in broken.err
 
 
 def test_accelerators_keep_the_launcher_of_mmengine(tmp_path: Path) -> None:

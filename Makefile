@@ -21,7 +21,7 @@ help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests'
 	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
-	@echo 'make lint   ruff and mypy'
+	@echo 'make lint   ruff, mypy and tools/lint'
 	@echo 'make docs   build the site -> site/, every warning an error'
 	@echo 'make clean  remove the virtual environment, the sample set, the demo and the site'
 
@@ -64,6 +64,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/lint/lint.py
 
 docs: $(READY)
 	$(BIN)/python -W ignore -m sphinx -W --keep-going -q -c docs . site

@@ -1,13 +1,7 @@
-"""Runs in processes that are forked where everything is imported: they start at once.
-
-``multiprocessing``'s fork server imports the package once; its children are real
-processes that can be killed.
-"""
+"""Runs for processes that are forked where everything is imported."""
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import os
 import stat
 import sys
@@ -25,21 +19,6 @@ import tests.engine.drawn_clips  # noqa: F401
 from tests.golden import ROOT, load_tool
 
 DRAWN = ROOT / 'tests' / 'data' / 'drawn.py'
-
-
-def fork(target, *args, **kwargs) -> multiprocessing.Process:
-    """Start a function of this module in a process of its own."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__])
-    process = context.Process(target=_call, args=(target, args, kwargs))
-    process.start()
-    return process
-
-
-def _call(target, args, kwargs):
-    gc.freeze()  # what was imported is not looked through again
-    os.setsid()  # signals to the whole group are for this run alone
-    target(*args, **kwargs)
 
 
 @HOOKS.register_module()

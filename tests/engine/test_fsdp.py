@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from ifdd_mmaction.engine import check_checkpoint
-from tests.engine.forked_runs import DRAWN, fork, tool
+from tests.engine.forked_runs import DRAWN, tool
+from tests.processes import fork
 
 CONFIG = f"""
 _base_ = ['{DRAWN}']

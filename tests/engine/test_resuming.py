@@ -20,7 +20,8 @@ from ifdd_mmaction.engine import (
     check_checkpoint,
     resumable_train_loop,
 )
-from tests.engine.forked_runs import DRAWN, drawn_runner, fork, tool, train
+from tests.engine.forked_runs import DRAWN, drawn_runner, tool, train
+from tests.processes import fork
 
 WORKER = {
     'train_dataloader.num_workers': 1,

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,13 @@ PRELOAD = (
     'scipy.optimize',
     'tests.engine.forked_runs',
 )
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        return server.getsockname()[1]
 
 
 def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process:

@@ -62,7 +62,7 @@ def train(work_dir, options=None, events=None, env=None, pause=0.02):
     os.environ.update(env or {})
     Path(work_dir).mkdir(exist_ok=True)
     with open(f'{work_dir}/log.txt', 'a') as file:
-        _redirect(file)
+        redirect(file)
         runner = drawn_runner(work_dir, options)
         runner.register_hook(ReportHook(events, pause))
         runner.train()
@@ -80,13 +80,14 @@ def tool(name, *args, output, before=None):
     """Run a tool of ``tools/`` as from the command line, its output in a file."""
     sys.argv = [name, *map(str, args)]
     with open(output, 'a') as file:
-        _redirect(file)
+        redirect(file)
         if before:
             before()
         load_tool(name).main()
 
 
-def _redirect(file):
+def redirect(file):
+    """Send all that this process says to a file."""
     # By descriptor: also what libraries and the interpreter itself say.
     for descriptor in (1, 2):
         os.dup2(file.fileno(), descriptor)

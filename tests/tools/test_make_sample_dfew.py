@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.processes import run_script, start_script
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'make_sample_dfew.py'
 SUBJECTS = 60
 FRAMES = 16
@@ -22,12 +23,7 @@ TINY = ('--subjects', '5', '--size', '32', '--frames', '8')
 
 
 def make(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), str(out), *options],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return run_script([TOOL, out, *options])
 
 
 def read(path: Path) -> list[dict[str, int]]:
@@ -162,24 +158,21 @@ def test_foreign_folder_is_left_alone(
 @pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
 def test_interruption_leaves_no_set(tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / 'dfew'
-    run = subprocess.Popen(
-        [sys.executable, str(TOOL), str(out), '--subjects', '400', '--workers', '2'],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    command = [TOOL, out, '--subjects', 400, '--workers', 2]
+    run = start_script(command, Path(os.devnull), Path(os.devnull))
     try:
         deadline = time.monotonic() + 120
         while not any(tmp_path.rglob('2.jpg')):
-            assert run.poll() is None and time.monotonic() < deadline
+            assert run.exitcode is None and time.monotonic() < deadline
             time.sleep(0.05)
         # Nothing can clean up after a kill, its workers go with it here.
         (os.killpg if how == signal.SIGKILL else os.kill)(run.pid, how)
-        assert run.wait(60) != 0
+        run.join(60)
+        assert run.exitcode
     finally:
-        if run.poll() is None:
+        if run.exitcode is None:
             os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+            run.join()
     assert not out.exists()
     if how != signal.SIGKILL:
         assert not list(tmp_path.iterdir())

@@ -31,6 +31,7 @@ def train(work_dir, device, *options):
     return load(work_dir / 'iter_18.pth')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'device, options',
     [

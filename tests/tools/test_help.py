@@ -34,6 +34,7 @@ def shown(tool: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool', TOOLS)
 def test_the_help_has_the_options_of_the_pages(tool):
     said = run_tool(tool, '--help', fresh=True).stdout

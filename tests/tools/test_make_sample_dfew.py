@@ -17,7 +17,7 @@ import pytest
 from tests.processes import run_script, start_script
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'make_sample_dfew.py'
-SUBJECTS = 60
+SUBJECTS = 25
 FRAMES = 16
 TINY = ('--subjects', '5', '--size', '32', '--frames', '8')
 
@@ -52,6 +52,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_layout(sample: Path) -> None:
     clips = read(sample / 'clips.csv')
     n = 7 * SUBJECTS
@@ -67,13 +68,15 @@ def test_layout(sample: Path) -> None:
     envelope = np.load(sample / 'envelope.npy')
     assert envelope.shape == (n, FRAMES) and envelope.dtype == np.float16
     facts = json.loads((sample / 'sample.json').read_text())
-    assert (facts['subjects'], facts['clips'], facts['images']) == (60, n, n * FRAMES)
+    numbers = facts['subjects'], facts['clips'], facts['images']
+    assert numbers == (SUBJECTS, n, n * FRAMES)
     assert list(facts['labels'].values()) == list(range(1, 8))
     expected = {'Clip', 'EmoLabel_DataSplit', 'clips.csv', 'envelope.npy'}
     assert {p.name for p in sample.iterdir()} == expected | {'sample.json'}
     assert list(sample.parent.iterdir()) == [sample]  # no scratch folder is left
 
 
+@pytest.mark.slow
 def test_folds_are_subject_disjoint_and_balanced(sample: Path) -> None:
     clips = {c['id']: c for c in read(sample / 'clips.csv')}
     assert Counter((c['subject'], c['label']) for c in clips.values()) == {
@@ -100,6 +103,7 @@ def test_folds_are_subject_disjoint_and_balanced(sample: Path) -> None:
     assert sorted(tested) == sorted(clips)
 
 
+@pytest.mark.slow
 def test_envelope_rises_and_falls(sample: Path) -> None:
     labels = np.array([c['label'] for c in read(sample / 'clips.csv')])
     envelope = np.load(sample / 'envelope.npy').astype(float)
@@ -113,6 +117,7 @@ def test_envelope_rises_and_falls(sample: Path) -> None:
     assert (step[~after] >= 0).all() and (step[after] <= 0).all()
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(tiny: Path, tmp_path: Path) -> None:
     for name, options in (('same', ('--workers', '2')), ('one', ('--workers', '1'))):
         assert make(tmp_path / name, *TINY, *options).returncode == 0
@@ -129,6 +134,7 @@ def test_second_call_draws_nothing(tiny: Path) -> None:
     assert image.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_other_parameters_need_force(tmp_path: Path) -> None:
     out = tmp_path / 'dfew'
     assert make(out, *TINY).returncode == 0
@@ -155,6 +161,7 @@ def test_foreign_folder_is_left_alone(
     assert content(tmp_path) == {f'mine/{note}': b'{"precious": true}'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
 def test_interruption_leaves_no_set(tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / 'dfew'
@@ -217,6 +224,7 @@ def probe(features: npt.NDArray[np.float32], root: Path) -> float:
     return float(np.mean(scores))
 
 
+@pytest.mark.slow
 def test_the_class_lies_in_the_dynamics(sample: Path) -> None:
     """One frame tells the class badly, its change over the clip tells it well."""
     clips = []

@@ -30,6 +30,9 @@ import ifdd_mmaction.compat as compat
 
 PACKAGE = Path(compat.__file__).parent
 
+#: Most start processes of their own, which import torch and the mended packages.
+pytestmark = pytest.mark.slow
+
 # Applies the mends but those named. The package's own __init__ would apply them all,
 # so compat is imported below an empty package of the same name.
 APPLY = """
@@ -472,7 +475,6 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
 # --- torchrun without a GPU -------------------------------------------------
 
 
-@pytest.mark.slow
 def test_two_processes_train_on_the_cpu(tmp_path: Path) -> None:
     mended = run(
         TRAIN.format(iters=1, launcher='pytorch'),

@@ -57,6 +57,7 @@ def test_ferv39k_differs_from_dfew_in_data_and_colours_alone(name, data):
         assert DATASETS.build(dataset)[0]['inputs'].shape == (*shape, 224, 224)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'path',
     [
@@ -97,6 +98,7 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
     assert sample.pred_score.shape == (len(dataset.metainfo['classes']),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', OTHERS)
 def test_models_on_other_backbones_take_their_clips_and_optimise_all_parameters(
     name, data

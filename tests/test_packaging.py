@@ -51,6 +51,7 @@ esac
     assert (tmp_path / 'parent.pth').read_text().strip() == str(tmp_path)
 
 
+@pytest.mark.slow
 def test_importing_the_package_needs_the_core_only():
     """No optional or development package is imported by ``import ifdd_mmaction``."""
     code = (

@@ -8,11 +8,17 @@ from tests.golden import ROOT
 from tests.tools.runs import data_options, run_tool
 
 
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('drawn') / 'sample'
+    run_tool('data/make_sample_dfew.py', folder, '--subjects', 10)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['ifdd_vit_sample', 'ifdd_cnn_sample'])
-def test_the_loss_falls_and_a_checkpoint_is_tested(name, tmp_path):
-    data, work_dir = tmp_path / 'sample', tmp_path / 'work'
-    run_tool('data/make_sample_dfew.py', data, '--subjects', 10)
+def test_the_loss_falls_and_a_checkpoint_is_tested(name, data, tmp_path):
+    work_dir = tmp_path / 'work'
     config = ROOT / 'configs' / f'{name}.py'
     run_tool(
         'train.py', config, '--work-dir', work_dir, '--seed', 0,

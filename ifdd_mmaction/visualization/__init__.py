@@ -1,7 +1,4 @@
-"""Figures of a run, as Matplotlib objects that need no display.
-
-This package is not imported by ``import ifdd_mmaction``: training does not need it.
-"""
+"""Figures of a run, as Matplotlib objects that need no display."""
 
 from .cam_overlay import CamRow, plot_cam_overlay
 from .clip_split import ClipSplit, plot_clip_split
@@ -31,7 +28,6 @@ __all__ = [
     'choose_clips',
     'figure_path',
     'find_config',
-    'ifdd_mmaction``: training does not need it.',
     'load_clips',
     'plot_cam_overlay',
     'plot_clip_split',

@@ -126,6 +126,7 @@ def draw_test_clips(root):
         tool.write_csv(folder / 'set_1.csv', ('video_name', 'label'), listed)
 
 
+@pytest.mark.slow
 def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
     draw_test_clips(tmp_path)
     for name, entry in ENTRIES.items():

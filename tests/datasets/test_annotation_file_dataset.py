@@ -1,7 +1,5 @@
 import re
-import shutil
-import subprocess
-import sys
+import shlex
 
 import pytest
 from mmaction.registry import DATASETS
@@ -9,6 +7,7 @@ from mmaction.registry import DATASETS
 from ifdd_mmaction.datasets import DatasetError
 from tests.datasets.layouts import write_frames, write_lines, write_video
 from tests.golden import ROOT
+from tests.processes import run_script
 
 LOAD = [
     dict(type='SampleClip', clip_len=4),
@@ -131,11 +130,9 @@ def test_the_commands_of_the_page_work(tmp_path):
     (tmp_path / 'my_faces.py').write_text(config)
     for name in ('configs', 'tools'):
         (tmp_path / name).symlink_to(ROOT / name)
-    python = shutil.which('python', path=sys.exec_prefix + '/bin') or sys.executable
-    subprocess.run(
-        ['bash', '-e', '-c', commands.replace('python tools', f'{python} tools')],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    for line in commands.replace('\\\n', ' ').splitlines():
+        python, *words = shlex.split(line)
+        assert python == 'python'
+        done = run_script(words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / 'work_dirs/my_faces/predictions.json').is_file()

@@ -50,6 +50,7 @@ print(json.dumps(dict(worker=heap(worker.pid), items=int(batch))))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='needs glibc')
 def test_a_worker_does_not_keep_what_was_free_before_it():
     found = {}

@@ -1,18 +1,18 @@
-"""What one rank of a distributed run sees; ``python -m`` this under torchrun.
+"""What one rank of a distributed run sees.
 
 Without a launcher it is the single process that the ranks are compared with.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
-from tests.engine.forked_runs import drawn_runner
+from tests.engine.forked_runs import drawn_runner, redirect
 
 CLIPS = 14
 #: Over all ranks: the last batch of an epoch has 14 - 2 * 6 clips.
@@ -106,9 +106,12 @@ def probe(folder, rank=0, world_size=1, launcher='none'):
     torch.save(seen, folder / f'{rank}.pt')
 
 
-if __name__ == '__main__':
-    import os
-
-    probe(
-        sys.argv[1], int(os.environ['RANK']), int(os.environ['WORLD_SIZE']), 'pytorch'
-    )
+def rank_probe(folder, rank, world_size, port):
+    """:func:`probe` in a process of its own, its output in ``log<rank>.txt``."""
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size),
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
+    )  # fmt: skip
+    with open(f'{folder}/log{rank}.txt', 'a') as file:
+        redirect(file)
+        probe(folder, rank, world_size, 'pytorch')

@@ -1,13 +1,7 @@
-"""Runs in processes that are forked where everything is imported: they start at once.
-
-``multiprocessing``'s fork server imports the package once; its children are real
-processes that can be killed.
-"""
+"""Runs for processes that are forked where everything is imported."""
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import os
 import stat
 import sys
@@ -25,21 +19,6 @@ import tests.engine.drawn_clips  # noqa: F401
 from tests.golden import ROOT, load_tool
 
 DRAWN = ROOT / 'tests' / 'data' / 'drawn.py'
-
-
-def fork(target, *args, **kwargs) -> multiprocessing.Process:
-    """Start a function of this module in a process of its own."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__])
-    process = context.Process(target=_call, args=(target, args, kwargs))
-    process.start()
-    return process
-
-
-def _call(target, args, kwargs):
-    gc.freeze()  # what was imported is not looked through again
-    os.setsid()  # signals to the whole group are for this run alone
-    target(*args, **kwargs)
 
 
 @HOOKS.register_module()
@@ -83,7 +62,7 @@ def train(work_dir, options=None, events=None, env=None, pause=0.02):
     os.environ.update(env or {})
     Path(work_dir).mkdir(exist_ok=True)
     with open(f'{work_dir}/log.txt', 'a') as file:
-        _redirect(file)
+        redirect(file)
         runner = drawn_runner(work_dir, options)
         runner.register_hook(ReportHook(events, pause))
         runner.train()
@@ -101,13 +80,14 @@ def tool(name, *args, output, before=None):
     """Run a tool of ``tools/`` as from the command line, its output in a file."""
     sys.argv = [name, *map(str, args)]
     with open(output, 'a') as file:
-        _redirect(file)
+        redirect(file)
         if before:
             before()
         load_tool(name).main()
 
 
-def _redirect(file):
+def redirect(file):
+    """Send all that this process says to a file."""
     # By descriptor: also what libraries and the interpreter itself say.
     for descriptor in (1, 2):
         os.dup2(file.fileno(), descriptor)

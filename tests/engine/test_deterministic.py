@@ -1,14 +1,12 @@
 """Resuming on a GPU, whose kernels repeat to the bit only where that is asked for."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from tests.engine.forked_runs import DRAWN
 from tests.engine.test_resuming import assert_equal, load
 from tests.golden import ROOT
+from tests.processes import run_script
 
 #: How far the weights of a resumed run may be from those of a whole one on a GPU
 #: without ``--deterministic``, relative to their norm: docs/resume.md.
@@ -19,7 +17,7 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def train(work_dir, device, *options):
     """Train, or go on, in a process as from the command line; return the last state."""
     command = [
-        *(sys.executable, ROOT / 'tools' / 'train.py', DRAWN, '--work-dir', work_dir),
+        *(ROOT / 'tools' / 'train.py', DRAWN, '--work-dir', work_dir),
         *options,
         *('--cfg-options', 'default_hooks.checkpoint.by_epoch=False'),
         *('default_hooks.checkpoint.interval=2', 'train_dataloader.num_workers=2'),
@@ -28,13 +26,12 @@ def train(work_dir, device, *options):
     env = {'PATH': '', 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
     if device == 'cpu':
         env['CUDA_VISIBLE_DEVICES'] = ''
-    done = subprocess.run(
-        list(map(str, command)), env=env, capture_output=True, text=True, timeout=600
-    )
+    done = run_script(command, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
     return load(work_dir / 'iter_18.pth')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'device, options',
     [

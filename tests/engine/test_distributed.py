@@ -1,30 +1,28 @@
-"""Real processes, started by torchrun, against one process."""
+"""Real processes, with the environment that torchrun gives them, against one.
+
+tests/tools/test_train_and_test.py starts the launchers.
+"""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from tests.engine.distributed_probe import GLOBAL_BATCH, probe
-from tests.golden import ROOT
+from tests.engine.distributed_probe import GLOBAL_BATCH, probe, rank_probe
+from tests.processes import fork, free_port
 
 METRICS = ('WAR', 'UAR', 'F1', 'confusion_matrix')
 
 
-def torchrun(folder, ranks, *options):
-    command = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', *options]
-    command += [f'--nproc_per_node={ranks}', '-m', 'tests.engine.distributed_probe']
-    result = subprocess.run(
-        [*command, str(folder)],
-        cwd=ROOT,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-6000:]
+def start_ranks(folder, world_size):
+    port = free_port()
+    processes = [
+        fork(rank_probe, folder, rank, world_size, port) for rank in range(world_size)
+    ]
+    for process in processes:
+        process.join(300)
+    said = ''.join(path.read_text()[-3000:] for path in folder.glob('log*.txt'))
+    assert [process.exitcode for process in processes] == [0] * world_size, said
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +35,7 @@ def one(tmp_path_factory):
 @pytest.fixture(scope='module', params=[2, 3])
 def several(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f'ranks{request.param}')
-    torchrun(folder, request.param, '--standalone')
+    start_ranks(folder, request.param)
     ranks = range(request.param)
     return folder, [torch.load(folder / f'{i}.pt', weights_only=True) for i in ranks]
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ifdd_mmaction.engine import FiniteLossHook, NonFiniteError
-from tests.engine.forked_runs import drawn_runner, fork
+from tests.engine.forked_runs import drawn_runner
+from tests.processes import fork
 
 NAN, INF = math.nan, math.inf
 

@@ -1,12 +1,12 @@
 """Fully sharded training by MMEngine's strategy, as docs/distributed.md says."""
 
 import os
-import socket
 
 import pytest
 
 from ifdd_mmaction.engine import check_checkpoint
-from tests.engine.forked_runs import DRAWN, fork, tool
+from tests.engine.forked_runs import DRAWN, tool
+from tests.processes import fork, free_port
 
 CONFIG = f"""
 _base_ = ['{DRAWN}']
@@ -40,9 +40,7 @@ def launch(rank, port, *args, output):
 def test_two_ranks_train_save_one_checkpoint_and_go_on(tmp_path):
     config = tmp_path / 'fsdp.py'
     config.write_text(CONFIG)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     for epochs in (1, 2):
         outputs = [tmp_path / f'log{rank}.txt' for rank in range(2)]
         processes = [

@@ -20,7 +20,8 @@ from ifdd_mmaction.engine import (
     check_checkpoint,
     resumable_train_loop,
 )
-from tests.engine.forked_runs import DRAWN, drawn_runner, fork, tool, train
+from tests.engine.forked_runs import DRAWN, drawn_runner, tool, train
+from tests.processes import fork
 
 WORKER = {
     'train_dataloader.num_workers': 1,
@@ -94,6 +95,7 @@ def live(work_dir, options, events, how=None):
     return process.exitcode, event
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mode', ['epochs', 'iterations'])
 def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bits(
     reference, tmp_path, mode
@@ -119,6 +121,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bits(
     assert min(killed.values()) > 1, killed
 
 
+@pytest.mark.slow
 def test_sigterm_saves_within_the_epoch_and_exits_with_a_code(reference, tmp_path):
     work_dir = tmp_path / 'run'
     assert live(work_dir, WORKER, 2, 'terminate')[0] == EXIT_PREEMPTED
@@ -245,6 +248,7 @@ def test_the_best_checkpoint_is_removed_after_the_better_one_is_written(
     assert (reference / before.name).exists()
 
 
+@pytest.mark.slow
 def test_sigterm_in_a_validation_that_no_checkpoint_precedes_loses_nothing(tmp_path):
     options = {'default_hooks.checkpoint.interval': 3}
     # Of six iterations and two batches of validation.
@@ -294,6 +298,7 @@ def live_on_ranks(work_dir, port, events=None):
     return [process.exitcode for process in processes]
 
 
+@pytest.mark.slow
 def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
     port = free_port()
     assert live_on_ranks(tmp_path / 'whole', port) == [0, 0]
@@ -318,6 +323,7 @@ def test_sigterm_to_one_rank_ends_all_and_each_goes_on_as_it_was(tmp_path):
         assert_equal(again[key], expected[key], key)
 
 
+@pytest.mark.slow
 def test_ranks_that_see_different_checkpoints_do_not_train(reference, tmp_path):
     port = free_port()
     processes = []
@@ -370,6 +376,8 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_last_checkpoint(
 
 def mount_read_only(path):
     """Return whether a folder could be mounted read-only onto itself."""
+    if not shutil.which('mount'):
+        return False
     for command in (['--bind', path, path], ['-o', 'remount,ro,bind', path]):
         if subprocess.run(['mount', *command], capture_output=True).returncode:
             return False

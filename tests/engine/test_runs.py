@@ -3,14 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute, execute_all
-from tests.golden import ROOT
+from tests.processes import start_script
 
 TRAIN = """
 import os, sys, time
@@ -152,15 +150,16 @@ except KeyboardInterrupt:
 
 def test_an_interrupt_ends_the_run_starts_no_other_and_it_goes_on_later(make, tmp_path):
     run = make(trap='wait')
-    process = subprocess.Popen(
-        [sys.executable, '-W', 'ignore', '-c', INTERRUPTED, tmp_path], cwd=ROOT
-    )
+    script, output = tmp_path / 'interrupted.py', tmp_path / 'output.txt'
+    script.write_text(INTERRUPTED)
+    process = start_script([script, tmp_path], output, output)
     waiting = run.folder / 'waiting'
     while not waiting.exists():
-        assert process.poll() is None
+        assert process.exitcode is None, output.read_text()
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=50) == 130
+    os.kill(process.pid, signal.SIGINT)
+    process.join(50)
+    assert process.exitcode == 130
     with pytest.raises(ProcessLookupError):
         os.kill(int(waiting.read_text()), 0)
     assert not (tmp_path / 'next' / 'log.txt').exists()

@@ -1,6 +1,7 @@
 """Two hosts: network namespaces of one machine, with a cable between them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -21,20 +22,20 @@ def ip(*args):
 @pytest.fixture
 def hosts():
     """Two namespaces with the addresses 10.231.7.1 and 10.231.7.2."""
-    if os.geteuid() or subprocess.run(['which', 'ip'], capture_output=True).returncode:
+    if os.geteuid() or not shutil.which('ip'):
         pytest.skip('network namespaces need root and iproute2')
     tag = uuid.uuid4().hex[:6]
     names = [f'ifdd{tag}{i}' for i in (1, 2)]
     try:
         for name in names:
-            if said := ip('netns', 'add', name).stderr:
+            if said := ip('netns', 'add', name).stderr.strip():
                 pytest.skip(f'no network namespaces here: {said}')
         ends = [f'v{tag}{i}' for i in (1, 2)]
         for args in (
             ['link', 'add', ends[0], 'type', 'veth', 'peer', 'name', ends[1]],
             *(['link', 'set', e, 'netns', n] for e, n in zip(ends, names, strict=True)),
         ):
-            if said := ip(*args).stderr:
+            if said := ip(*args).stderr.strip():
                 pytest.skip(f'no virtual network devices here: {said}')
         for i, (end, name) in enumerate(zip(ends, names, strict=True), start=1):
             ip('-n', name, 'addr', 'add', f'10.231.7.{i}/24', 'dev', end)

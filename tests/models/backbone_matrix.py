@@ -256,21 +256,31 @@ def samples(labels) -> list[ActionDataSample]:
     return out
 
 
+def finite_loss(model, case: Case, frames: int, labels) -> torch.Tensor:
+    losses = model(inputs(case, frames, len(labels)), samples(labels), mode='loss')
+    assert {'loss_cls', 'loss_context'} <= losses.keys()
+    loss, logged = model.parse_losses(losses)
+    assert torch.isfinite(loss), logged
+    return loss
+
+
+def check_step(model, case: Case, frames: int) -> None:
+    """Two clips give every parameter a gradient, and one gets a score."""
+    finite_loss(model, case, frames, [0, 3]).backward()
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    assert [n for n, p in trained if p.grad is None] == []
+    with torch.no_grad():
+        clip = inputs(case, frames, 1)
+        (sample,) = model.eval()(clip, samples([0]), mode='predict')
+    assert sample.pred_score.shape == (CLASSES,)
+    model.train()
+
+
 def check_loss(model, case: Case, frames: int) -> None:
-    """Hard and soft labels, batches of 2 and 1, and a gradient for every parameter."""
+    """Hard and soft labels, batches of 2 and 1."""
     soft = torch.full((CLASSES,), 1 / CLASSES)
-    for i, labels in enumerate(([0, 3], [soft, soft], [6], [soft])):
-        losses = model(inputs(case, frames, len(labels)), samples(labels), mode='loss')
-        assert {'loss_cls', 'loss_context'} <= losses.keys()
-        loss, logged = model.parse_losses(losses)
-        assert torch.isfinite(loss), logged
-        if i == 0:
-            loss.backward()
-            missing = [
-                n for n, p in model.named_parameters()
-                if p.requires_grad and p.grad is None
-            ]  # fmt: skip
-            assert missing == []
+    for labels in ([soft, soft], [6], [soft]):
+        finite_loss(model, case, frames, labels)
 
 
 @torch.no_grad()
@@ -315,7 +325,9 @@ def check_tensor(model, case: Case, frames: int) -> None:
     )
 
 
-CHECKS = dict(loss=check_loss, predict=check_predict, tensor=check_tensor)
+CHECKS = dict(
+    step=check_step, loss=check_loss, predict=check_predict, tensor=check_tensor
+)
 
 
 def run(case: Case, frames: int, lifting: str = 'LADM', checks=CHECKS) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.timm_site import SITE, run_with_timm
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec('timm') is not None, reason='timm is there for all tests')
 def test_what_needs_timm_passes_with_it():
     if not (SITE / 'timm').is_dir():

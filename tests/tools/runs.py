@@ -8,23 +8,31 @@ import sys
 from pathlib import Path
 
 from tests.golden import ROOT
+from tests.processes import run_script
 
 TINY = ROOT / 'tests' / 'data' / 'tiny_dfew.py'
 
 
-def run_tool(tool: str, *args: object, check: int | None = 0, **env: str):
-    """Run ``tools/<tool>``; assert its exit code unless ``check`` is None."""
-    command = [str(ROOT / 'tools' / tool), *map(str, args)]
-    if tool.endswith('.py'):
-        command.insert(0, sys.executable)
+def run_tool(
+    tool: str, *args: object, check: int | None = 0, fresh: bool = False, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``tools/<tool>``; assert its exit code unless ``check`` is None.
+
+    Args:
+        fresh: Whether a new interpreter is started, which imports everything, instead
+            of a process that has the imports done; of a shell script it always is.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', **env},
-        cwd=ROOT,
-    )
+    environment = {**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', **env}
+    command = [str(ROOT / 'tools' / tool), *map(str, args)]
+    if tool.endswith('.py') and not fresh:
+        result = run_script(command, env=environment)
+    else:
+        if tool.endswith('.py'):
+            command.insert(0, sys.executable)
+        result = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=ROOT
+        )
     if check is not None:
         assert result.returncode == check, result.stdout[-3000:] + result.stderr[-5000:]
     return result

@@ -5,6 +5,7 @@ import pytest
 from tests.golden import load_tool
 
 
+@pytest.mark.slow
 def test_every_loader_is_measured_and_written(tmp_path, capsys):
     tool = load_tool('analysis/bench_data.py')
     out = tmp_path / 'speed'

@@ -37,6 +37,7 @@ def config(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_contenders_take_turns_and_are_written(config, tmp_path, capsys):
     tool = load_tool('analysis/benchmark.py')
     out = tmp_path / 'speed'
@@ -71,6 +72,7 @@ def test_memory_is_that_of_a_step(config, tmp_path):
     assert row['ours']['memory']['mib'] > 1
 
 
+@pytest.mark.slow
 def test_training_end_to_end_reads_the_data(tmp_path):
     tool = load_tool('analysis/benchmark.py')
     data, out = make_dfew(tmp_path / 'dfew', 5, frames=8), tmp_path / 'speed'

@@ -14,6 +14,7 @@ import pytest
 
 from tests.apis.models import CONFIG, save_checkpoint
 from tests.golden import ROOT, load_tool
+from tests.processes import free_port
 from tests.scenes import scene, write_video
 from tests.tools.runs import run_tool
 
@@ -28,10 +29,8 @@ def page(tmp_path):
     pytest.importorskip('gradio')
     playwright = pytest.importorskip('playwright.sync_api')
     if CHROMIUM is None:
-        pytest.skip('no chromium')
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+        pytest.skip('needs a browser: no chromium on PATH')
+    port = free_port()
     files = tmp_path / 'tmp'
     files.mkdir()
     checkpoint = save_checkpoint(tmp_path / 'a.pth')
@@ -102,15 +101,8 @@ def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
 
 
 def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
-    result = subprocess.run(
-        [
-            sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'demo_web.py'),
-            '--config', str(CONFIG), '--checkpoint', str(tmp_path / 'absent.pth'),
-        ],
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert result.returncode == 2
+    model = '--config', CONFIG, '--checkpoint', tmp_path / 'absent.pth'
+    result = run_tool('demo_web.py', *model, check=2)
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith('demo_web: no checkpoint')
 
@@ -122,17 +114,10 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = taken.getsockname()[1]
-        result = subprocess.run(
-            [
-                sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'demo_web.py'),
-                '--config', str(CONFIG), '--checkpoint', str(checkpoint),
-                '--port', str(port),
-            ],
-            capture_output=True,
-            text=True,
-            env={**os.environ, 'TMPDIR': str(tmp_path)},
+        result = run_tool(
+            'demo_web.py', '--config', CONFIG, '--checkpoint', checkpoint,
+            '--port', port, check=2, TMPDIR=str(tmp_path),
         )  # fmt: skip
-    assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith('demo_web: ') and f'127.0.0.1:{port}' in line
     assert not list(tmp_path.glob('ifdd_demo_*'))

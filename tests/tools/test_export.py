@@ -29,7 +29,8 @@ def tiny(kind, path, **model):
 
 
 @pytest.fixture(
-    scope='module', params=[pytest.param('vit', marks=pytest.mark.slow), 'cnn']
+    scope='module',
+    params=[pytest.param(kind, marks=pytest.mark.slow) for kind in ('vit', 'cnn')],
 )
 def exported(request, tmp_path_factory):
     """Export through the command; return config, checkpoint, folder and its words."""

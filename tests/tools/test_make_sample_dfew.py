@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,19 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.processes import run_script, start_script
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'make_sample_dfew.py'
-SUBJECTS = 60
+SUBJECTS = 25
 FRAMES = 16
 TINY = ('--subjects', '5', '--size', '32', '--frames', '8')
 
 
 def make(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), str(out), *options],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return run_script([TOOL, out, *options])
 
 
 def read(path: Path) -> list[dict[str, int]]:
@@ -56,6 +52,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_layout(sample: Path) -> None:
     clips = read(sample / 'clips.csv')
     n = 7 * SUBJECTS
@@ -71,13 +68,15 @@ def test_layout(sample: Path) -> None:
     envelope = np.load(sample / 'envelope.npy')
     assert envelope.shape == (n, FRAMES) and envelope.dtype == np.float16
     facts = json.loads((sample / 'sample.json').read_text())
-    assert (facts['subjects'], facts['clips'], facts['images']) == (60, n, n * FRAMES)
+    numbers = facts['subjects'], facts['clips'], facts['images']
+    assert numbers == (SUBJECTS, n, n * FRAMES)
     assert list(facts['labels'].values()) == list(range(1, 8))
     expected = {'Clip', 'EmoLabel_DataSplit', 'clips.csv', 'envelope.npy'}
     assert {p.name for p in sample.iterdir()} == expected | {'sample.json'}
     assert list(sample.parent.iterdir()) == [sample]  # no scratch folder is left
 
 
+@pytest.mark.slow
 def test_folds_are_subject_disjoint_and_balanced(sample: Path) -> None:
     clips = {c['id']: c for c in read(sample / 'clips.csv')}
     assert Counter((c['subject'], c['label']) for c in clips.values()) == {
@@ -104,6 +103,7 @@ def test_folds_are_subject_disjoint_and_balanced(sample: Path) -> None:
     assert sorted(tested) == sorted(clips)
 
 
+@pytest.mark.slow
 def test_envelope_rises_and_falls(sample: Path) -> None:
     labels = np.array([c['label'] for c in read(sample / 'clips.csv')])
     envelope = np.load(sample / 'envelope.npy').astype(float)
@@ -117,6 +117,7 @@ def test_envelope_rises_and_falls(sample: Path) -> None:
     assert (step[~after] >= 0).all() and (step[after] <= 0).all()
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(tiny: Path, tmp_path: Path) -> None:
     for name, options in (('same', ('--workers', '2')), ('one', ('--workers', '1'))):
         assert make(tmp_path / name, *TINY, *options).returncode == 0
@@ -133,6 +134,7 @@ def test_second_call_draws_nothing(tiny: Path) -> None:
     assert image.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_other_parameters_need_force(tmp_path: Path) -> None:
     out = tmp_path / 'dfew'
     assert make(out, *TINY).returncode == 0
@@ -159,27 +161,25 @@ def test_foreign_folder_is_left_alone(
     assert content(tmp_path) == {f'mine/{note}': b'{"precious": true}'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
 def test_interruption_leaves_no_set(tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / 'dfew'
-    run = subprocess.Popen(
-        [sys.executable, str(TOOL), str(out), '--subjects', '400', '--workers', '2'],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    command = [TOOL, out, '--subjects', 400, '--workers', 2]
+    run = start_script(command, Path(os.devnull), Path(os.devnull))
     try:
         deadline = time.monotonic() + 120
         while not any(tmp_path.rglob('2.jpg')):
-            assert run.poll() is None and time.monotonic() < deadline
+            assert run.exitcode is None and time.monotonic() < deadline
             time.sleep(0.05)
         # Nothing can clean up after a kill, its workers go with it here.
         (os.killpg if how == signal.SIGKILL else os.kill)(run.pid, how)
-        assert run.wait(60) != 0
+        run.join(60)
+        assert run.exitcode
     finally:
-        if run.poll() is None:
+        if run.exitcode is None:
             os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+            run.join()
     assert not out.exists()
     if how != signal.SIGKILL:
         assert not list(tmp_path.iterdir())
@@ -224,6 +224,7 @@ def probe(features: npt.NDArray[np.float32], root: Path) -> float:
     return float(np.mean(scores))
 
 
+@pytest.mark.slow
 def test_the_class_lies_in_the_dynamics(sample: Path) -> None:
     """One frame tells the class badly, its change over the clip tells it well."""
     clips = []

@@ -95,6 +95,7 @@ def pictures(folder):
     return {path.name for path in folder.glob('*.png')}
 
 
+@pytest.mark.slow
 def test_end_to_end(work_dir):
     environment = {k: v for k, v in os.environ.items() if k != 'DISPLAY'}
     environment['PYTHONPATH'] = str(TOOL.parents[2])

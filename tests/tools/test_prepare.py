@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +25,7 @@ from tests.datasets.layouts import (
     write_video,
 )
 from tests.golden import ROOT, load_tool
+from tests.processes import start_script
 
 FRAMES = 'Clip/clip_224x224_16f'
 LISTS = 'EmoLabel_DataSplit/{}(single-labeled)/set_1.csv'
@@ -219,18 +218,16 @@ def test_a_killed_run_is_gone_on_with(tmp_path):
     os.mkfifo(frame)
     work_file = tmp_path / 'out/checked.jsonl'
     command = [ROOT / 'tools/data/prepare.py', 'dfew', root, '--out', tmp_path / 'out']
-    process = subprocess.Popen(
-        [sys.executable, '-W', 'ignore', *command, '--workers', '1'],
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
-        stderr=subprocess.DEVNULL,
-    )
+    log = tmp_path / 'log.txt'
+    process = start_script([*command, '--workers', 1], log, log)
     deadline = time.monotonic() + 600
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.exitcode is None:
         if work_file.exists() and work_file.read_text().count('\n') == 5:
             break
         time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (tmp_path / 'out/report.json').exists()
     done = work_file.read_text()
     frame.unlink()

@@ -26,6 +26,7 @@ while os.getppid() != 1:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', ['leak', 'flat'])
 def test_what_leaks_is_found(how, tmp_path, monkeypatch):
     monkeypatch.setattr(soak, 'MIB', 1.0)
@@ -62,6 +63,7 @@ def test_too_few_samples_are_not_judged():
         soak.judge(dict(seconds=[0, 1, 2], main_pss=[1, 1, 1]))
 
 
+@pytest.mark.slow
 def test_a_training_that_ends_by_itself_is_no_measurement(tmp_path, capsys):
     config = tmp_path / 'broken.py'
     config.write_text('raise RuntimeError("broken")\n')

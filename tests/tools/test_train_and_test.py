@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from tests.datasets.layouts import make_dfew, write_list
 from tests.golden import ROOT, load_tool
+from tests.processes import free_port
 from tests.tools.runs import TINY, data_options, run_tool
 
 LOADERS = ('train', 'val', 'test')
@@ -87,9 +88,10 @@ def test_a_pickle_of_data_samples_as_mmaction2_writes_it(trained, data, tmp_path
 def test_two_processes_train_and_test_as_one_does(trained, data, tmp_path):
     options = ['--cfg-options', *data_options(data, *LOADERS)]
     work_dir = tmp_path / 'work'
+    port = str(free_port())
     run_tool(
         'dist_train.sh', TINY, 2, '--work-dir', work_dir, *options,
-        'train_cfg.max_epochs=1', 'train_dataloader.batch_size=2', MASTER_PORT='29611',
+        'train_cfg.max_epochs=1', 'train_dataloader.batch_size=2', MASTER_PORT=port,
     )  # fmt: skip
     assert (work_dir / 'epoch_1.pth').is_file()
     reports = []
@@ -97,7 +99,7 @@ def test_two_processes_train_and_test_as_one_does(trained, data, tmp_path):
         dump = tmp_path / f'{name}.json'
         run_tool(
             tool, TINY, trained / 'epoch_1.pth', *count, '--dump', dump,
-            '--work-dir', tmp_path / name, *options, MASTER_PORT='29612',
+            '--work-dir', tmp_path / name, *options, MASTER_PORT=port,
         )  # fmt: skip
         reports.append(json.loads(dump.read_text()))
     one, two = reports

@@ -70,7 +70,7 @@ def test_the_timeline_has_a_line_for_each_class_while_the_face_is_seen():
     assert len(bars) == 2 and len(figure.axes[1].collections) == 1
     assert_readable(figure)
     assert {'face 1', 'face 2', *DFEW} <= set(texts_of(figure))
-    with pytest.raises(ValueError, match='faces=\[\]'):
+    with pytest.raises(ValueError, match=r'faces=\[\]'):
         plot_emotion_timeline([], DFEW, 1)
 
 
@@ -107,7 +107,7 @@ def test_the_contact_sheet_shows_the_faces_with_time_and_emotion(count):
         assert f'{moment.seconds:.1f} s, face 1' in texts
     assert any(text.startswith('sad 70') for text in texts)
     assert_readable(figure)
-    with pytest.raises(ValueError, match='moments=\[\]'):
+    with pytest.raises(ValueError, match=r'moments=\[\]'):
         plot_emotion_moments([], [], [], DFEW)
 
 

@@ -35,7 +35,8 @@ Each backbone runs at tiny size under MMAction2's stock recognizer, with ISSM an
 `LADM` and `ConvLADM`: `loss` with hard and soft labels, batches of 1 and 2, a gradient
 for every trainable parameter; `predict` with three crops, equal to the mean of three
 clips; `tensor` at neck and head; feature extraction with MMAction2's `FeatureHead`.
-`tests/models/test_backbones.py` runs a part of it by default and all of it as `slow`.
+`tests/models/test_backbones.py` runs all of it at 8 frames, and a training step and a
+prediction at the other lengths; `document_backbones.py --matrix` runs all.
 
 How to use one: [add_to_your_config.md](add_to_your_config.md).
 

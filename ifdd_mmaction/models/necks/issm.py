@@ -91,7 +91,7 @@ class ISSM(TemporalSplit):
     """
 
     def __new__(cls, *args: Any, mode: str = 'interpolation', **kwargs: Any) -> Any:
-        # One class per split, each with its own arguments; one name in a config.
+        """Make the split of a mode: each is a class, they have one name in a config."""
         if mode == 'interpolation':
             return super().__new__(cls)
         if mode not in OTHER_SPLITS:

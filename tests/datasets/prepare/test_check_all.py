@@ -1,8 +1,5 @@
-import subprocess
-import sys
-
 from tests.datasets.layouts import write_frames
-from tests.golden import ROOT
+from tests.processes import run_script
 
 CALLER = """
 import sys, time
@@ -26,12 +23,6 @@ def test_threads_that_opencv_has_started_do_not_stop_the_workers(tmp_path):
     write_frames(tmp_path / 'b', 3)
     script = tmp_path / 'caller.py'
     script.write_text(CALLER)
-    result = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-    )
+    result = run_script([script, tmp_path], timeout=120)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.strip().endswith('[2, 3] 4')

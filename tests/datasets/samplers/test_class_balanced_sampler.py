@@ -1,13 +1,15 @@
-import subprocess
-import sys
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch.distributed as dist
 from mmaction.registry import DATA_SAMPLERS
+from mmengine.registry import init_default_scope
 
 from tests.datasets.test_labels import Plain
-from tests.golden import ROOT
+from tests.processes import fork
 
 #: An imbalanced set: class 1 has no clip.
 LABELS = [0] * 60 + [2] * 25 + [3] * 5
@@ -69,39 +71,31 @@ def test_ranks_share_each_class_evenly(monkeypatch, ranks):
         assert sum(map(Counter, shards), Counter()) == alone
 
 
-RANK = """
-import sys
-import torch.distributed as dist
-import ifdd_mmaction
-from mmaction.registry import DATA_SAMPLERS
-from mmengine.registry import init_default_scope
-from tests.datasets.samplers.test_class_balanced_sampler import LABELS, Plain
-
-init_default_scope('mmaction')
-dist.init_process_group(
-    'gloo', init_method=f'file://{sys.argv[1]}', rank=int(sys.argv[2]), world_size=2
-)
-# No seed: the ranks have to agree on one.
-sampler = DATA_SAMPLERS.build(dict(type='ClassBalancedSampler', dataset=Plain(LABELS)))
-sampler.set_epoch(3)
-print(sampler.seed, *sampler)
-dist.destroy_process_group()
-"""
+def draw(store, rank):
+    """Write the seed and the draws of one rank of two."""
+    init_default_scope('mmaction')
+    dist.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
+    )
+    # No seed: the ranks have to agree on one.
+    config = dict(type='ClassBalancedSampler', dataset=Plain(LABELS))
+    sampler = DATA_SAMPLERS.build(config)
+    sampler.set_epoch(3)
+    Path(f'{store}{rank}.json').write_text(
+        json.dumps([int(sampler.seed), *map(int, sampler)])
+    )
+    dist.destroy_process_group()
 
 
 def test_two_processes_agree_on_a_seed_and_draw_disjoint_shards(tmp_path):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-W', 'ignore', '-c', RANK, tmp_path / 'store', str(rank)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
+    processes = [fork(draw, tmp_path / 'store', rank) for rank in range(2)]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    (seed, *one), (other, *two) = (
+        json.loads(Path(f'{tmp_path}/store{rank}.json').read_text())
         for rank in range(2)
-    ]
-    said = [process.communicate(timeout=120)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    (seed, *one), (other, *two) = ([int(word) for word in line] for line in said)
+    )
     assert seed == other
     alone = build()
     alone.seed = seed

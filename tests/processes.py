@@ -1,0 +1,140 @@
+"""Real processes that start at once: forked from one that has imported everything.
+
+Starting a tool takes five seconds of imports on a busy core. ``multiprocessing``'s fork
+server imports them once for each process of pytest and does nothing else, so that what
+is forked from it inherits no thread. A child has its own arguments, environment,
+folder, streams and exit code, and may be killed. That each tool starts from nothing,
+too, is tested in tests/tools/test_help.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import multiprocessing
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+#: What the processes find imported: all that the tools and the tests' runs need.
+PRELOAD = (
+    'ifdd_mmaction',
+    'ifdd_mmaction.apis',
+    'ifdd_mmaction.video',
+    'mmengine.runner',
+    'mmengine.visualization',
+    'matplotlib.pyplot',
+    'scipy.optimize',
+    'tests.engine.forked_runs',
+)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        return server.getsockname()[1]
+
+
+def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process:
+    """Start a function of an importable module in a process of its own.
+
+    Args:
+        group: Whether signals to its process group are for it and its children alone.
+    """
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(list(PRELOAD))
+    before = os.getcwd()
+    os.chdir(ROOT)  # the server finds the tests where it starts
+    try:
+        forkserver.ensure_running()
+        process = context.Process(target=_call, args=(target, args, kwargs, group))
+        process.start()
+    finally:
+        os.chdir(before)
+    return process
+
+
+def _call(target, args, kwargs, group):
+    gc.freeze()  # what was imported is not looked through again
+    if group:
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        target(*args, **kwargs)
+    finally:  # a program's end, which multiprocessing leaves out
+        atexit._run_exitfuncs()
+
+
+def start_script(
+    command: Sequence[object],
+    stdout: Path,
+    stderr: Path,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+) -> multiprocessing.Process:
+    """Start ``python SCRIPT ARGUMENT ...`` without the imports.
+
+    Args:
+        command: The script and its arguments.
+        stdout: The file that its output is appended to.
+        stderr: The file for the other stream; may be the same.
+        cwd: The folder it starts in.
+        env: Its whole environment (that of this process).
+    """
+    words = [str(word) for word in command]
+    environment = dict(os.environ if env is None else env)
+    streams = str(stdout), str(stderr)
+    return fork(_script, words, streams, str(cwd), environment)
+
+
+def _script(words, streams, cwd, env):
+    os.environ.clear()
+    os.environ.update(env)
+    for descriptor, name in enumerate((os.devnull, *streams)):
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        file = os.open(name, flags, 0o644)
+        os.dup2(file, descriptor)  # also what libraries and the interpreter say
+        os.close(file)
+    os.chdir(cwd)
+    torch.set_num_threads(int(env.get('OMP_NUM_THREADS', torch.get_num_threads())))
+    script = Path(words[0]).absolute()
+    given = [entry for entry in env.get('PYTHONPATH', '').split(os.pathsep) if entry]
+    elsewhere = [entry for entry in sys.path if entry not in ('', str(ROOT), *given)]
+    sys.path[:] = [str(script.parent), *given, *elsewhere]
+    sys.argv[:] = words
+    runpy.run_path(words[0], run_name='__main__')
+
+
+def run_script(
+    command: Sequence[object],
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 600,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python SCRIPT ARGUMENT ...`` to its end, without the imports.
+
+    Raises:
+        subprocess.TimeoutExpired: If it has not ended in so many seconds.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, 'stdout'), Path(folder, 'stderr')
+        process = start_script(command, out, err, cwd, env)
+        process.join(timeout)
+        if process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(list(map(str, command)), timeout)
+        said = [f.read_text('utf-8') if f.exists() else '' for f in (out, err)]
+    return subprocess.CompletedProcess(list(command), process.exitcode, *said)

@@ -10,9 +10,10 @@ from mmengine.registry import init_default_scope
 
 import ifdd_mmaction  # noqa: F401  registers everything
 
-# The tests compare numbers and run beside each other's processes: two threads are
-# plenty, and the same everywhere.
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+# Beside each other's processes two threads are plenty.
+torch.set_num_threads(
+    int(os.environ.get('OMP_NUM_THREADS', min(2, os.cpu_count() or 1)))
+)
 
 # A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
 # send one.

@@ -201,9 +201,7 @@ def test_a_pre_trained_encoder_comes_without_its_decoder(
     assert all(f'  {name}\n' in result.out for name in dropped)
     assert ('     2  backbone.fc_norm\n' in result.out) == pooled
 
-    plain = {
-        k[8:]: v.double() for k, v in weights.items() if k.startswith('encoder.')
-    }
+    plain = {k[8:]: v.double() for k, v in weights.items() if k.startswith('encoder.')}
     expected = tokens_of(clip, plain)
     if pooled:
         backbone = dict(vit(use_mean_pooling=True), return_feat_map=True)

@@ -18,8 +18,8 @@ as well (a stock model, single clips) or a constant: numbers of the authors' cod
 the rounding of the float32 run that made them. A test whose subject is a coarser type
 compares that type's result with the float64 one.
 
-Outside of the rule are: copies, choices and repetitions of the very same call, which are
-equal to the bit; means of a few numbers in plain Python, at ``pytest.approx``'s
+Outside of the rule are: copies, choices and repetitions of the very same call, which
+are equal to the bit; means of a few numbers in plain Python, at ``pytest.approx``'s
 default; and statistics of random draws, pixels of lossy files and times of frames,
 whose bounds say what they are made of.
 

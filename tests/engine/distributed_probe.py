@@ -79,7 +79,7 @@ def probe(folder, rank=0, world_size=1, launcher='none'):
     ema = next(h for h in runner.hooks if type(h).__name__ == 'EMAHook')
     seen = dict(
         names=hook.names,
-        depth=depth_of(model),
+        depth=3 * depth_of(model),  # three iterations
         gradients=hook.gradients,
         draws=hook.draws,
         weights=model.state_dict(),

@@ -11,12 +11,12 @@ from mmengine.registry import init_default_scope
 import ifdd_mmaction  # noqa: F401  registers everything
 
 # Processes of pytest that run beside each other (`make test`), and what they start,
-# have a thread each; of a single one two are plenty, and the same everywhere.
+# have a thread each; of a single one two are plenty.
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ['OMP_NUM_THREADS'] = '1'
-    torch.set_num_threads(1)
-else:
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+torch.set_num_threads(
+    int(os.environ.get('OMP_NUM_THREADS', min(2, os.cpu_count() or 1)))
+)
 
 # A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
 # send one.

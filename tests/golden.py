@@ -10,9 +10,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
+
+from tests.numeric import assert_gradients_close, check, tolerance
 
 FOLDER = Path(__file__).parent / 'data' / 'golden'
 ROOT = Path(__file__).parents[1]
@@ -52,15 +53,12 @@ def ours(state: dict[str, Tensor], theirs: str, prefix: str) -> dict[str, Tensor
     return pick(convert({theirs + k: v for k, v in state.items()}), prefix)
 
 
-def assert_gradients(module: nn.Module, expected: dict[str, Tensor]) -> None:
-    """Every parameter has the expected gradient, relative to the tensor's maximum."""
-    gradients = dict(module.named_parameters())
-    assert gradients.keys() == expected.keys()
-    for name, parameter in gradients.items():
-        scale = expected[name].abs().max().clamp(min=1.0).item()
-        torch.testing.assert_close(
-            parameter.grad / scale, expected[name] / scale, atol=1e-5, rtol=0, msg=name
-        )
+def assert_gradients(
+    module: nn.Module, expected: dict[str, Tensor], depth: int
+) -> None:
+    """Every parameter of a float64 module has the authors' gradient."""
+    found = {name: p.grad for name, p in module.named_parameters()}
+    assert_gradients_close(found, expected, depth)
 
 
 def load_json(name: str) -> dict:
@@ -114,16 +112,24 @@ def filled_module(theirs: str, parts: tuple[str, ...] = ('',)) -> dict[str, Tens
     )
 
 
-def assert_statistics(x: Tensor, expected: dict, name: str = '') -> None:
-    """A real-size tensor has the expected statistics, to 2e-4 of its maximum."""
-    x = x.detach().double().flatten()
+def assert_statistics(x: Tensor, expected: dict, depth: int, name: str = '') -> None:
+    """A float64 tensor of real size has the statistics of the authors' float32 one.
+
+    Args:
+        depth: See :mod:`tests.numeric`.
+    """
+    assert x.dtype == torch.float64
+    x = x.detach().flatten()
     # Notices values in the wrong place.
     probe = torch.cos(0.001 * torch.arange(len(x), dtype=torch.float64))
-    highest = 2e-4 * max(abs(expected['min']), abs(expected['max']))
-    found = dict(mean=x.mean(), std=x.std(unbiased=False), min=x.min(), max=x.max())
-    for key, value in found.items():
-        close = pytest.approx(expected[key], abs=highest)
-        assert value.item() == close, (name, key)
-    norm = 2e-4 * expected['l2']
-    assert x.norm().item() == pytest.approx(expected['l2'], abs=norm), name
-    assert (x @ probe).item() == pytest.approx(expected['dot'], abs=norm), name
+    found = dict(
+        mean=x.mean(), std=x.std(unbiased=False), min=x.min(), max=x.max(), l2=x.norm()
+    )
+    relative = tolerance(depth, torch.float32)
+    highest = max(abs(expected['min']), abs(expected['max']))
+    # An error e of the tensor changes its product with the probe by |e| |probe|.
+    product = expected['l2'] * probe.norm().item()
+    scales = dict.fromkeys(found, highest) | dict(l2=expected['l2'], dot=product)
+    for key, value in dict(found, dot=x @ probe).items():
+        error = abs(value.item() - expected[key])
+        check(error, relative * scales[key], f'{name} {key}')

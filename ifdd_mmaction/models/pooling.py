@@ -38,4 +38,4 @@ def _windows(length: int, pooled: int, like: Tensor) -> Tensor:
     start, end = place * length // pooled, -(-(place + 1) * length // pooled)
     frame = torch.arange(length, device=like.device)
     inside = (frame >= start) & (frame < end)
-    return (inside / (end - start)).to(like.dtype)
+    return inside.to(like.dtype) / (end - start)

@@ -28,7 +28,7 @@ def test_it_looks_into_any_recognizer(build, shape, x_shape):
         found = disentangle(model, inputs)
         feature, _ = model.extract_feat(inputs)
     assert found.x.shape == x_shape
-    torch.testing.assert_close(found.vector, feature.flatten(1), atol=0, rtol=0)
+    assert torch.equal(found.vector, feature.flatten(1))
     assert not model.neck._forward_pre_hooks
 
 

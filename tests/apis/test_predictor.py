@@ -9,6 +9,7 @@ from ifdd_mmaction.apis import TorchPredictor
 from ifdd_mmaction.errors import InputError
 from tests.apis.models import CONFIG, DFEW, save_checkpoint
 from tests.golden import ROOT
+from tests.numeric import assert_close, depth_of
 
 MAFW = ROOT / 'configs' / 'ifdd_vit_mafw.py'
 
@@ -28,14 +29,14 @@ def test_probabilities_are_those_of_the_model(checkpoint):
     data = clips(3)
     shares = predictor(data)
     assert shares.shape == (3, 7) and shares.dtype == np.float32
-    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
+    assert_close(shares.sum(1), np.ones(3), 7)
     model = predictor.model
     assert not model.training
     with torch.no_grad():
         inputs = (data.float() - 127) / 64
         feats, _ = model.extract_feat(inputs, test_mode=True)
         expected = model.cls_head(feats).softmax(1)
-    np.testing.assert_allclose(shares, expected.numpy(), rtol=1e-4)
+    assert_close(shares, expected, depth_of(model))
 
 
 @pytest.mark.parametrize('average', ['score', 'prob', None])
@@ -51,7 +52,7 @@ def test_views_of_a_clip_are_averaged(checkpoint, average):
     else:
         expected = np.exp(np.log(each).mean(1))
         expected /= expected.sum(1, keepdims=True)
-    np.testing.assert_allclose(shares, expected, rtol=1e-3)
+    assert_close(shares, expected, depth_of(predictor.model))
 
 
 def test_the_names_are_the_checkpoints_before_those_of_the_config(tmp_path):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import threading
+from copy import deepcopy
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -25,6 +26,7 @@ from ifdd_mmaction.apis import (
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.evaluation import dfer_scores
 from tests.golden import ROOT, load_tool
+from tests.numeric import check
 
 METAFILE = yaml.safe_load((ROOT / 'configs' / 'metafile.yml').read_text())
 ENTRIES = {entry['Name']: entry for entry in METAFILE['Models']}
@@ -126,6 +128,12 @@ def draw_test_clips(root):
         tool.write_csv(folder / 'set_1.csv', ('video_name', 'label'), listed)
 
 
+def other_encoder(clip):
+    """Add to each of a clip's pixels -1, 0 or 1."""
+    noise = torch.randint(-1, 2, clip.shape)
+    return (clip + noise).clamp(0, 255).to(clip.dtype)
+
+
 @pytest.mark.slow
 def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
     draw_test_clips(tmp_path)
@@ -135,9 +143,15 @@ def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
         settings.data_root = str(tmp_path)
         dataset = DATASETS.build(settings)
         with torch.inference_mode():
-            samples = model.test_step(
-                pseudo_collate([dataset[i] for i in range(len(dataset))])
-            )
+            batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
+            samples = model.test_step(deepcopy(batch))
+            # JPEG encoders may differ by a grey level: what does one do to the scores?
+            batch['inputs'] = [other_encoder(clip) for clip in batch['inputs']]
+            others = model.test_step(batch)
+        grey = max(
+            (a.pred_score - b.pred_score).abs().max().item()
+            for a, b in zip(samples, others, strict=True)
+        )
         weights = ROOT / entry['Weights']
         path = weights.with_name(f'{weights.stem}_predictions.json')
         published = {c['clip']: c for c in json.loads(path.read_text())['clips']}
@@ -145,10 +159,9 @@ def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
         for sample in samples:
             clip = published[sample.video_id]
             assert int(sample.gt_label) == clip['label']
-            # Scores before the softmax; JPEG encoders may differ by a grey level.
-            torch.testing.assert_close(
-                sample.pred_score, torch.tensor(clip['scores']), atol=0.05, rtol=0
-            )
+            scores = torch.tensor(clip['scores'])  # before the softmax
+            error = (sample.pred_score - scores).abs().max().item()
+            check(error, 2 * grey, f'{name} {sample.video_id}')
 
 
 def test_models_are_listed_by_pattern():

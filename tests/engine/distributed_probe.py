@@ -13,6 +13,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
 from tests.engine.forked_runs import drawn_runner, redirect
+from tests.numeric import depth_of
 
 CLIPS = 14
 #: Over all ranks: the last batch of an epoch has 14 - 2 * 6 clips.
@@ -78,6 +79,7 @@ def probe(folder, rank=0, world_size=1, launcher='none'):
     ema = next(h for h in runner.hooks if type(h).__name__ == 'EMAHook')
     seen = dict(
         names=hook.names,
+        depth=3 * depth_of(model),  # three iterations
         gradients=hook.gradients,
         draws=hook.draws,
         weights=model.state_dict(),

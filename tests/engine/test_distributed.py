@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.engine.distributed_probe import GLOBAL_BATCH, probe, rank_probe
+from tests.numeric import assert_close, assert_gradients_close
 from tests.processes import fork, free_port
 
 METRICS = ('WAR', 'UAR', 'F1', 'confusion_matrix')
@@ -54,8 +55,11 @@ def test_gradients_are_those_of_one_process_at_the_same_global_batch(one, severa
         for found, expected in zip(
             rank['gradients'][:same], alone['gradients'][:same], strict=True
         ):
-            for name, g, e in zip(alone['names'], found, expected, strict=True):
-                assert torch.allclose(g, e, rtol=1e-4, atol=1e-6), name
+            sides = (
+                dict(zip(alone['names'], gradients, strict=True))
+                for gradients in (found, expected)
+            )
+            assert_gradients_close(*sides, alone['depth'])
 
 
 def test_weights_and_their_average_are_the_same_on_every_rank(one, several):
@@ -67,7 +71,11 @@ def test_weights_and_their_average_are_the_same_on_every_rank(one, several):
     if len(others) == 1:  # see above
         for key in ('weights', 'ema'):
             for name, value in one[1][key].items():
-                assert torch.allclose(value, first[key][name], atol=1e-6), (key, name)
+                found = first[key][name]
+                if value.is_floating_point():
+                    assert_close(found, value, one[1]['depth'], name=name)
+                else:
+                    assert torch.equal(found, value), name
 
 
 def test_metrics_are_exactly_those_of_one_process(one, several):

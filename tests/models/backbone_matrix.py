@@ -21,6 +21,7 @@ from mmengine.registry import init_default_scope
 
 from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.infer_neck import dry_run
+from tests.numeric import assert_close, depth_of
 
 FRAMES = (1, 7, 8, 16, 32)
 LIFTINGS = ('LADM', 'ConvLADM')
@@ -286,20 +287,18 @@ def check_loss(model, case: Case, frames: int) -> None:
 @torch.no_grad()
 def check_predict(model, case: Case, frames: int) -> None:
     """Three crops score the mean of their clips, with ``max_testing_views`` too."""
-    model.eval()
-    crops = inputs(case, frames, 1, views=3)
+    model.eval().double()
+    depth, crops = depth_of(model), inputs(case, frames, 1, views=3).double()
     (sample,) = model(crops, samples([0]), mode='predict')
     # In 2-D the crops lie one after another on the time axis.
     alone = crops.reshape(inputs(case, frames, 3).shape)
     singly = model(alone, samples([0] * 3), mode='predict')
     mean = torch.stack([s.pred_score for s in singly]).mean(0)
-    torch.testing.assert_close(sample.pred_score, mean, atol=1e-4, rtol=1e-4)
+    assert_close(sample.pred_score, mean, depth)
     model.test_cfg = dict(max_testing_views=2 if is_3d(case) else frames)
     if is_3d(case):
         (viewed,) = model(crops, samples([0]), mode='predict')
-        torch.testing.assert_close(
-            viewed.pred_score, sample.pred_score, atol=1e-4, rtol=1e-4
-        )
+        assert_close(viewed.pred_score, sample.pred_score, depth)
     else:  # fails without a neck, too
         with pytest.raises(AttributeError, match="no attribute 'get'"):
             model(crops, samples([0]), mode='predict')
@@ -309,8 +308,8 @@ def check_predict(model, case: Case, frames: int) -> None:
 @torch.no_grad()
 def check_tensor(model, case: Case, frames: int) -> None:
     """``mode='tensor'`` at neck and head, and MMAction2's feature extraction."""
-    model.eval()
-    clips = inputs(case, frames, 1)
+    model.eval().double()
+    clips = inputs(case, frames, 1).double()
     channels = model.cls_head.in_channels
     assert model(clips, mode='tensor', stage='head').shape == (1, CLASSES)
     feature = model(clips, mode='tensor', stage='neck')
@@ -320,9 +319,7 @@ def check_tensor(model, case: Case, frames: int) -> None:
     )  # fmt: skip
     vectors = model(clips, samples([0]), mode='predict')
     model.cls_head = head
-    torch.testing.assert_close(
-        torch.stack(list(vectors)), feature.flatten(1), atol=1e-4, rtol=1e-4
-    )
+    assert_close(torch.stack(list(vectors)), feature.flatten(1), depth_of(model))
 
 
 CHECKS = dict(

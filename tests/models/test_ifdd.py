@@ -17,6 +17,7 @@ from tests.golden import (
     load_tool,
     pick,
 )
+from tests.numeric import assert_close, depth_of
 
 
 def mini_model(scales=(2, 3), **neck):
@@ -59,31 +60,22 @@ def samples(labels):
 def test_equals_the_authors_model_and_all_its_gradients():
     golden = load_golden('mini_full')
     convert = load_tool('convert/from_authors.py').from_authors
-    model = mini_model()
+    model = mini_model().double()
     model.load_state_dict(convert(pick(golden, 'state/')))
-    losses = model.loss(golden['x'][:, None], samples(golden['target']))
-    close = dict(atol=1e-5, rtol=0)
-    torch.testing.assert_close(losses['loss_cls'], golden['ce'], **close)
-    torch.testing.assert_close(losses['loss_context'], golden['lift'], **close)
-
-    # In float64, because through the whole model both sides' roundings add up to 1e-5.
-    exact = mini_model()
-    exact.load_state_dict(model.state_dict())
-    exact.double()
-    losses = exact.loss(golden['x'][:, None].double(), samples(golden['target']))
+    depth, x = depth_of(model), golden['x'].double()
+    losses = model.loss(x[:, None], samples(golden['target']))
+    assert_close(losses['loss_cls'], golden['ce'], depth)
+    assert_close(losses['loss_context'], golden['lift'], depth)
     sum(v for k, v in losses.items() if 'loss' in k).backward()
-    gradients = convert(pick(golden, 'grad/'))
-    assert_gradients(exact, {name: grad.double() for name, grad in gradients.items()})
+    assert_gradients(model, convert(pick(golden, 'grad/')), depth)
 
-    feature, _ = model.eval().extract_feat(golden['x'][:, None], test_mode=True)
+    feature, _ = model.eval().extract_feat(x[:, None], test_mode=True)
     assert feature.shape == (2, 64, 1, 1, 1)
-    torch.testing.assert_close(feature.flatten(1), golden['x_d'], **close)
-    torch.testing.assert_close(model.cls_head(feature), golden['logits'], **close)
-    for stage, name in zip(
-        model.backbone(golden['x']), ('stage2', 'stage3'), strict=True
-    ):
+    assert_close(feature.flatten(1), golden['x_d'], depth)
+    assert_close(model.cls_head(feature), golden['logits'], depth)
+    for stage, name in zip(model.backbone(x), ('stage2', 'stage3'), strict=True):
         tokens = golden[name][:, 1:].transpose(1, 2).view_as(stage)
-        torch.testing.assert_close(stage, tokens, atol=2e-5, rtol=0)
+        assert_close(stage, tokens, depth_of(model.backbone))
 
 
 @pytest.fixture(scope='module')
@@ -144,14 +136,14 @@ def test_every_parameter_gets_a_gradient(labels):
 @pytest.mark.parametrize('views', [1, 3])
 @pytest.mark.parametrize('max_views', [None, 2])
 def test_predicts_under_the_stock_recognizer(views, max_views):
-    model = mini_model().eval()
+    model = mini_model().double().eval()
     model.test_cfg = dict(max_testing_views=max_views)
     with torch.no_grad():
-        inputs = torch.rand(1, views, 3, 8, 64, 64)
+        inputs = torch.rand(1, views, 3, 8, 64, 64, dtype=torch.double)
         (sample,) = model(inputs, samples([2]), mode='predict')
         feature, _ = model.extract_feat(inputs)
         logits = model.cls_head(feature)
-    torch.testing.assert_close(sample.pred_score, logits.mean(0))
+    assert_close(sample.pred_score, logits.mean(0), depth_of(model))
 
 
 def test_a_stock_head_trains_behind_the_neck():

@@ -12,6 +12,7 @@ from tests.golden import (
     pick,
 )
 from tests.models.test_ifdd import mini_model, samples
+from tests.numeric import assert_close, depth_of
 
 
 def ladm(**options):
@@ -54,17 +55,16 @@ def _their_shape(key, value):
 @pytest.mark.parametrize('name', VARIANTS)
 def test_equals_the_logits_and_losses_of_the_authors_variant(name):
     golden, expected = load_golden('mini_full'), load_json('meta_mini')[name]
-    model = mini_model(**VARIANTS[name])
+    model = mini_model(**VARIANTS[name]).double()
     model.load_state_dict(filled(model, pick(golden, 'state/')))
-    losses = model.loss(golden['x'][:, None], samples(golden['target']))
-    close = dict(atol=1e-5, rtol=0)
+    depth, x = depth_of(model), golden['x'][:, None].double()
+    losses = model.loss(x, samples(golden['target']))
     for key, value in (('loss_cls', 'ce'), ('loss_context', 'lift')):
-        wanted = torch.tensor(expected[value])
-        torch.testing.assert_close(losses[key], wanted, **close)
+        assert_close(losses[key], torch.tensor(expected[value]), depth)
     model.eval()
-    feature, _ = model.extract_feat(golden['x'][:, None], test_mode=True)
+    feature, _ = model.extract_feat(x, test_mode=True)
     logits = torch.tensor(expected['logits'])
-    torch.testing.assert_close(model.cls_head(feature), logits, **close)
+    assert_close(model.cls_head(feature), logits, depth)
 
 
 def untrained(model):

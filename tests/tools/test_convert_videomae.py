@@ -11,6 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.runner import load_checkpoint
 
 from tests.golden import load_tool
+from tests.numeric import assert_close, depth_of
 from tests.tools.converting import assert_refused, convert, write_malicious
 
 TOOL = 'videomae.py'
@@ -79,7 +80,7 @@ def positions(count):
     rates = np.power(10000, 2 * (np.arange(DIMS) // 2) / DIMS)
     table = np.arange(count)[:, None] / rates
     table[:, 0::2], table[:, 1::2] = np.sin(table[:, 0::2]), np.cos(table[:, 1::2])
-    return torch.from_numpy(table).float()
+    return torch.from_numpy(table)
 
 
 def norm(x, w, name):
@@ -96,7 +97,7 @@ def attend(q, k, v):
 
 
 def plain_attention(x, w, name):
-    k_bias = torch.zeros(DIMS)  # a bias of the keys changes nothing: there is none
+    k_bias = x.new_zeros(DIMS)  # a bias of the keys changes nothing: there is none
     bias = torch.cat([w[f'{name}.q_bias'], k_bias, w[f'{name}.v_bias']])
     q, k, v = F.linear(x, w[f'{name}.qkv.weight'], bias).chunk(3, dim=-1)
     return F.linear(attend(q, k, v), w[f'{name}.proj.weight'], w[f'{name}.proj.bias'])
@@ -129,7 +130,7 @@ def paths(tmp_path):
 
 @pytest.fixture
 def clip():
-    return torch.rand(2, 3, FRAMES, SIZE, SIZE)
+    return torch.rand(2, 3, FRAMES, SIZE, SIZE, dtype=torch.double)
 
 
 def printed_backbone(out):
@@ -139,9 +140,14 @@ def printed_backbone(out):
 
 
 def load(path, **parts):
-    model = MODELS.build(dict(type='Recognizer3D', **parts)).eval()
+    model = MODELS.build(dict(type='Recognizer3D', **parts)).eval().double()
     load_checkpoint(model, str(path))
     return model
+
+
+def assert_table_close(found, expected, model):
+    """Both are float64, but for the model's table of positions."""
+    assert_close(found, expected, depth_of(model), dtype=torch.float32)
 
 
 @pytest.mark.parametrize('entry', ['model', 'module', None])
@@ -162,19 +168,20 @@ def test_a_fine_tuned_model_predicts_the_same(entry, layer_scale, paths, clip, c
 
     head = dict(type='TimeSformerHead', num_classes=5, in_channels=DIMS)
     model = load(paths[1], backbone=printed_backbone(result.out), cls_head=head)
+    weights = {key: value.double() for key, value in weights.items()}
     feature = norm(tokens_of(clip, weights).mean(1), weights, 'fc_norm')
     expected = F.linear(feature, weights['head.weight'], weights['head.bias'])
     with torch.no_grad():
         found = model.backbone(clip)
-        torch.testing.assert_close(found, feature, atol=1e-5, rtol=0)
-        torch.testing.assert_close(model.cls_head(found), expected, atol=1e-5, rtol=0)
+        assert_table_close(found, feature, model)
+        assert_table_close(model.cls_head(found), expected, model)
 
 
 def test_the_position_table_is_the_models(clip):
     vit = MODELS.build(
         dict(type='VisionTransformer', embed_dims=DIMS, depth=1, num_heads=2)
     )
-    torch.testing.assert_close(vit.pos_embed[0], positions(1568), atol=1e-6, rtol=0)
+    assert_close(vit.pos_embed[0], positions(1568), 1)
 
 
 @pytest.mark.parametrize('pooled', [False, True])
@@ -194,7 +201,7 @@ def test_a_pre_trained_encoder_comes_without_its_decoder(
     assert all(f'  {name}\n' in result.out for name in dropped)
     assert ('     2  backbone.fc_norm\n' in result.out) == pooled
 
-    plain = {k[8:]: v for k, v in weights.items() if k.startswith('encoder.')}
+    plain = {k[8:]: v.double() for k, v in weights.items() if k.startswith('encoder.')}
     expected = tokens_of(clip, plain)
     if pooled:
         backbone = dict(vit(use_mean_pooling=True), return_feat_map=True)
@@ -203,7 +210,7 @@ def test_a_pre_trained_encoder_comes_without_its_decoder(
     model = load(paths[1], backbone=backbone)
     with torch.no_grad():
         found = model.backbone(clip).flatten(2).transpose(1, 2)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert_table_close(found, expected, model)
 
 
 def vit(**options):
@@ -363,7 +370,7 @@ def test_an_lgi_former_is_refused_with_the_reason(prefix, paths, capsys):
 def general_attention(x, w, name):
     """MAE-DFER's attention, which keeps q apart, of tokens among themselves."""
     q = F.linear(x, w[f'{name}.q.weight'], w[f'{name}.q_bias'])
-    bias = torch.cat([torch.zeros(DIMS), w[f'{name}.v_bias']])
+    bias = torch.cat([x.new_zeros(DIMS), w[f'{name}.v_bias']])
     k, v = F.linear(x, w[f'{name}.kv.weight'], bias).chunk(2, dim=-1)
     return F.linear(attend(q, k, v), w[f'{name}.proj.weight'], w[f'{name}.proj.bias'])
 
@@ -388,14 +395,14 @@ def test_the_shared_part_of_an_lgi_former(local, crossed, prefix, paths, capsys)
     assert int(dropped.split('\n')[0]) == 2 + DEPTH * (8 + 10)
 
     vit = load(paths[1], backbone=printed_backbone(result.out)).backbone
-    x = torch.randn(2, 5, DIMS)
-    plain = {key.removeprefix(prefix): value for key, value in weights.items()}
+    x = torch.randn(2, 5, DIMS, dtype=torch.double)
+    plain = {key.removeprefix(prefix): v.double() for key, v in weights.items()}
     for i, block in enumerate(vit.blocks):
         name = f'blocks.{i}.{local}_attn'
         y = x + general_attention(norm(x, plain, f'{name}_norm0'), plain, name)
         y = y + mlp(norm(y, plain, f'blocks.{i}.norm2'), plain, f'blocks.{i}.mlp')
         with torch.no_grad():
-            torch.testing.assert_close(block(x), y, atol=1e-5, rtol=0)
+            assert_close(block(x), y, depth_of(vit))
 
 
 def test_an_lgi_former_without_local_self_attention_has_no_shared_part(paths, capsys):

@@ -11,6 +11,7 @@ import torch
 
 from ifdd_mmaction.apis import TrainedModel, add_model_arguments, features
 from tests.golden import ROOT, load_tool
+from tests.numeric import assert_close, depth_of
 from tests.tools.runs import run_tool
 from tests.tools.tiny_models import CONFIGS, draw_set, save_checkpoint
 from tests.visualization import DFEW
@@ -203,7 +204,7 @@ def test_features_are_one_row_a_clip(main, data, checkpoints, tmp_path, kind):
             clip = trained.load(dataset, i)
             wanted = trained.model.extract_feat(clip.inputs, stage='head')[0][0]
             assert clip.name == row['clip']
-            np.testing.assert_allclose(scores[i], wanted, atol=1e-4)
+            assert_close(scores[i], wanted, depth_of(trained.model))
 
 
 def test_an_interrupted_extraction_goes_on(main, monkeypatch, tmp_path):

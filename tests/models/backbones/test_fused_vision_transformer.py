@@ -3,6 +3,8 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 
+from tests.numeric import assert_gradients_close, depth_of
+
 MODEL = dict(
     type='FusedVisionTransformer',
     img_size=32,
@@ -15,13 +17,12 @@ MODEL = dict(
 )
 
 
-def build_pair(dtype, **options):
+def build_pair(**options):
     """Return stock attention and ours, with weights that make every part count."""
-    stock = dict(MODEL, type='VisionTransformer', **options)
-    stock = MODELS.build(stock).to(dtype)
+    stock = MODELS.build(dict(MODEL, type='VisionTransformer', **options)).double()
     for parameter in stock.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    ours = MODELS.build(MODEL | options).to(dtype)
+    ours = MODELS.build(MODEL | options).double()
     ours.load_state_dict(stock.state_dict())
     return stock, ours
 
@@ -31,15 +32,12 @@ def run(model, x):
     x = x.clone().requires_grad_()
     output = model(x)
     generator = torch.Generator().manual_seed(1)
-    weights = torch.rand(output.shape, generator=generator, dtype=x.dtype)
+    weights = torch.rand(output.shape, generator=generator)
     (output * weights).sum().backward()
     grads = {name: p.grad for name, p in model.named_parameters()}
     return dict(grads, output=output, input=x.grad)
 
 
-@pytest.mark.parametrize(
-    'dtype, tolerance', [(torch.double, 1e-10), (torch.float, 1e-5)]
-)
 @pytest.mark.parametrize(
     'options, size',
     [
@@ -50,23 +48,25 @@ def run(model, x):
     ],
     ids=str,
 )
-def test_output_and_all_gradients_equal_the_stock_model(
-    options, size, dtype, tolerance
-):
-    stock, ours = build_pair(dtype, **options)
-    x = torch.rand(2, 3, 4, size, size, dtype=dtype)
-    expected, actual = run(stock, x), run(ours, x)
-    assert actual.keys() == expected.keys()
-    for name, value in expected.items():
-        error = (actual[name] - value).abs().max() / value.abs().max()
-        assert error <= tolerance, (name, error)
+def test_output_and_all_gradients_equal_the_stock_model(options, size):
+    stock, ours = build_pair(**options)
+    x = torch.rand(2, 3, 4, size, size, dtype=torch.double)
+    assert_gradients_close(run(ours, x), run(stock, x), depth_of(ours))
+
+
+def test_float32_kernels_are_as_exact_as_float32_is():
+    stock, ours = build_pair()
+    x = torch.rand(2, 3, 4, 32, 32)
+    expected = run(stock, x.double())
+    assert_gradients_close(run(ours.float(), x), expected, depth_of(ours))
 
 
 def test_dropout_of_attention_is_for_training_alone():
-    _, ours = build_pair(torch.float, attn_drop_rate=0.5)
-    x = torch.rand(1, 3, 4, 32, 32)
-    assert torch.equal(ours.eval()(x), ours(x))
-    assert not torch.allclose(ours.train()(x), ours(x))
+    _, ours = build_pair(attn_drop_rate=0.5)
+    x = torch.rand(1, 3, 4, 32, 32, dtype=torch.double)
+    expected = ours.eval()(x)
+    assert torch.equal(ours(x), expected)
+    assert (ours.train()(x) - expected).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize('fused', [True, False])

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 
+from tests.numeric import assert_close, depth_of
+
 ARCH = dict(embed_dims=8, num_layers=3, num_heads=1, downscale_indices=[1, 2])
 SIZE = dict(arch=ARCH, spatial_size=32, temporal_size=4)
 
@@ -24,16 +26,16 @@ def test_asking_for_more_scales_does_not_change_the_last_one():
         (2, 16, 2, 4, 4),
         (2, 32, 2, 2, 2),
     ]
-    torch.testing.assert_close(levels[-1], last, atol=0, rtol=0)
+    assert torch.equal(levels[-1], last)
 
 
 def test_every_checkpoint_of_stock_mvit_fits():
-    stock = MODELS.build(dict(type='MViT', out_scales=[2], **SIZE)).eval()
+    stock = MODELS.build(dict(type='MViT', out_scales=[2], **SIZE)).eval().double()
     stock.init_weights()
-    ours = build([1, 2])
+    ours = build([1, 2]).double()
     ours.load_state_dict(stock.state_dict())
-    x = torch.rand(1, 3, 4, 32, 32)
-    torch.testing.assert_close(ours(x)[-1], stock(x)[-1][0], atol=1e-5, rtol=0)
+    x = torch.rand(1, 3, 4, 32, 32, dtype=torch.double)
+    assert_close(ours(x)[-1], stock(x)[-1][0], depth_of(ours))
 
 
 def test_temporal_pooling_keeps_tokens_and_parameters_of_the_short_clip():
@@ -44,12 +46,12 @@ def test_temporal_pooling_keeps_tokens_and_parameters_of_the_short_clip():
     for level, expected in zip(levels, short(x[:, :, :4]), strict=True):
         assert level.shape == expected.shape
     for level, copied in zip(levels, copy.deepcopy(long)(x), strict=True):
-        torch.testing.assert_close(level, copied, atol=0, rtol=0)
+        assert torch.equal(level, copied)
 
 
 def test_temporal_pooling_equals_one_convolution_of_five_frames():
-    module = build([2], temporal_pool=2)
-    x = torch.rand(2, 3, 8, 32, 32)
+    module = build([2], temporal_pool=2).double()
+    x = torch.rand(2, 3, 8, 32, 32, dtype=torch.double)
     tokens, size = module.patch_embed(x)
     assert size == (2, 8, 8)
     # The mean of two 3-frame kernels, two frames apart.
@@ -59,7 +61,7 @@ def test_temporal_pooling_equals_one_convolution_of_five_frames():
         x, wide, module.patch_embed.projection.bias, stride=4, padding=(1, 3, 3)
     )
     expected = expected.flatten(2).transpose(1, 2)
-    torch.testing.assert_close(tokens, expected, atol=1e-5, rtol=0)
+    assert_close(tokens, expected, depth_of(module.patch_embed))
 
 
 def test_a_clip_too_short_to_pool_is_refused():

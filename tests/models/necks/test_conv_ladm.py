@@ -4,6 +4,7 @@ import torch
 from ifdd_mmaction.models.necks import ISSM, ConvLADM
 from ifdd_mmaction.models.necks.ladm import context_gap
 from tests.golden import load_golden, ours, pick
+from tests.numeric import assert_close, depth_of
 
 THEIRS = 'backbone.WaveLifts.'
 
@@ -11,21 +12,21 @@ THEIRS = 'backbone.WaveLifts.'
 @pytest.mark.parametrize('mode', ['eval', 'train'])
 def test_equals_the_authors_module_and_its_running_statistics(mode):
     golden = load_golden('ladm_cnn')
-    module = ConvLADM(8, (8, 3, 3)).train(mode == 'train')
+    module = ConvLADM(8, (8, 3, 3)).train(mode == 'train').double()
     module.load_state_dict(ours(pick(golden, 'state/'), THEIRS, 'neck.lifting.'))
-    x = golden['x'].transpose(1, 2).reshape(2, 8, 8, 3, 3)
+    depth = depth_of(module)
+    x = golden['x'].double().transpose(1, 2).reshape(2, 8, 8, 3, 3)
     vector, y_s = module(x[:, :, 0::2], x[:, :, 1::2])
-    close = dict(atol=1e-5, rtol=0)
-    torch.testing.assert_close(vector, golden[f'x_d_{mode}'], **close)
+    assert_close(vector, golden[f'x_d_{mode}'], depth)
     gap = context_gap(x, y_s)
-    torch.testing.assert_close(gap, golden[f'pool_a_{mode}'], **close)
+    assert_close(gap, golden[f'pool_a_{mode}'], depth)
 
     prefix = 'state_after_train/' if mode == 'train' else 'state/'
     expected = ours(pick(golden, prefix), THEIRS, 'neck.lifting.')
     running = {k: v for k, v in module.state_dict().items() if 'running' in k}
     assert len(running) == 8
     for name, value in running.items():
-        torch.testing.assert_close(value, expected[name], **close, msg=name)
+        assert_close(value, expected[name], depth, name=name)
 
 
 @pytest.mark.parametrize('mode', ['interval', 'topk', 'weighting', 'interpolation'])

@@ -12,36 +12,38 @@ from tests.golden import (
     ours,
     pick,
 )
+from tests.numeric import assert_close, depth_of
 
 
 @pytest.mark.parametrize('name, stages', [('fpn_s23', [2, 3]), ('fpn_s3', [3])])
 def test_equals_the_authors_module(name, stages):
     golden = load_golden(name)
     channels, sizes = [4, 6, 8, 10], [16, 8, 4, 2]
-    module = PyramidAggregation([channels[i] for i in stages])
+    module = PyramidAggregation([channels[i] for i in stages]).double()
     state = ours(pick(golden, 'state/'), 'backbone.', 'neck.aggregation.')
     module.load_state_dict(state)
     levels = []
     for i in stages:
-        tokens = golden[f'stage{i}'][:, 1:]  # without the class token
+        tokens = golden[f'stage{i}'].double()[:, 1:]  # without the class token
         levels.append(
             tokens.transpose(1, 2).reshape(-1, channels[i], 2, sizes[i], sizes[i])
         )
     out = module(levels).flatten(2).transpose(1, 2)
-    torch.testing.assert_close(out, golden['out'], atol=1e-5, rtol=0)
+    assert_close(out, golden['out'], depth_of(module))
 
 
 def test_equals_the_authors_module_at_real_size():
-    module = PyramidAggregation([384, 768])
+    module = PyramidAggregation([384, 768]).double()
     state = filled_module('backbone.', ('PANLayer', 'CatConv'))
     module.load_state_dict(ours(state, 'backbone.', 'neck.aggregation.'))
     levels = []
     for stage, channels, size in ((2, 384, 14), (3, 768, 7)):
         tokens = normal(f'fpn.real.stage{stage}', (2, 8 * size**2 + 1, channels))
-        patches = tokens[:, 1:].transpose(1, 2)  # without the class token
+        patches = tokens.double()[:, 1:].transpose(1, 2)  # without the class token
         levels.append(patches.reshape(2, channels, 8, size, size))
     out = module(levels).flatten(2).transpose(1, 2)
-    assert_statistics(out, load_json('meta_small')['fpn_real_stats']['out'])
+    expected = load_json('meta_small')['fpn_real_stats']['out']
+    assert_statistics(out, expected, depth_of(module))
 
 
 @pytest.mark.parametrize(
@@ -63,15 +65,17 @@ def test_any_strides_bring_every_stage_to_the_last_ones_size(strides, sizes):
 
 @pytest.mark.parametrize('frames', [8, 7])
 def test_a_level_of_more_frames_is_averaged_over_time(frames):
-    fine, last = torch.randn(2, 3, frames, 8, 8), torch.randn(2, 5, 4, 4, 4)
-    module = PyramidAggregation([3, 5])
+    fine = torch.randn(2, 3, frames, 8, 8, dtype=torch.double)
+    last = torch.randn(2, 5, 4, 4, 4, dtype=torch.double)
+    module = PyramidAggregation([3, 5]).double()
     out = module([fine, last])
     # Window i of the average spans from floor(i T / 4) to ceil((i + 1) T / 4).
     windows = [
         fine[:, :, i * frames // 4 : -(-(i + 1) * frames // 4)].mean(2)
         for i in range(4)
     ]
-    torch.testing.assert_close(out, module([torch.stack(windows, dim=2), last]))
+    expected = module([torch.stack(windows, dim=2), last])
+    assert_close(out, expected, depth_of(module))
 
 
 def test_fewer_channels_out_than_the_last_stage_has():

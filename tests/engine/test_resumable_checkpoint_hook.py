@@ -1,10 +1,11 @@
 """What users of MMEngine's ``CheckpointHook`` may expect of ours."""
 
 import shutil
+from typing import ClassVar
 
 import pytest
 import torch
-from mmengine.fileio import LocalBackend, register_backend
+from mmengine.fileio import FileClient, LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import init_default_scope
 
@@ -21,12 +22,11 @@ def scope():
 class Elsewhere(LocalBackend):
     """Storage that is no folder of this machine; NAME is ``elsewhere://NAME``."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.removed = []
+    folder = ''
+    removed: ClassVar[list[str]] = []
 
     def _local(self, path):
-        return path.replace('elsewhere:/', str(self.folder))
+        return path.replace('elsewhere:/', self.folder)
 
     def put(self, obj, filepath):
         super().put(obj, self._local(filepath))
@@ -97,12 +97,11 @@ def test_a_run_of_mmengines_hook_goes_on_with_ours(tmp_path):
 
 
 def test_old_checkpoints_are_removed_by_the_backend(tmp_path):
-    register_backend('elsewhere', Elsewhere, force=True, prefixes='elsewhere')
+    for register in (register_backend, FileClient.register_backend):
+        register('elsewhere', Elsewhere, force=True, prefixes='elsewhere')
+    Elsewhere.folder = str(tmp_path)
     options = {
         'default_hooks.checkpoint.out_dir': 'elsewhere://bucket',
-        'default_hooks.checkpoint.backend_args': dict(
-            backend='elsewhere', folder=str(tmp_path)
-        ),
         'default_hooks.checkpoint.max_keep_ckpts': 1,
     }
     runner = drawn_runner(tmp_path / 'run', options)
@@ -110,7 +109,7 @@ def test_old_checkpoints_are_removed_by_the_backend(tmp_path):
     folder = tmp_path / 'bucket' / 'run'
     assert [p.name for p in folder.glob('epoch_*')] == ['epoch_3.pth']
     assert len(list(folder.glob('best_*'))) == 1
-    removed = [path.rpartition('/')[2] for path in hook_of(runner).file_backend.removed]
+    removed = [path.rpartition('/')[2] for path in Elsewhere.removed]
     assert {'epoch_1.pth', 'epoch_2.pth'} <= set(removed)
     pointer = (tmp_path / 'run' / 'last_checkpoint').read_text()
     assert pointer == 'elsewhere://bucket/run/epoch_3.pth'

@@ -57,6 +57,9 @@ class ResumableCheckpointHook(CheckpointHook):
             number of batches in the epoch, or ranks resume from different ones.
     """
 
+    backend_args: dict | None
+    keep_ckpt_ids: deque[int]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         chosen = self.backend_args or self.file_client_args

@@ -66,6 +66,10 @@ class PyramidMViT(MViT):
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
         kwargs: Everything else of MMAction2's ``MViT``.
 
+    Raises:
+        AssertionError: If ``out_scales`` is no number and no sequence, as MViT's does.
+        ValueError: If a scale is the one after the last, for which MViT has no map.
+
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
     """
 

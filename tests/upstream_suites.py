@@ -105,12 +105,33 @@ SUITES = dict(
         'models/backbones/test_c3d.py',
         'models/data_preprocessors',
         'models/heads',
-        'models/recognizers',
     ),
 )
 
-#: Why a test of theirs comes out in another way: by file and name.
-REASONS: dict[str, str] = {}
+#: Why a test of theirs comes out in another way: by the end of its name.
+REASONS = {
+    'test_ema_hook.TestEMAHook.test_with_runner': (
+        'the loss of its model, a sum of signed errors, has no least value: weights '
+        'and gradient overflow, and FiniteLossHook, which this script adds to every '
+        'run, stops there as it should'
+    ),
+    'TestLocalBackend.test_name': 'the name of a backend is that of its class',
+    'TestRunner.test_get_hooks_info': (
+        'it lists when each hook is called: ours is also called after an iteration '
+        'of validation (SIGTERM), and before and after a checkpoint is handled'
+    ),
+    'TestRunner.test_init': (
+        'it gives the loop a data loader that is built already; ResumableTrainLoop '
+        'makes the batches itself, and says so'
+    ),
+    'test_c3d_backbone': 'C3DPyramid returns maps and has no classifier: its purpose',
+    'test_timesformer_backbone': (
+        'TimeSformerMap returns a map in place of the class token: its purpose'
+    ),
+    'test_uniformerv2_backbone': (
+        'UniFormerV2Map returns a map in place of a vector: its purpose'
+    ),
+}
 
 
 # --- the plugin ---------------------------------------------------------------------
@@ -296,9 +317,9 @@ def compare(
         rows[file, 'ours'] += after == 'passed'
         if (before == 'passed') == (after == 'passed'):
             continue
-        reason = next((r for key, r in REASONS.items() if key in name), None)
+        reason = next((r for key, r in REASONS.items() if name.endswith(key)), None)
         differences.append(
-            f'{name}: stock {before[:160]}; ours {after[:160]}; {reason or "NO REASON"}'
+            f'{name}: stock {before[:160]}; ours {after[:160]}. {reason or "NO REASON"}'
         )
         if reason is None and before == 'passed':
             unreasoned.append(name)

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import check_checkpoint
+from ifdd_mmaction.engine import check_checkpoint, check_clip_shapes
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
@@ -107,6 +107,7 @@ def main() -> None:
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('test_dataloader',))
         infer_neck(cfg.model)
+        check_clip_shapes(cfg, ('test_dataloader',))
         metrics = Runner.from_cfg(cfg).test()
         if is_main_process():
             print(scores_table(metrics))

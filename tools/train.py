@@ -18,7 +18,12 @@ from mmengine.registry import RUNNERS, init_default_scope
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import NonFiniteError, check_checkpoint, latest_checkpoint
+from ifdd_mmaction.engine import (
+    NonFiniteError,
+    check_checkpoint,
+    check_clip_shapes,
+    latest_checkpoint,
+)
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
@@ -145,6 +150,10 @@ def main() -> None:
         # Before the runner: wrong data leaves no work dir behind.
         check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
         infer_neck(cfg.model)
+        # The test would come after days.
+        check_clip_shapes(
+            cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')
+        )
         # FlexibleRunner, for strategies such as FSDP.
         RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
     except (DatasetError, InputError) as error:

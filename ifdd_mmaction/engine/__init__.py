@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
+from .clip_shapes import check_clip_shapes, clip_shape
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
 from .resumable_train_loop import ResumableTrainLoop
@@ -20,5 +21,7 @@ __all__ = [
     'ResumableCheckpointHook',
     'ResumableTrainLoop',
     'check_checkpoint',
+    'check_clip_shapes',
+    'clip_shape',
     'latest_checkpoint',
 ]

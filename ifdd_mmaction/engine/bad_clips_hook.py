@@ -9,6 +9,8 @@ from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from .batches import data_samples, is_training
+
 
 @HOOKS.register_module()
 class BadClipsHook(Hook):
@@ -33,7 +35,7 @@ class BadClipsHook(Hook):
         outputs: Any = None,
         mode: str = 'train',
     ) -> None:
-        for sample in data_batch['data_samples']:
+        for sample in data_samples(data_batch):
             self._bad[mode].extend(sample.get('bad_clips', ()))
 
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
@@ -44,7 +46,8 @@ class BadClipsHook(Hook):
         fate = 'replaced' if mode == 'train' else 'counted as wrong'
         lines = [f'  {name}: {error}' for name, error in sorted(errors.items())]
         # With the epoch's number: MMEngine's logger swallows a warning that repeats.
+        epoch = runner.epoch if is_training(runner) else 0
         runner.logger.warning(
-            f'{mode} epoch {runner.epoch + 1}: {len(errors)} clips could not be read '
+            f'{mode} epoch {epoch + 1}: {len(errors)} clips could not be read '
             f'and were {fate}, {len(bad)} times in all:\n' + '\n'.join(lines)
         )

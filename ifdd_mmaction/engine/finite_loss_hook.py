@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from .batches import between_updates, data_samples, optim_wrappers
 
 #: So many bad batches in a row are no accident: the weights are at fault.
 MAX_SKIPS = 10
@@ -29,7 +35,8 @@ class FiniteLossHook(Hook):
     checkpoint holds it. The clips of the batch are named. With mixed precision the
     gradient scaler skips infinite gradients by itself, as it should.
 
-    ``grad_norm`` in the logs is the L2 norm before clipping.
+    ``grad_norm`` in the logs is the L2 norm before clipping, of several optimizers
+    that of each under its name.
 
     Args:
         action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to nine
@@ -56,38 +63,52 @@ class FiniteLossHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Put the checks before the update of the weights."""
         self._runner = runner
-        wrapper = runner.optim_wrapper
-        self._update_params = wrapper.update_params
-        wrapper.update_params = self.update_params
-        self._handle = wrapper.optimizer.register_step_pre_hook(self._before_step)
+        self._handles: list[RemovableHandle] = []
+        for name, wrapper in optim_wrappers(runner).items():
+            # Of the instance, before the method of the class.
+            wrapper.update_params = partial(
+                self._update_params, wrapper, wrapper.update_params
+            )
+            self._handles.append(
+                wrapper.optimizer.register_step_pre_hook(
+                    partial(self._before_step, name, wrapper)
+                )
+            )
 
     def after_train(self, runner: Runner) -> None:
         """Take the checks away."""
-        del runner.optim_wrapper.update_params
-        self._handle.remove()
+        for wrapper in optim_wrappers(runner).values():
+            del wrapper.update_params
+        for handle in self._handles:
+            handle.remove()
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Note whose loss it will be, and what a batch that is left out may change."""
-        samples = data_batch['data_samples']
+        samples = data_samples(data_batch)
         self._names = [str(sample.get('video_id', '?')) for sample in samples]
-        wrapper = runner.optim_wrapper
-        if wrapper._inner_count % wrapper._accumulative_counts == 0:
+        if not any(map(between_updates, optim_wrappers(runner).values())):
             self._names_of_step = []
         self._names_of_step += self._names
         if self.action == 'skip':
             self._buffers = [(b, b.clone()) for b in runner.model.buffers()]
 
-    def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+    def _update_params(
+        self,
+        wrapper: OptimWrapper,
+        upstream: Callable[..., None],
+        loss: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         """Stand in for ``OptimWrapper.update_params``; the loss is a scalar."""
         finite = math.isfinite(loss.item())
         if _on_all_ranks(finite):
-            return self._update_params(loss, *args, **kwargs)
+            return upstream(loss, *args, **kwargs)
         if torch.is_anomaly_enabled():
             loss.backward()  # names the operation that made the NaN
         # The schedule of gradient accumulation goes on without it.
-        wrapper = self._runner.optim_wrapper
         wrapper._inner_count += 1
         if wrapper.should_update():
             # Ranks share gradients in the last backward pass, which there is not; and
@@ -99,13 +120,19 @@ class FiniteLossHook(Hook):
             buffer.copy_(before)
         self._refuse(f'the loss is {loss.item()}', finite, self._names)
 
-    def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def _before_step(
+        self,
+        name: str,
+        wrapper: OptimWrapper,
+        optimizer: torch.optim.Optimizer,
+        *_: Any,
+    ) -> None:
         parameters = _with_gradient(optimizer)
         # Clipping to infinity changes nothing and returns the norm.
         norm = float(nn.utils.clip_grad_norm_(parameters, float('inf')))
-        wrapper = self._runner.optim_wrapper
         if not wrapper.clip_grad_kwargs:  # else MMEngine logs it
-            self._runner.message_hub.update_scalar('train/grad_norm', norm)
+            key = f'train/{name}.grad_norm' if name else 'train/grad_norm'
+            self._runner.message_hub.update_scalar(key, norm)
         if _on_all_ranks(math.isfinite(norm)):
             self._in_a_row = 0
             return
@@ -119,10 +146,11 @@ class FiniteLossHook(Hook):
         self._in_a_row += 1
         ranks = all_gather_object((finite, what, names))
         found = [(what, names) for fine, what, names in ranks if not fine]
-        clips = ', '.join(dict.fromkeys(name for _, names in found for name in names))
+        named = dict.fromkeys(name for _, names in found for name in names)
+        clips = f'the clips {", ".join(named)}' if named else 'clips without a name'
         message = (
             f'epoch {self._runner.epoch + 1}, iteration {self._runner.iter + 1}: '
-            f'{found[0][0]} on the clips {clips}'
+            f'{found[0][0]} on {clips}'
         )
         if self.action == 'skip' and self._in_a_row < MAX_SKIPS:
             self._runner.logger.warning(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from mmengine.dist import (
     is_main_process,
 )
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import MessageHub
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from ..checkpoints import CheckpointError
 from ..fileio import write_atomic
+from .batches import between_updates, is_training, optim_wrappers
 from .resumable_train_loop import ResumableTrainLoop
 
 #: Exit code after SIGTERM: EX_TEMPFAIL of sysexits.h, call again with ``--resume``.
@@ -43,30 +45,31 @@ class ResumableCheckpointHook(CheckpointHook):
       the process exits with :data:`EXIT_PREEMPTED`.
 
     Args:
-        max_keep_ckpts: Checkpoints to keep; -1 keeps all. With less than 2 there is
-            none to go back to if the newest gets damaged.
-        backend_args: See ``CheckpointHook``; the default is :class:`CheckpointBackend`.
-        kwargs: Of ``CheckpointHook``.
+        args: Of ``CheckpointHook``.
+        kwargs: Of ``CheckpointHook``. With ``max_keep_ckpts`` less than 2 there is no
+            checkpoint to go back to if the newest gets damaged. Where neither
+            ``backend_args`` nor ``file_client_args`` is given and ``out_dir`` is a
+            folder, :class:`CheckpointBackend` writes; any other backend writes as it
+            does, MMEngine's in place and without a hash.
 
     Raises:
         CheckpointError: If a checkpoint cannot be written, or is resumed with another
             number of batches in the epoch, or ranks resume from different ones.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        max_keep_ckpts: int = -1,
-        backend_args: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
-        backend_args = backend_args or dict(backend='checkpoint')
-        super().__init__(*args, backend_args=backend_args, **kwargs)
-        self.keep = max_keep_ckpts
+    backend_args: dict | None
+    keep_ckpt_ids: deque[int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.backend_args or self.file_client_args
+        if not chosen and '://' not in str(self.out_dir):
+            self.backend_args = dict(backend='checkpoint')
         self._buffers: list[dict] = []
         self._gradients: list[dict] = []
         self._outdone: dict[str, str | None] = {}
         self._saved_iter = -1
+        self._regular_tmpl = self.filename_tmpl  # SIGTERM changes it
 
     def before_train(self, runner: Runner) -> None:
         """Tidy up after a run that was killed."""
@@ -91,22 +94,21 @@ class ResumableCheckpointHook(CheckpointHook):
         self._saved_iter = runner.iter
         # The folder may be a copy: what it was copied from stays as it is.
         for key, path in self._best().items():
-            here = os.path.join(self.out_dir, Path(path or '').name)
-            self._set_best(key, here if os.path.isfile(here) else None)
-        last = Path(self.out_dir, Path(hub.runtime_info.get('last_ckpt', '')).name)
-        if is_main_process() and last.is_file():
+            here = self._path(Path(path or '').name)
+            self._set_best(key, here if path and self._exists(here) else None)
+        name = Path(hub.runtime_info.get('last_ckpt', '')).name
+        if name and is_main_process() and self._exists(self._path(name)):
             # The end may have come before it named the newest.
-            write_atomic(Path(runner.work_dir, 'last_checkpoint'), str(last).encode())
+            pointer = Path(runner.work_dir, 'last_checkpoint')
+            write_atomic(pointer, self._path(name).encode())
 
     # --- SIGTERM ----------------------------------------------------------------
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint if one is due, or SIGTERM came."""
         super().after_train_iter(runner, *args, **kwargs)
-        wrapper = runner.optim_wrapper
         # Between two updates of the weights the accumulated gradient would be lost.
-        updated = wrapper._inner_count % wrapper._accumulative_counts == 0
-        if updated and _sigterm_came(runner):
+        if not _gradients_wait(runner) and _sigterm_came(runner):
             self.filename_tmpl = 'iter_{}.pth'
             step = runner.iter + 1
             self._save_checkpoint_with_step(
@@ -131,6 +133,8 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, and that the epoch is validated."""
+        if not is_training(runner):
+            return  # there is nothing to go on with
         runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         try:
             super().after_val_epoch(runner, metrics)
@@ -152,7 +156,7 @@ class ResumableCheckpointHook(CheckpointHook):
             if now[key] is None:
                 self._set_best(key, path)
             elif path and path != now[key] and is_main_process():
-                Path(path).unlink(missing_ok=True)
+                self._remove(path)
         self._outdone = {}
 
     def _best(self) -> dict[str, str | None]:
@@ -174,20 +178,20 @@ class ResumableCheckpointHook(CheckpointHook):
         self._remove_outdone()
         name = self.filename_tmpl.format(step)
         hub = runner.message_hub
-        kept = list(hub.runtime_info.get('kept_checkpoints', []))
-        kept = [other for other in kept if other != name] + [name]
+        kept = [other for other in self._kept(hub) if other != name] + [name]
         # Old ones stay in the list until they are gone, should the run end before.
         hub.update_info('kept_checkpoints', kept)
-        hub.update_info('last_ckpt', os.path.join(self.out_dir, name))
+        self._tell_ids(hub, step)
+        hub.update_info('last_ckpt', self._path(name))
         if get_world_size() > 1:
             self._buffers = all_gather_object(_float_buffers(runner))
-        wrapper = runner.optim_wrapper
-        if wrapper._inner_count % wrapper._accumulative_counts:
+        if _gradients_wait(runner):
             self._gradients = all_gather_object(_gradients(runner))
         try:
             runner.save_checkpoint(
                 self.out_dir,
                 name,
+                self.file_client_args,
                 save_optimizer=self.save_optimizer,
                 save_param_scheduler=self.save_param_scheduler,
                 meta=meta,
@@ -200,15 +204,41 @@ class ResumableCheckpointHook(CheckpointHook):
                 pointer = Path(runner.work_dir) / 'last_checkpoint'
                 write_atomic(pointer, str(self.last_ckpt).encode())
         except OSError as error:
-            raise self._cannot_save(os.path.join(self.out_dir, name), error) from error
+            raise self._cannot_save(self._path(name), error) from error
         finally:
             self._buffers, self._gradients = [], []
         self._saved_iter = meta['iter']
-        if 0 < self.keep < len(kept):
+        if 0 < self.max_keep_ckpts < len(kept):
             if is_main_process():
-                for old in kept[: -self.keep]:
-                    Path(self.out_dir, old).unlink(missing_ok=True)
-            hub.update_info('kept_checkpoints', kept[-self.keep :])
+                for old in kept[: -self.max_keep_ckpts]:
+                    self._remove(self._path(old))
+            hub.update_info('kept_checkpoints', kept[-self.max_keep_ckpts :])
+
+    def _kept(self, hub: MessageHub) -> list[str]:
+        """Return the names of the checkpoints that are there, the oldest first."""
+        info = hub.runtime_info
+        # MMEngine's hook may have saved some, before ours or in between.
+        theirs = [self._regular_tmpl.format(i) for i in info.get('keep_ckpt_ids', [])]
+        return list(dict.fromkeys([*info.get('kept_checkpoints', []), *theirs]))
+
+    def _tell_ids(self, hub: MessageHub, step: int) -> None:
+        """Put where MMEngine's hook looks for it what is kept after this step."""
+        if self.max_keep_ckpts > 0 and self.filename_tmpl == self._regular_tmpl:
+            ids = [other for other in self.keep_ckpt_ids if other != step] + [step]
+            self.keep_ckpt_ids = deque(ids, self.max_keep_ckpts)
+            hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+
+    def _path(self, name: str) -> str:
+        return str(self.file_backend.join_path(self.out_dir, name))
+
+    def _exists(self, path: str) -> bool:
+        return self.file_backend.isfile(path) or self.file_backend.isdir(path)
+
+    def _remove(self, path: str) -> None:
+        if self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+        elif self.file_backend.isdir(path):  # a file for each rank: FSDP
+            self.file_backend.rmtree(path)
 
     def _cannot_save(self, what: str, error: OSError) -> CheckpointError:
         before = f'{self.last_ckpt} is intact' if self.last_ckpt else 'nothing is saved'
@@ -227,12 +257,12 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go to the place in the epoch."""
-        loop = runner._train_loop
         position = (checkpoint.get('meta') or {}).get('position')
         buffers = checkpoint.pop('rank_buffers', [])
         gradients = checkpoint.pop('rank_gradients', [])
-        if not runner._resume:
+        if not runner._resume or not is_training(runner):
             return
+        loop = runner._train_loop
         if len(gradients) == get_world_size():
             for name, parameter in _module(runner).named_parameters():
                 if name in gradients[get_rank()]:
@@ -261,9 +291,14 @@ def _sigterm_came(runner: Runner) -> bool:
     return isinstance(loop, ResumableTrainLoop) and loop.preemption.came()
 
 
+def _gradients_wait(runner: Runner) -> bool:
+    """Return whether gradients are accumulated for an update that is still to come."""
+    return any(map(between_updates, optim_wrappers(runner).values()))
+
+
 def _position(runner: Runner) -> list[int] | None:
     """Return the batches done and all batches of an epoch, or None between epochs."""
-    loop = runner.train_loop
+    loop = runner._train_loop  # the public one builds the training data
     done = getattr(loop, 'batches_done', 0)
     return [done, len(loop.dataloader)] if done else None
 

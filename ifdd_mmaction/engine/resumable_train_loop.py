@@ -9,6 +9,7 @@ from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
+from ..datasets.samplers import ResumableBatchSampler
 from ..randomness import seed_generators
 from .preemption import Preemption
 
@@ -47,8 +48,9 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 "take 'EpochBasedTrainLoop'"
             )
         dataloader = dict(dataloader)
+        # The class itself: its name is known in the scope of MMAction2 alone.
         dataloader['batch_sampler'] = dict(
-            type='ResumableBatchSampler', drop_last=dataloader.pop('drop_last', False)
+            type=ResumableBatchSampler, drop_last=dataloader.pop('drop_last', False)
         )
         super().__init__(runner, dataloader, **kwargs)
         #: Batches of the current epoch that are done: what a checkpoint keeps.

@@ -8,6 +8,7 @@ import torch
 
 from ifdd_mmaction.engine import FiniteLossHook, NonFiniteError
 from tests.engine.forked_runs import drawn_runner
+from tests.engine.optimizers import two_optimizers
 from tests.processes import fork
 
 NAN, INF = math.nan, math.inf
@@ -172,3 +173,14 @@ def test_anomaly_detection_names_the_operation(tmp_path):
 def test_an_unknown_action_is_refused():
     with pytest.raises(ValueError, match="action='warn', 'stop' or 'skip'"):
         FiniteLossHook(action='warn')
+
+
+def test_of_several_optimizers_the_bad_loss_of_one_is_left_out(tmp_path):
+    # The batches are lists of tensors: they name no clip.
+    runner = two_optimizers(tmp_path, spoilt=(2, 5))
+    runner.train()
+    (hook,) = [hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+    assert hook.skipped == 2
+    assert all(torch.isfinite(v).all() for v in weights(runner).values())
+    log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
+    assert 'epoch 1, iteration 2: the loss is nan on clips without a name: left' in log

@@ -195,6 +195,33 @@ def test_a_wrong_neck_takes_one_line(tool, trained, data, tmp_path):
     assert not (tmp_path / 'work').exists()
 
 
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_a_test_of_larger_crops_takes_one_line(tool, trained, data, tmp_path):
+    config = tmp_path / 'three_crop.py'
+    config.write_text(f"""
+_base_ = [{str(TINY)!r}]
+test_pipeline = [
+    dict(type='SampleClip', clip_len=8, test_mode=True),
+    dict(type='LoadFrames'),
+    dict(type='ResizeClip', size=48),
+    dict(type='ThreeCrop', crop_size=48),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+""")
+    checkpoint = [trained / 'epoch_1.pth'] if tool == 'test.py' else []
+    result = run_tool(
+        tool, config, *checkpoint, '--work-dir', tmp_path / 'work', '--cfg-options',
+        *data_options(data, *LOADERS), check=2,
+    )  # fmt: skip
+    assert 'Traceback' not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith('test_dataloader: the pipeline makes clips of (T, H, W) = ')
+    assert '(8, 48, 48), for which the neck is not built' in last
+    assert not (tmp_path / 'work').exists()
+
+
 def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
     train, test = (load_tool(f'{name}.py') for name in ('train', 'test'))
     args = argparse.Namespace(

@@ -12,6 +12,7 @@ prints what the neck infers from the backbone. Exit codes: 0 counted, 2 wrong ar
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -27,6 +28,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ifdd_mmaction.engine import clip_shape
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.infer_neck import is_2d
 from ifdd_mmaction.models.necks import to_pyramid
@@ -43,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs=3,
         type=int,
         metavar=('T', 'H', 'W'),
-        help="clip of a model without a neck's clip_shape (default: 16 224 224)",
+        help='clip (default: clip_shape of the neck, or that of the training pipeline)',
     )
     return parser.parse_args(argv)
 
@@ -125,22 +128,54 @@ def _millions(module: nn.Module) -> float:
     return sum(p.numel() for p in module.parameters()) / 1e6
 
 
+def shape_of(cfg: Config) -> Sequence[int]:
+    """Return the (T, H, W) of the clips that a config trains on.
+
+    Raises:
+        InputError: If it does not tell.
+    """
+    neck = cfg.model.get('neck') or {}
+    shape = neck.get('clip_shape') or clip_shape(cfg, 'train_dataloader')
+    if shape is None:
+        raise InputError(
+            'neither clip_shape of the neck nor the training pipeline tells the size '
+            'of a clip: give --clip-shape T H W'
+        )
+    return shape
+
+
+def report(path: Path, clip: Sequence[int] | None) -> None:
+    """Print what a config costs, and what its neck infers.
+
+    Raises:
+        ValueError: If the model does not take such a clip.
+    """
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    shape = prepare(cfg.model, clip or shape_of(cfg))
+    counted = cost(cfg.model, shape)
+    print(f'{path}, clips of {shape}')
+    for key, unit in (('params', 'M parameters'), ('gmac', 'GMAC')):
+        whole, alone = counted[key]
+        print(f'  {whole:8.2f} {unit}; without the neck {alone:.2f}')
+    neck = cfg.model.get('neck') or {}
+    lines = [f'{key}={neck[key]}' for key in INFERRED if neck.get(key)]
+    strides = (neck.get('aggregation') or {}).get('strides')
+    lines += [f'aggregation=dict(strides={strides})'] if strides else []
+    print('  neck: ' + ', '.join(lines))
+
+
 def main() -> None:
     args = parse_args()
     for path in args.configs:
-        cfg = Config.fromfile(path)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        shape = prepare(cfg.model, args.clip_shape)
-        counted = cost(cfg.model, shape)
-        print(f'{path}, clips of {shape}')
-        for key, unit in (('params', 'M parameters'), ('gmac', 'GMAC')):
-            whole, alone = counted[key]
-            print(f'  {whole:8.2f} {unit}; without the neck {alone:.2f}')
-        neck = cfg.model.get('neck') or {}
-        lines = [f'{key}={neck[key]}' for key in INFERRED if neck.get(key)]
-        strides = (neck.get('aggregation') or {}).get('strides')
-        lines += [f'aggregation=dict(strides={strides})'] if strides else []
-        print('  neck: ' + ', '.join(lines))
+        if not path.is_file():
+            print(f'no config {path}', file=sys.stderr)
+            sys.exit(2)
+        try:
+            report(path, args.clip_shape)
+        except ValueError as error:  # of the neck: a clip of another size
+            print(f'{path}: {error}', file=sys.stderr)
+            sys.exit(2)
 
 
 if __name__ == '__main__':

@@ -52,7 +52,8 @@ class PyramidMViT(MViT):
     every MViT checkpoint fits.
 
     Args:
-        out_scales: Stages to return, from 0 (stride 4) to 3 (stride 32).
+        out_scales: Stages to return, from 0 (stride 4) to 3 (stride 32), or one of
+            them; below 0 they count from the last.
         output_cls_token: Whether each stage is ``[map, class token]`` instead of the
             map alone; the necks of this package take maps alone.
         temporal_pool: Average this many frames after the patch embedding, for longer
@@ -65,13 +66,17 @@ class PyramidMViT(MViT):
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
         kwargs: Everything else of MMAction2's ``MViT``.
 
+    Raises:
+        AssertionError: If ``out_scales`` is no number and no sequence, as MViT's does.
+        ValueError: If a scale is the one after the last, for which MViT has no map.
+
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
     """
 
     def __init__(
         self,
         *args: Any,
-        out_scales: Sequence[int] = (2, 3),
+        out_scales: int | Sequence[int] = (2, 3),
         output_cls_token: bool = False,
         temporal_pool: int = 1,
         fused: bool = True,
@@ -80,13 +85,21 @@ class PyramidMViT(MViT):
     ) -> None:
         # MViT copies init_cfg and writes into out_scales: hand it lists of its own.
         init_cfg = list(init_cfg) if isinstance(init_cfg, tuple) else init_cfg
+        if isinstance(out_scales, (list, tuple)):
+            out_scales = list(out_scales)
         super().__init__(
             *args,
-            out_scales=list(out_scales),
+            out_scales=out_scales,
             output_cls_token=output_cls_token,
             init_cfg=init_cfg,
             **kwargs,
         )
+        # MViT lets pass the scale after the last one, and returns no map for it.
+        if self.num_scales in self.out_scales:
+            raise ValueError(
+                f'PyramidMViT(out_scales={out_scales}): the scales of this arch are 0 '
+                f'to {self.num_scales - 1}'
+            )
         for scale in self.out_scales:
             if scale != self.num_scales - 1:
                 setattr(self, f'norm{scale}', nn.Identity())

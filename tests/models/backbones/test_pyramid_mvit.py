@@ -67,3 +67,24 @@ def test_temporal_pooling_equals_one_convolution_of_five_frames():
 def test_a_clip_too_short_to_pool_is_refused():
     with pytest.raises(ValueError, match='lower temporal_pool'):
         build([2], temporal_pool=4)(torch.rand(1, 3, 4, 32, 32))
+
+
+@pytest.mark.parametrize('scales, levels', [(2, 1), (-1, 1), ((0, -1), 2), ([1, 2], 2)])
+def test_scales_are_given_in_every_form_of_mvit(scales, levels):
+    module = build(scales)
+    maps = module(torch.rand(1, 3, 4, 32, 32))
+    assert len(maps) == levels and maps[-1].shape == (1, 32, 2, 2, 2)
+    assert isinstance(module.norm2, torch.nn.LayerNorm), 'of the last stage'
+
+
+@pytest.mark.parametrize(
+    'scales, error, message',
+    [
+        ({1: 1}, AssertionError, "get <class 'dict'>"),
+        ([0, 13], AssertionError, 'Invalid out_scales 13'),
+        ([1, 3], ValueError, 'the scales of this arch are 0 to 2'),
+    ],
+)
+def test_what_names_no_scale_is_refused(scales, error, message):
+    with pytest.raises(error, match=message):
+        build(scales)

@@ -1,10 +1,12 @@
 """The four splits of the paper's Fig. 3; index interpolation has test_issm.py."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmengine.logging import MMLogger
 
 from ifdd_mmaction.models.necks import ISSM, IntervalSplit, TopKSplit, WeightingSplit
 from tests.golden import load_golden, ours, pick
@@ -128,3 +130,33 @@ def test_the_weights_of_a_clip_sum_to_one():
     module = ISSM(4, 6, mode='weighting', **POSITION).double()
     weights = module.weights(torch.randn(3, 4, 6, 2, 2, dtype=torch.double))
     assert_close(weights.sum(dim=1), torch.ones(3, dtype=torch.double), 6)
+
+
+@pytest.mark.parametrize('frames', [5, 6])
+@pytest.mark.parametrize('options', EVERY)
+def test_a_tracer_goes_through(options, frames):
+    # MMAction2's own get_flops.py traces a model, which makes tensors of its sizes.
+    module = ISSM(4, frames, **options).double().eval()
+    x = torch.randn(1, 4, frames, 3, 3, dtype=torch.double)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # that a comparison of sizes is not recorded
+        traced = torch.jit.trace(module, x)
+    for a, b in zip(traced(x), module(x), strict=True):
+        assert_close(a, b, depth_of(module) + x[0, :, 0].numel())
+
+
+@pytest.mark.parametrize('options', EVERY)
+def test_one_frame_says_that_both_groups_are_the_same(options, caplog):
+    MMLogger.get_current_instance().addHandler(caplog.handler)
+    try:
+        ISSM(4, 2, **options)
+        assert not caplog.records
+        module = ISSM(4, 1, **options)
+    finally:
+        MMLogger.get_current_instance().removeHandler(caplog.handler)
+    (record,) = caplog.records
+    assert 'context and dynamics are the same frame' in record.getMessage()
+    assert record.levelname == 'WARNING'
+    groups = module.split_indexes(torch.randn(1, 4, 1, 3, 3))
+    read = [module.frames_read(index) for index in (groups.static, groups.dynamic)]
+    assert torch.equal(*read)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -68,6 +70,14 @@ class TemporalSplit(BaseModule):
         super().__init__(init_cfg=init_cfg)
         if num_frames < 1:
             raise ValueError(f'num_frames={num_frames}: a clip has at least one frame.')
+        if num_frames == 1:
+            print_log(
+                f'{type(self).__name__}(num_frames=1): the backbone leaves one frame, '
+                'so that context and dynamics are the same frame. Lower its temporal '
+                'strides, or give longer clips',
+                logger='current',
+                level=logging.WARNING,
+            )
         self.in_channels = in_channels
         self.num_frames = num_frames
         self.even_frames = num_frames + num_frames % 2
@@ -103,7 +113,8 @@ class TemporalSplit(BaseModule):
             return function(x.float() if x.dtype in (torch.half, torch.bfloat16) else x)
 
     def _even(self, x: Tensor) -> Tensor:
-        wanted = {self.num_frames, self.even_frames}
+        # A tuple: while a model is traced sizes are tensors, which a set never holds.
+        wanted = (self.num_frames, self.even_frames)
         if x.dim() != 5 or x.shape[1] != self.in_channels or x.shape[2] not in wanted:
             raise ValueError(
                 f'{type(self).__name__}(in_channels={self.in_channels}, '

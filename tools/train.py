@@ -108,7 +108,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         resume(cfg, args.resume)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
-    cfg.setdefault('randomness', dict(seed=None))
+    cfg.setdefault('randomness', dict(seed=0))
     if args.seed is not None:
         cfg.randomness.seed = args.seed
     if args.diff_rank_seed:

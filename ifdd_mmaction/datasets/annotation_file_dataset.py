@@ -113,6 +113,8 @@ class AnnotationFileDataset(DFERDataset):
             raise ValueError(f'{",".join(cells.values())!r} lacks a path or a label')
         if '\0' in name:
             raise ValueError(f'path {name!r} has a NUL, which no file name has')
+        if '\\' in name:
+            raise ValueError(f'path {name!r} has a backslash: write / in place of it')
         if not self.allow_outside and (path.is_absolute() or '..' in path.parts):
             raise ValueError(
                 f'{name} is not below data_root; allow_outside=True permits it'

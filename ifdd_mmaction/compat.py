@@ -289,7 +289,7 @@ def load_weights_that_fit() -> None:
 
 
 def load_without_workers() -> None:
-    """PyTorch refuses what only workers need where there are none (mmsegmentation#2514).
+    """PyTorch refuses what needs workers without any (mmsegmentation#2514).
 
     Configs have ``persistent_workers=True``, and ``num_workers=0`` is how to debug.
     """

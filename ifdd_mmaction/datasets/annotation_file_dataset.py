@@ -121,6 +121,11 @@ class AnnotationFileDataset(DFERDataset):
             )
         if label not in classes and label.isdecimal() and int(label) < len(classes):
             index = int(label)
+        elif label not in classes and label.isdecimal():
+            raise ValueError(
+                f'label {label[:20]}: numbers of {len(classes)} classes go from 0 to '
+                f'{len(classes) - 1}, {classes[0]} being 0'
+            )
         else:
             index = class_index(label, classes)
         limits = cells.get('start', ''), cells.get('end', '')

@@ -68,7 +68,7 @@ def _compare(name: str, dataset: Any, classes: list[str], wanted: int) -> None:
     low, high = int(labels.min()), int(labels.max())
     count = len(classes) or high + 1
     of = f' of {len(classes)} classes ({", ".join(classes)})' if classes else ''
-    if 0 <= low and high < wanted and (not classes or count == wanted):
+    if low >= 0 and high < wanted and (not classes or count == wanted):
         return
     said = (
         f'{name}: {_place(dataset)} has the labels {low} to {high}{of}, but '
@@ -77,7 +77,7 @@ def _compare(name: str, dataset: Any, classes: list[str], wanted: int) -> None:
     if low < 0:
         raise DatasetError(f'{said}labels are numbers from 0: correct the list')
     if low == 1 and high == wanted:
-        raise DatasetError(f'{said}labels count from 0: subtract 1 from those of it')
+        raise DatasetError(f'{said}labels count from 0: subtract 1 from each in it')
     raise DatasetError(
         f'{said}set num_classes={count} there and in data_preprocessor, or take the '
         f'data of {wanted} classes'
@@ -113,7 +113,9 @@ def _place(dataset: Any) -> str:
 def check_batches(
     name: str, loader: Mapping[str, Any], clips: int, ranks: int = 1
 ) -> None:
-    """Refuse a loader that drops every batch, for none is full (mmengine#945).
+    """Refuse a loader without batches: none is full, and ``drop_last`` is set.
+
+    MMEngine ends with an assertion then (mmengine#945).
 
     Args:
         name: Of the loader in the config.
@@ -122,9 +124,16 @@ def check_batches(
         ranks: Processes that share them.
 
     Raises:
-        DatasetError: If there are fewer clips than a batch and ``drop_last`` is set.
+        DatasetError: If it has none, or ``batch_size`` or ``num_workers`` is no number
+            of that kind.
     """
     size = loader.get('batch_size')
+    for key, least in dict(batch_size=1, num_workers=0).items():
+        value = loader.get(key, least)
+        if not isinstance(value, int) or value < least:
+            raise DatasetError(
+                f'{name}.{key}={value!r}: give a whole number of {least} or more'
+            )
     share = int(np.ceil(clips / ranks))
     if isinstance(size, int) and loader.get('drop_last') and share < size:
         each = f' in {ranks} processes' if ranks > 1 else ''

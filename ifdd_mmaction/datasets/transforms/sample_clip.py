@@ -30,8 +30,8 @@ class SampleClip(BaseTransform):
     their testing.
 
     Required keys: ``total_frames``; ``start_index``, the number of the first frame, is
-    0 without it, as of MMAction2's ``SampleFrames``. Added keys: ``frame_inds`` (num_clips * clip_len),
-    ``clip_len``, ``frame_interval``, ``num_clips``.
+    0 without it, as in MMAction2's ``SampleFrames``. Added keys: ``frame_inds``
+    (num_clips * clip_len), ``clip_len``, ``frame_interval``, ``num_clips``.
 
     Args:
         clip_len: Frames of a clip.

@@ -19,9 +19,11 @@ from mmengine.registry import RUNNERS, init_default_scope
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.engine import (
+    BegunHook,
     NonFiniteError,
     check_checkpoint,
     check_clip_shapes,
+    config_errors,
     latest_checkpoint,
 )
 from ifdd_mmaction.errors import InputError
@@ -113,7 +115,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         resume(cfg, args.resume)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
-    cfg.setdefault('randomness', dict(seed=None))
+    cfg.setdefault('randomness', dict(seed=0))
     if args.seed is not None:
         cfg.randomness.seed = args.seed
     if args.diff_rank_seed:
@@ -143,19 +145,23 @@ def resume(cfg: Config, wanted: str) -> None:
 def main() -> None:
     args = parse_args()
     torch.autograd.set_detect_anomaly(args.detect_anomaly)
+    begun = BegunHook()
     try:
-        cfg = Config.fromfile(args.config)
-        merge_args(cfg, args)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        # Before the runner: wrong data leaves no work dir behind.
-        check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
-        infer_neck(cfg.model)
-        # The test would come after days.
-        check_clip_shapes(
-            cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')
-        )
-        # FlexibleRunner, for strategies such as FSDP.
-        RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
+        with config_errors(args.config, begun):
+            cfg = Config.fromfile(args.config)
+            merge_args(cfg, args)
+            init_default_scope(cfg.get('default_scope', 'mmaction'))
+            # Before the runner: wrong data leaves no work dir behind.
+            check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
+            infer_neck(cfg.model)
+            # The test would come after days.
+            check_clip_shapes(
+                cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')
+            )
+            # FlexibleRunner, for strategies such as FSDP.
+            runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+            runner.register_hook(begun)
+            runner.train()
     except (DatasetError, InputError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -6,6 +6,7 @@ from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
 from .clip_shapes import check_clip_shapes, clip_shape
+from .config_errors import BegunHook, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
 from .resumable_train_loop import ResumableTrainLoop
@@ -13,6 +14,7 @@ from .resumable_train_loop import ResumableTrainLoop
 __all__ = [
     'EXIT_PREEMPTED',
     'BadClipsHook',
+    'BegunHook',
     'ChannelsLastHook',
     'ClassCountsHook',
     'ClassNamesHook',
@@ -23,5 +25,6 @@ __all__ = [
     'check_checkpoint',
     'check_clip_shapes',
     'clip_shape',
+    'config_errors',
     'latest_checkpoint',
 ]

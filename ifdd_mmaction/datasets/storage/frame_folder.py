@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,21 +10,27 @@ import numpy as np
 
 from ..errors import DatasetError
 from ..images import read_image
+from .frame_order import order_frames
 
 FRAME_SUFFIXES = ('.jpg', '.jpeg', '.png')
 
 
 def list_frames(folder: Path) -> list[str]:
-    """Return the frame files of a folder in the order of the numbers in their names.
+    """Return the frame files of a folder in the order of :func:`order_frames`.
 
-    ``1.jpg, 2.jpg, ..., 10.jpg``: sorting names as strings would shuffle time.
+    Hidden files, such as the ``._3.jpg`` that macOS writes beside ``3.jpg``, are no
+    frames.
 
     Raises:
-        DatasetError: If the folder is absent, unreadable or empty, or a frame has no
-            number.
+        DatasetError: If the folder is absent, unreadable or has no frame, or the names
+            do not tell their order.
     """
     try:
-        names = [n for n in os.listdir(folder) if n.lower().endswith(FRAME_SUFFIXES)]
+        names = [
+            name
+            for name in os.listdir(folder)
+            if name.lower().endswith(FRAME_SUFFIXES) and not name.startswith('.')
+        ]
     except FileNotFoundError:
         raise DatasetError(f'{folder}: no such folder') from None
     except OSError as error:
@@ -34,11 +39,7 @@ def list_frames(folder: Path) -> list[str]:
         ) from error
     if not names:
         raise DatasetError(f'{folder}: no frame ({", ".join(FRAME_SUFFIXES)})')
-    numbers = {name: re.findall(r'\d+', Path(name).stem) for name in names}
-    for name, found in numbers.items():
-        if not found:
-            raise DatasetError(f'{folder / name}: no frame number in the file name')
-    return sorted(names, key=lambda name: (int(numbers[name][-1]), name))
+    return order_frames(folder, names)
 
 
 class FrameFolder:

@@ -1,7 +1,10 @@
 """What every test shares."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 import torch
@@ -13,6 +16,10 @@ import ifdd_mmaction  # noqa: F401  registers everything
 # The tests compare numbers and run beside each other's processes: two threads are
 # plenty, and the same everywhere.
 torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+# What is known of the videos of the tests is no business of the user's cache.
+os.environ['IFDD_CACHE'] = tempfile.mkdtemp(prefix='ifdd_cache_')
+atexit.register(shutil.rmtree, os.environ['IFDD_CACHE'], ignore_errors=True)
 
 # A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
 # send one.

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import VideoError
-from .promise import missing_bytes
+from .promise import what_is_missing
 
 #: What FFmpeg may take a file for: videos. Not lists of other files and addresses
 #: (playlists, ``concat``), nor numbered images.
@@ -49,7 +49,7 @@ def check_file(path: str) -> None:
             raise VideoError(f'{path}: no file')
         if not status.st_size:
             raise VideoError(f'{path}: an empty file, no video: copy it again')
-        missing = missing_bytes(path)
+        missing = what_is_missing(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise VideoError(f'{path}: no such file') from error
     except (OSError, ValueError) as error:
@@ -59,8 +59,8 @@ def check_file(path: str) -> None:
         raise VideoError(f'{path}: cannot be read: {reason}') from error
     if missing:
         raise VideoError(
-            f'{path}: cut off: its header promises {missing[0]} bytes, only '
-            f'{missing[1]} are there: copy it again'
+            f'{path}: cut off: {missing}: copy it again, or keep what is there (ffmpeg '
+            '-i OLD -c copy NEW)'
         )
 
 

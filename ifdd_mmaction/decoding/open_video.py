@@ -34,14 +34,13 @@ class OpenVideo:
 
     Args:
         path: The file.
-        threads: Threads of the decoder, 0 for as many as there are cores.
         step: Called at each packet and frame.
 
     Raises:
         VideoError: If it is no video.
     """
 
-    def __init__(self, path: str, threads: int, step: Callable[[], None]) -> None:
+    def __init__(self, path: str, step: Callable[[], None]) -> None:
         self.path = path
         self.step = step
         #: When the key frames that were met are shown, and when they are decoded.
@@ -50,9 +49,8 @@ class OpenVideo:
         self._container = open_container(path)
         try:
             self._stream = choose_stream(path, self._container)
-            self._stream.codec_context.thread_count = threads
-            if threads != 1:
-                self._stream.thread_type = 'AUTO'
+            # In one thread what is guessed of a damaged frame is always the same.
+            self._stream.codec_context.thread_count = 1
         except BaseException:
             self._container.close()
             raise

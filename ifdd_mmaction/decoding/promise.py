@@ -11,18 +11,21 @@ from typing import BinaryIO
 ASF = bytes.fromhex('3026b2758e66cf11a6d900aa0062ce6c')
 #: Matroska and WebM: the element that says so, and the one that holds everything.
 EBML, SEGMENT = b'\x1a\x45\xdf\xa3', b'\x18\x53\x80\x67'
-#: Boxes with which an mp4 or mov begins.
-MP4_BOXES = (b'ftyp', b'moov', b'mdat', b'free', b'skip', b'wide', b'pnot')
+#: Boxes of an mp4 or mov whose sizes are believed: what follows them may be anything.
+BOXES = (
+    b'ftyp', b'moov', b'mdat', b'free', b'skip', b'wide', b'pnot', b'moof', b'styp',
+    b'sidx', b'mfra', b'uuid', b'meta',
+)  # fmt: skip
 #: Missing bytes that are let pass: some writers do not count the padding of the end.
 SLACK = 8
 
 
-def promised_bytes(path: str) -> int:
-    """Return how many bytes the header of a file promises at least.
+def what_is_missing(path: str) -> str:
+    """Say what a file lacks that its header promises; '' if nothing.
 
-    mp4, mov, 3gp (sizes of boxes), mkv, webm (of elements), avi (of chunks), wmv (of
-    objects) and flv (``filesize``) make a promise. ts, mpg, ogv, gif and bare streams
-    make none, nor does what was written as a live stream: 0.
+    mp4, mov, 3gp (by the sizes of boxes), mkv, webm (elements), avi (chunks), wmv
+    (objects), flv (``filesize``) and gif (its end mark) make a promise. ts, mpg, ogv
+    and bare streams make none, nor does what was written as a live stream.
 
     Raises:
         OSError: If the file cannot be read.
@@ -30,28 +33,28 @@ def promised_bytes(path: str) -> int:
     size = os.path.getsize(path)
     with open(path, 'rb') as file:
         start = file.read(16)
-        file.seek(0)
-        if start[4:8] in MP4_BOXES:
-            return _walk(file, size, _box)
-        if start[:4] == b'RIFF':
-            return _walk(file, size, _chunk)
-        if start == ASF:
-            return _walk(file, size, _asf_object)
-        if start[:4] == EBML:
-            return _walk(file, size, _element)
-        if start[:3] == b'FLV':
-            return _flv(file.read(4096))
+        if start[:4] == b'GIF8':
+            file.seek(-min(size, 512), os.SEEK_END)
+            ends = file.read().rstrip(b'\0').endswith(b';')
+            return '' if ends else 'the end mark of a GIF is not there'
+        promised = _promised_bytes(file, start, size)
+    if promised <= size + SLACK:
+        return ''
+    return f'its header promises {promised} bytes, only {size} are there'
+
+
+def _promised_bytes(file: BinaryIO, start: bytes, size: int) -> int:
+    if start[4:8] in BOXES:
+        return _walk(file, size, _box)
+    if start[:4] == b'RIFF':
+        return _walk(file, size, _chunk)
+    if start == ASF:
+        return _walk(file, size, _asf_object)
+    if start[:4] == EBML:
+        return _walk(file, size, _element)
+    if start[:3] == b'FLV':
+        return _flv(start + file.read(4096))
     return 0
-
-
-def missing_bytes(path: str) -> tuple[int, int] | None:
-    """Return the bytes that are promised and those that are there, if those are fewer.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
-    promised, found = promised_bytes(path), os.path.getsize(path)
-    return (promised, found) if found + SLACK < promised else None
 
 
 def _walk(file: BinaryIO, size: int, length: Callable[[bytes], int]) -> int:
@@ -68,8 +71,7 @@ def _walk(file: BinaryIO, size: int, length: Callable[[bytes], int]) -> int:
 
 def _box(head: bytes) -> int:
     length = int.from_bytes(head[:4], 'big')
-    # What follows the last box may be anything: only names are believed.
-    if len(head) < 8 or not head[4:8].isalnum():
+    if head[4:8] not in BOXES:
         return 0
     return int.from_bytes(head[8:16], 'big') if length == 1 else length
 

@@ -40,17 +40,14 @@ class VideoReader:
 
     Args:
         path: The file, by any name that the file system allows.
-        threads: Threads of the decoder, 0 for as many as there are cores. 1 where a
-            process reads one video of many.
 
     Raises:
         VideoError: From all of the methods: the file is no video, cut off, damaged or
             of a kind that cannot be read. A StuckError if no frame comes for too long.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = os.fspath(path)
-        self.threads = threads
         self._index: Index | None = None
         self._watch = Watch(self.path)
 
@@ -181,7 +178,7 @@ class VideoReader:
             raise
 
     def _open(self) -> OpenVideo:
-        return OpenVideo(self.path, self.threads, self._watch.step)
+        return OpenVideo(self.path, self._watch.step)
 
 
 def _from_key_frames(

@@ -18,9 +18,15 @@ SETTING, DEFAULT_SECONDS = 'IFDD_FRAME_SECONDS', 60.0
 _stuck: set[str] = set()
 
 
-def mark_stuck(path: str) -> None:
-    """Have a file refused at once, in this process and in those that it forks."""
+def mark_stuck(path: str) -> bool:
+    """Have a file refused at once, in this process and in those that it forks.
+
+    Returns:
+        Whether that is new.
+    """
+    new = path not in _stuck
     _stuck.add(path)
+    return new
 
 
 def seconds_a_frame() -> float:

@@ -42,8 +42,7 @@ class BadClipsHook(Hook):
         for sample in data_batch['data_samples']:
             self._bad[mode].extend(sample.get('bad_clips', ()))
             for path in sample.get('stuck_videos', ()):
-                mark_stuck(path)
-                self._stuck = True
+                self._stuck |= mark_stuck(path)
 
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
         if self._stuck:

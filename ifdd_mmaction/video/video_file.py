@@ -30,8 +30,7 @@ class FileVideo:
     def __init__(self, path: str | os.PathLike, max_side: int = MAX_SIDE) -> None:
         self.name = os.fspath(path)
         self.max_side = max_side
-        # All cores: one video is read at a time.
-        self._reader = VideoReader(path, threads=0)
+        self._reader = VideoReader(path)
         try:
             self.decoder = self._reader.decoder
             facts = self._reader.probe()

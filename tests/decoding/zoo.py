@@ -17,8 +17,8 @@ import numpy as np
 FFMPEG = shutil.which('ffmpeg')
 #: Frames a second of the files.
 RATE = 25
-#: The 9 numbers of a QuickTime header that turn and mirror a picture: 16.16 fixed point,
-#: a b 0, c d 0, and 0 0 1. A point (x, y) is shown at (a x + c y, b x + d y).
+#: Numbers a, b, c, d of a QuickTime header that turn and mirror a picture: a point
+#: (x, y) is shown at (a x + c y, b x + d y).
 UPRIGHT = (1, 0, 0, 1)
 MATRICES = {
     'turned 90': (0, 1, -1, 0),
@@ -125,7 +125,7 @@ def set_matrix(path: Path, matrix: tuple[float, float, float, float]) -> None:
 
 
 def with_cover(stem: Path) -> Path:
-    """A cover picture as the first stream, before the video."""
+    """A picture as the first stream of an mkv, larger than the film."""
     cover, film, path = (stem.with_suffix(s) for s in ('.png', '.in.mp4', '.mkv'))
     run_ffmpeg(*source(1, '200x200'), '-frames:v', '1', cover)
     run_ffmpeg(*source(1), *h264(), film)
@@ -134,6 +134,18 @@ def with_cover(stem: Path) -> Path:
         *('-disposition:v:0', 'attached_pic', path),
     )
     cover.unlink(), film.unlink()
+    return path
+
+
+def with_attachment(stem: Path) -> Path:
+    """A cover as an attachment of an mkv."""
+    cover, path = stem.with_suffix('.jpg'), stem.with_suffix('.mkv')
+    run_ffmpeg(*source(1, '200x200'), '-frames:v', '1', cover)
+    run_ffmpeg(
+        *(*source(1), *h264(), '-attach', cover),
+        *('-metadata:s:t', 'mimetype=image/jpeg', path),
+    )
+    cover.unlink()
     return path
 
 
@@ -209,7 +221,7 @@ ZOO: dict[str, Callable[[Path], Path]] = {
     'H.264 in ts': encode('.ts', *h264()),
     'H.264 in m2ts': encode('.m2ts', *h264()),
     'H.264 in m4v': encode('.m4v', *h264()),
-    'H.264, bare stream': encode('.h264', *h264()),
+    'H.264, bare stream': encode('.mpg', *h264('-f', 'h264')),
     'fragmented mp4': encode('.mp4', *h264('-movflags', 'frag_keyframe+empty_moov')),
     'mp4, header in front': encode('.mp4', *h264('-movflags', 'faststart')),
     # Codecs
@@ -259,7 +271,9 @@ ZOO: dict[str, Callable[[Path], Path]] = {
     'QuickTime animation with alpha': encode(
         '.mov', '-c:v', 'qtrle', '-pix_fmt', 'argb', seconds=1
     ),
-    'raw RGB in avi': encode('.avi', '-c:v', 'rawvideo', '-pix_fmt', 'bgr24', seconds=1),
+    'raw RGB in avi': encode(
+        '.avi', '-c:v', 'rawvideo', '-pix_fmt', 'bgr24', seconds=1
+    ),
     'GIF': encode('.gif', seconds=1),
     # Structure
     'closed GOP': encode('.mp4', *h264(bframes=3, extra='open-gop=0')),
@@ -310,9 +324,17 @@ ZOO: dict[str, Callable[[Path], Path]] = {
     'size changes midway, mkv': two_sizes('.mkv'),
     # Streams
     'cover picture first, mkv': with_cover,
+    'cover picture attached, mkv': with_attachment,
     'cover picture first, mp4': mp4_with_cover,
     'sound earlier and longer': with_sound,
 }  # fmt: skip
+
+#: Kinds that are cut off at every tenth of their bytes: those of different containers.
+CUT_OFF = (
+    'H.264 in mp4', 'mp4, header in front', 'fragmented mp4', 'H.264 in mov',
+    'H.264 in mkv', 'VP8 in webm', 'MPEG-4 ASP in avi', 'WMV2 in wmv', 'H.264 in flv',
+    'MPEG-4 in 3gp', 'H.264 in ts', 'Theora in ogv', 'MPEG-2 in mpg', 'GIF',
+)  # fmt: skip
 
 #: Names that some program has stumbled over.
 NAMES = (
@@ -330,7 +352,7 @@ def true_frames(path: Path, *filters: str) -> np.ndarray | None:
     shape = ','.join((*filters, 'scale=iw*sar:ih:flags=bicubic', 'setsar=1'))
     try:
         data = run_ffmpeg(
-            *('-i', f'file:{path}', '-map', '0:V:0', '-vsync', '0', '-vf', shape),
+            *('-i', f'file:{path}', '-vsync', '0', '-vf', shape),
             *('-pix_fmt', 'rgb24', '-f', 'image2pipe', '-c:v', 'ppm', '-'),
         )
     except RuntimeError:

@@ -32,7 +32,7 @@ def pyav() -> ModuleType:
         import av
     except ImportError as error:
         raise VideoError(
-            f'reading videos needs PyAV: pip install "av>=16" ({error})'
+            f'reading videos needs PyAV: pip install "av>=17.1" ({error})'
         ) from error
     return av
 

@@ -53,6 +53,10 @@ class Index:
     def __len__(self) -> int:
         return len(self.stamps)
 
+    def holds(self, number: int, frame: Any) -> bool:
+        """Tell whether a decoded frame is the one of this number."""
+        return fingerprint(frame) == self.prints[number]
+
     def place(self, frame: int) -> int:
         """Return the number of the last key frame that is not after a frame, or -1."""
         return int(np.searchsorted(self.places, self.stamps[frame], 'right')) - 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from .container import choose_stream, open_container, pyav
 from .errors import VideoError
-from .picture import Geometry, fingerprint, geometry_of, to_rgb
+from .picture import Geometry, geometry_of, to_rgb
 
 if TYPE_CHECKING:
     from .index import Index
@@ -99,6 +99,8 @@ class OpenVideo:
                     continue
                 for frame in decoded:
                     self.step()
+                    if frame.is_corrupt:
+                        raise self._errors.InvalidDataError(0, 'guessed in part')
                     count, last = count + 1, frame.time
                     first = last if first is None else first
                     yield frame
@@ -147,7 +149,7 @@ class OpenVideo:
                     number = numbers.get(stamp)
                     if number is None:
                         continue
-                    if fingerprint(frame) != index.prints[number]:
+                    if frame.is_corrupt or not index.holds(number, frame):
                         return None
                     images[number] = to_rgb(frame, index.geometry)
                     if len(images) == len(numbers):

@@ -99,19 +99,25 @@ def to_rgb(frame: Any, geometry: Geometry) -> np.ndarray:
 
 
 def fingerprint(frame: Any) -> int:
-    """Return a number of 32 bits that the first plane of a frame decides.
+    """Return a number of 32 bits that the decoded values of a frame decide.
 
-    Sums over its rows and its columns: a tenth of the time that a CRC takes.
+    Of sums over the rows and the columns of each plane: a tenth of the time that a CRC
+    of the values takes.
     """
-    plane, form = frame.planes[0], frame.format
+    form = frame.format
     bits = form.components[0].bits if form.is_planar else form.padded_bits_per_pixel
-    used = frame.width * (-(-bits // 8) * 8 if form.is_planar else bits) // 8
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    rows = rows[: frame.height, :used]
-    if used >= 8:
-        rows = rows[:, : used // 8 * 8].view(np.uint64)
-    sums = np.concatenate([rows.sum(0, np.uint64), rows.sum(1, np.uint64)])
-    return zlib.crc32(sums)
+    bits = -(-bits // 8) * 8 if form.is_planar else bits
+    number = 0
+    for plane in frame.planes:
+        used = min(plane.width * bits // 8, plane.line_size)
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        # What is behind the picture in a row, and below it, is anything.
+        rows = rows[: plane.height, :used]
+        if used >= 8:
+            rows = rows[:, : used // 8 * 8].view(np.uint64)
+        number = zlib.crc32(rows.sum(0, np.uint64), number)
+        number = zlib.crc32(rows.sum(1, np.uint64), number)
+    return number
 
 
 @functools.cache

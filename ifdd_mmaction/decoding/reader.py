@@ -14,7 +14,7 @@ from .container import check_file, pyav
 from .errors import VideoError
 from .index import Index, cache, make_index, state_of
 from .open_video import Facts, OpenVideo
-from .picture import Geometry, to_rgb
+from .picture import to_rgb
 from .watch import Watch
 
 T = TypeVar('T')
@@ -132,31 +132,48 @@ class VideoReader:
                     break
                 images |= found
         rest = [i for i in wanted if i not in images]
-        return images | self._from_start(rest, index.geometry) if rest else images
+        return images | self._from_start(rest) if rest else images
 
-    def _from_start(
-        self, wanted: Sequence[int], geometry: Geometry
-    ) -> dict[int, np.ndarray]:
-        """Return frames by counting: what decoding in order gives is right."""
+    def _from_start(self, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+        """Return frames by decoding in order."""
+        for index in (self.index, None):
+            # Another processor, or another file of the same size and time, may have
+            # other frames than the index that was found.
+            index = index or self._make_index()
+            if (images := self._count_to(wanted, index)) is not None:
+                return images
+        raise VideoError(
+            f'{self.path}: damaged: decoding it gives other frames each time: copy it '
+            'again'
+        )
+
+    def _count_to(
+        self, wanted: Sequence[int], index: Index
+    ) -> dict[int, np.ndarray] | None:
+        """Return frames by their number, or None if they are not those of an index."""
         images: dict[int, np.ndarray] = {}
         with self._open() as video:
             for number, frame in enumerate(video.frames()):
-                if number == wanted[len(images)]:
-                    images[number] = to_rgb(frame, geometry)
-                    if len(images) == len(wanted):
-                        return images
-        raise VideoError(f'{self.path}: changed while it was read: read it again')
+                if number != wanted[len(images)]:
+                    continue
+                if not index.holds(number, frame):
+                    return None
+                images[number] = to_rgb(frame, index.geometry)
+                if len(images) == len(wanted):
+                    return images
+        return None
 
     def _find_index(self) -> Index:
+        return cache.get(self._state(), self.decoder) or self._make_index()
+
+    def _make_index(self) -> Index:
         state = self._state()
-        index = cache.get(state, self.decoder)
-        if index is None:
-            check_file(self.path)
-            with self._open() as video:
-                index = make_index(video)
-            index = self._proven(index)
-            cache.put(state, self.decoder, index)
-        return index
+        check_file(self.path)
+        with self._open() as video:
+            index = make_index(video)
+        self._index = self._proven(index)
+        cache.put(state, self.decoder, self._index)
+        return self._index
 
     def _proven(self, index: Index) -> Index:
         """Return the index with a way to its key frames that leads there."""

@@ -126,7 +126,7 @@ for read in (FileVideo, lambda path: len(VideoFile(path))):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 2 and lines[0] == lines[1]
     encoder, error = lines[0]
-    assert encoder is None and 'pip install "av>=16"' in error
+    assert encoder is None and 'pip install "av>=17.1"' in error
 
 
 def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path):

@@ -1,7 +1,10 @@
 """What every test shares."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 import torch
@@ -17,6 +20,10 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 torch.set_num_threads(
     int(os.environ.get('OMP_NUM_THREADS', min(2, os.cpu_count() or 1)))
 )
+
+# What is known of the videos of the tests is no business of the user's cache.
+os.environ['IFDD_CACHE'] = tempfile.mkdtemp(prefix='ifdd_cache_')
+atexit.register(shutil.rmtree, os.environ['IFDD_CACHE'], ignore_errors=True)
 
 # A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
 # send one.

@@ -194,6 +194,10 @@ class DFERDataset(TolerantDataset):
             f'{self.storage} of {self.root / self.release}',
             logger='current',
         )
+        first = infos[0]['source'] if infos else None
+        whole = first.source if isinstance(first, Segment) else first
+        if isinstance(whole, VideoFile):
+            print_log(f'{name}: videos are read by {whole.decoder}', logger='current')
         warn_of_wide_frames(name, [info['source'] for info in infos])
         return infos
 
@@ -219,7 +223,8 @@ class DFERDataset(TolerantDataset):
             if Path(place).resolve() in above:
                 folders.clear()
                 continue
-            for path in (Path(place, file) for file in files):
+            # Hidden files are not the user's: macOS puts ._a.mp4 beside a.mp4.
+            for path in (Path(place, file) for file in files if file[0] != '.'):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue
                 name = self.video_name(path.relative_to(folder))

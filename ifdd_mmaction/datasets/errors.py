@@ -13,7 +13,21 @@ class DatasetError(ValueError):
 
     def __str__(self) -> str:
         # A DataLoader worker hands its error on with its whole traceback as the text.
-        return super().__str__().rsplit('DatasetError: ', 1)[-1].strip()
+        return super().__str__().rsplit(f'{type(self).__name__}: ', 1)[-1].strip()
+
+
+class StuckVideoError(DatasetError):
+    """Reading a video did not come to an end.
+
+    Args:
+        message: The line that names it.
+        path: The file.
+    """
+
+    # A DataLoader makes the errors of its workers anew, from their text alone.
+    def __init__(self, message: str, path: str = '') -> None:
+        super().__init__(message)
+        self.path = path
 
 
 def name_some(errors: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from .errors import DatasetError, name_some
+from .errors import DatasetError, StuckVideoError, name_some
 from .worker_memory import return_free_memory
 
 #: So many unreadable clips in a row are no accident.
@@ -28,7 +28,8 @@ class TolerantDataset(BaseActionDataset):
             training and ``'error'`` in testing.
 
     A clip that stands in for others names them in ``bad_clips`` of its data sample,
-    pairs of clip name and error, for :class:`BadClipsHook` to count.
+    pairs of clip name and error, for :class:`BadClipsHook` to count, and in
+    ``stuck_videos`` the files of those whose reading did not end.
 
     Raises:
         DatasetError: If ``bad_clips`` does not fit, and when loading, a bad clip if it
@@ -70,6 +71,7 @@ class TolerantDataset(BaseActionDataset):
     def _stand_in(self, idx: int, error: DatasetError) -> Any:
         wanted = info = self.get_data_info(idx)
         bad = [(info['video_id'], str(error))]
+        errors = [error]
         fate = 'counted as wrong' if self.test_mode else 'replaced by another clip'
         while len(bad) < MAX_TRIES:
             print_log(
@@ -85,6 +87,7 @@ class TolerantDataset(BaseActionDataset):
                 data = self._load(info)
             except DatasetError as another:
                 bad.append((info['video_id'], str(another)))
+                errors.append(another)
                 continue
             sample = data['data_samples']
             if self.test_mode:
@@ -92,7 +95,8 @@ class TolerantDataset(BaseActionDataset):
                 sample.set_gt_label(wanted['label'])
                 sample.set_metainfo(dict(video_id=wanted['video_id']))
                 bad = bad[:1]  # the others are met in their own turn
-            sample.set_metainfo(dict(bad_clips=bad))
+            stuck = [e.path for e in errors if isinstance(e, StuckVideoError)]
+            sample.set_metainfo(dict(bad_clips=bad, stuck_videos=stuck))
             return data
         raise DatasetError(
             f'{len(bad)} clips in a row cannot be read:\n'

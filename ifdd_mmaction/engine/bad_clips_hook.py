@@ -9,6 +9,7 @@ from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..decoding import mark_stuck
 from .batches import data_samples, is_training
 
 
@@ -18,11 +19,15 @@ class BadClipsHook(Hook):
 
     They are met in the workers of the data loader; data samples carry them here, in
     ``bad_clips`` (see :class:`TolerantDataset`). All ranks are counted.
+
+    Workers in which the reading of a video did not end are replaced after the epoch,
+    and the video is not tried again.
     """
 
     def __init__(self) -> None:
         # By mode: validation may run within a training epoch.
         self._bad: dict[str, list[tuple[str, str]]] = {}
+        self._stuck = False
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
         self._bad[mode] = []
@@ -37,8 +42,15 @@ class BadClipsHook(Hook):
     ) -> None:
         for sample in data_samples(data_batch):
             self._bad[mode].extend(sample.get('bad_clips', ()))
+            for path in sample.get('stuck_videos', ()):
+                self._stuck |= mark_stuck(path)
 
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        if self._stuck:
+            # A thread in a worker hangs, and ends with it. Workers that persist belong
+            # to this iterator; the next ones inherit what was marked.
+            getattr(runner, f'{mode}_dataloader')._iterator = None
+            self._stuck = False
         bad = [clip for rank in all_gather_object(self._bad[mode]) for clip in rank]
         if not bad:
             return

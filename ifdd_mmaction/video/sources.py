@@ -156,8 +156,8 @@ def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Pat
 
 
 def _in_folder(folder: Path) -> list[str]:
-    # Hidden files, such as the ._a.mp4 of macOS, are no videos.
-    names = sorted(n for n in os.listdir(folder) if not n.startswith('.'))
+    # Hidden files are not the user's: macOS puts ._a.mp4 beside a.mp4.
+    names = sorted(name for name in os.listdir(folder) if name[0] != '.')
     videos = [name for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
     if videos:
         return [str(folder / name) for name in videos]

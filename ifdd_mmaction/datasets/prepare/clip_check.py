@@ -5,19 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from ..errors import DatasetError
 from ..images import decode_image
 from ..storage import VIDEO_SUFFIXES, VideoFile
 from ..storage.frame_folder import list_frames
-
-#: Frames of a video that are decoded at a time.
-CHUNK = 16
 
 
 @dataclass
@@ -65,8 +59,9 @@ def check_clip(path: Path, known: ClipCheck | None = None) -> ClipCheck:
                 while block := file.read(1 << 20):
                     digest.update(block)
             source = VideoFile(path)
+            # Training finds what is known of it by then.
             found.frames = len(source)
-            for image in video_frames(source):
+            for image in source.frames():
                 sizes['{} x {}'.format(*image.shape)] += 1
         else:
             found.frames = len(names)
@@ -84,17 +79,6 @@ def check_clip(path: Path, known: ClipCheck | None = None) -> ClipCheck:
     except OSError as error:
         found.errors.append(f'{error.filename or path}: {error.strerror}')
     return found
-
-
-def video_frames(video: VideoFile) -> Iterator[np.ndarray]:
-    """Decode a video from its first to its last frame, ``(H, W, 3)`` uint8 RGB each.
-
-    Raises:
-        DatasetError: If a frame cannot be decoded.
-    """
-    total = len(video)
-    for start in range(0, total, CHUNK):
-        yield from video.read(range(start, min(start + CHUNK, total)))
 
 
 def _state(folder: Path, names: list[str]) -> str:

@@ -12,7 +12,6 @@ import cv2
 from ..errors import DatasetError
 from ..storage import VideoFile
 from .check_all import process_map
-from .clip_check import video_frames
 from .progress import track
 
 
@@ -56,7 +55,7 @@ def extract_frames(video: Path, folder: Path, quality: int) -> str:
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        for i, image in enumerate(video_frames(VideoFile(video)), start=1):
+        for i, image in enumerate(VideoFile(video).frames(), start=1):
             path = str(scratch / f'{i:05d}.jpg')
             bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
             if not cv2.imwrite(path, bgr, [cv2.IMWRITE_JPEG_QUALITY, quality]):

@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import decord
 import numpy as np
 
-from ..errors import DatasetError
+from ...decoding import StuckError, VideoError, VideoReader
+from ..errors import DatasetError, StuckVideoError
 
 VIDEO_SUFFIXES = (
-    '.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv'
+    '.3gp', '.avi', '.flv', '.gif', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg',
+    '.mpg', '.mts', '.ogv', '.ts', '.webm', '.wmv',
 )  # fmt: skip
 
 
 class VideoFile:
-    """The frames of one video, decoded by decord.
+    """The frames of one video, read by :class:`VideoReader`, as inference reads them.
 
-    The constructor only looks whether the file is there: the number of frames takes
-    opening it, so it is known when the clip is loaded, from the reader that then
-    decodes it, and costs nothing more. Listing ten thousand videos stays as fast as
-    listing folders, and no cache of lengths can be out of date.
+    The constructor only looks whether the file is there: listing ten thousand videos
+    stays as fast as listing folders. The number of frames is known once the video has
+    been decoded, from the cache of the reader or, the first time, by decoding it.
 
     Args:
-        path: Video file of any format that decord reads.
+        path: Video file of any format that FFmpeg reads.
 
     Raises:
-        DatasetError: If the file is absent or empty; from ``len`` and :meth:`read`, if
-            decord cannot open or decode it.
+        DatasetError: If the file is absent or empty; from everything else, if it cannot
+            be decoded. A StuckVideoError if no frame comes for too long.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = os.fspath(path)
-        self._reader: Any = None
+        self._reader: VideoReader | None = None
         try:
-            size = Path(path).stat().st_size
+            size = os.stat(self.path).st_size
         except OSError as error:
             raise DatasetError(f'{path}: cannot be read: {error.strerror}') from error
         if not size:
             raise DatasetError(f'{path}: an empty file, no video: copy it again')
 
     def __getstate__(self) -> dict[str, Any]:
-        # An open reader neither pickles nor belongs to another process.
+        # What is known of the frames is read again, from the cache.
         return {**self.__dict__, '_reader': None}
 
     @property
@@ -52,41 +52,37 @@ class VideoFile:
         """The file."""
         return self.path
 
+    @property
+    def decoder(self) -> str:
+        """What decodes it, with its version."""
+        with self._open() as reader:
+            return reader.decoder
+
     def __len__(self) -> int:
-        return len(self._open())
+        with self._open() as reader:
+            return len(reader)
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
         """Decode each frame asked for once, ``(H, W, 3)``; see :class:`ClipSource`."""
-        reader = self._open()
-        wanted = sorted(set(indexes))
-        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(reader):
-            raise DatasetError(
-                f'{self.path}: ends after {len(reader)} frames, frame {wanted[-1]} is '
-                'asked for (counted from 0)'
-            )
-        try:
-            frames = reader.get_batch(wanted).asnumpy()
-        except (decord.DECORDError, RuntimeError) as error:
-            raise DatasetError(
-                f'{self.path}: damaged or ends early, not all of the frames '
-                f'{wanted[0]}..{wanted[-1]} of {len(reader)} can be decoded'
-            ) from error
-        images = dict(zip(wanted, frames, strict=True))
-        # Copies: transforms may write into one of two equal frames.
-        return [images[i].copy() for i in indexes]
+        with self._open() as reader:
+            return reader.read(indexes)
 
-    def _open(self) -> Any:
+    def frames(self) -> Iterator[np.ndarray]:
+        """Decode all frames in order, ``(H, W, 3)`` uint8 RGB; few are held at a time.
+
+        Raises:
+            DatasetError: If one cannot be decoded.
+        """
+        with self._open() as reader:
+            yield from reader.each(lambda seconds, image: image)
+
+    @contextmanager
+    def _open(self) -> Iterator[VideoReader]:
         if self._reader is None:
-            try:
-                # One thread: the parallelism is that of the data loader's workers.
-                self._reader = decord.VideoReader(self.path, num_threads=1)
-            except (decord.DECORDError, RuntimeError) as error:
-                raise DatasetError(
-                    f'{self.path}: decord cannot open it: no video, cut off, or of an '
-                    'unknown codec'
-                ) from error
-            if not len(self._reader):
-                raise DatasetError(
-                    f'{self.path}: a video without frames: copy it again'
-                )
-        return self._reader
+            self._reader = VideoReader(self.path)
+        try:
+            yield self._reader
+        except StuckError as error:
+            raise StuckVideoError(str(error), self.path) from error
+        except VideoError as error:
+            raise DatasetError(str(error)) from error

@@ -1,0 +1,215 @@
+"""What is known of a video after it was decoded once, and where that is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .open_video import OpenVideo
+from .picture import Geometry, fingerprint
+
+#: Version of the file's form and of the reader: a change leaves older files unread.
+FORM = 1
+#: Frames whose entries are kept in memory: 24 MB.
+IN_MEMORY = 2_000_000
+#: The environment variable that names the folder of the cache.
+FOLDER = 'IFDD_CACHE'
+
+
+@dataclass
+class Index:
+    """The frames of a video that are shown, in their order.
+
+    Args:
+        geometry: How they are laid on the display.
+        stamps: ``(T,)`` int64, what tells a frame from the others: its time, in ticks.
+        prints: ``(T,)`` uint32, :func:`fingerprint` of each.
+        places: ``(K,)`` int64, rising: times of the key frames, where decoding may
+            begin. Empty where it has to begin with the first frame.
+        clock: Which time the stamps are: ``'pts'`` of showing, ``'dts'`` of decoding,
+            or ``''`` where frames have none that rises.
+        lead: How much earlier than the time of a key frame to seek.
+    """
+
+    geometry: Geometry
+    stamps: np.ndarray
+    prints: np.ndarray
+    places: np.ndarray
+    clock: str
+    lead: int = 0
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def holds(self, number: int, frame: Any) -> bool:
+        """Tell whether a decoded frame is the one of this number."""
+        return fingerprint(frame) == self.prints[number]
+
+    def place(self, frame: int) -> int:
+        """Return the number of the last key frame that is not after a frame, or -1."""
+        return int(np.searchsorted(self.places, self.stamps[frame], 'right')) - 1
+
+    def first_from(self, place: int) -> int:
+        """Return the number of the first frame that is not before a key frame."""
+        return int(np.searchsorted(self.stamps, self.places[place]))
+
+
+def make_index(video: OpenVideo) -> Index:
+    """Decode a video that was just opened from its first frame to its last.
+
+    Raises:
+        VideoError: If it is damaged, or has no frame.
+    """
+    frames = video.frames()
+    first = next(frames)  # there is one, or an error
+    geometry = video.geometry_of(first)
+    times: dict[str, list[int | None]] = dict(pts=[], dts=[])
+    prints = []
+    for frame in chain([first], frames):
+        for clock, stamps in times.items():
+            stamps.append(getattr(frame, clock))
+        prints.append(fingerprint(frame))
+    clock = next((clock for clock, stamps in times.items() if _rising(stamps)), '')
+    return Index(
+        geometry,
+        np.array(times[clock] if clock else range(len(prints)), np.int64),
+        np.array(prints, np.uint32),
+        np.array(sorted(video.keys) if clock else [], np.int64),
+        clock,
+        max((shown - decoded for shown, decoded in video.keys.items()), default=0),
+    )
+
+
+def _rising(stamps: Sequence[int | None]) -> bool:
+    known = [stamp for stamp in stamps if stamp is not None]
+    return len(known) == len(stamps) and all(a < b for a, b in pairwise(known))
+
+
+def state_of(path: str) -> tuple[str, int, int]:
+    """Return what an index belongs to: a path, the size and the time of its file.
+
+    Raises:
+        OSError: If there is no such file.
+    """
+    status = os.stat(path)
+    return os.path.abspath(path), status.st_size, status.st_mtime_ns
+
+
+class IndexCache:
+    """Indexes in memory and in files, of the videos as they are now.
+
+    A file that cannot be written or read is as good as none: the video is decoded once
+    more. A process that was forked has the memory of its parent.
+    """
+
+    def __init__(self) -> None:
+        self._memory: OrderedDict[tuple, Index] = OrderedDict()
+        self._frames = 0
+
+    def get(self, state: tuple[str, int, int], decoder: str) -> Index | None:
+        """Return the index of a video, if it is known."""
+        if (index := self._memory.get(state)) is not None:
+            return index
+        try:
+            index = _from_bytes(_file_of(state).read_bytes(), state, decoder)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            return None
+        self._remember(state, index)
+        return index
+
+    def put(self, state: tuple[str, int, int], decoder: str, index: Index) -> None:
+        """Keep an index, in place of an older one."""
+        self._remember(state, index)
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+            _write(_file_of(state), _to_bytes(index, state, decoder))
+
+    def _remember(self, state: tuple[str, int, int], index: Index) -> None:
+        if (old := self._memory.pop(state, None)) is not None:
+            self._frames -= len(old)
+        self._memory[state] = index
+        self._frames += len(index)
+        while self._frames > IN_MEMORY and len(self._memory) > 1:
+            self._frames -= len(self._memory.popitem(last=False)[1])
+
+
+#: Of this process.
+cache = IndexCache()
+
+
+def _file_of(state: tuple[str, int, int]) -> Path:
+    home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    folder = Path(os.environ.get(FOLDER) or Path(home) / 'ifdd_mmaction')
+    name = hashlib.sha256(os.fsencode(state[0])).hexdigest()
+    return folder / 'videos' / name[:2] / name[2:]
+
+
+def _header(state: tuple[str, int, int], decoder: str) -> dict[str, Any]:
+    path, size, changed = state
+    return dict(form=FORM, path=path, size=size, changed=changed, decoder=decoder)
+
+
+def _to_bytes(index: Index, state: tuple[str, int, int], decoder: str) -> bytes:
+    header = dict(
+        _header(state, decoder),
+        frames=len(index),
+        places=len(index.places),
+        clock=index.clock,
+        lead=index.lead,
+        geometry=asdict(index.geometry),
+    )
+    data = json.dumps(header).encode() + b'\n'
+    data += index.stamps.astype('<i8').tobytes() + index.places.astype('<i8').tobytes()
+    data += index.prints.astype('<u4').tobytes()
+    return data + zlib.crc32(data).to_bytes(4, 'little')
+
+
+def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index:
+    """Read a file of the cache.
+
+    Raises:
+        ValueError, KeyError, TypeError: If it is damaged, or of another video.
+    """
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], 'little'):
+        raise ValueError(f'checksum of {len(data)} bytes: differs, make it again')
+    text, body = data[:-4].split(b'\n', 1)
+    header = json.loads(text)
+    if any(header[key] != value for key, value in _header(state, decoder).items()):
+        raise ValueError(f'{header}: of another file')
+    frames, places = header['frames'], header['places']
+    if len(body) != 12 * frames + 8 * places:
+        raise ValueError(f'{len(body)} bytes do not hold {frames} frames')
+    geometry = header['geometry']
+    return Index(
+        Geometry(**{**geometry, 'flips': tuple(geometry['flips'])}),
+        np.frombuffer(body, '<i8', frames),
+        np.frombuffer(body, '<u4', frames, 8 * (frames + places)),
+        np.frombuffer(body, '<i8', places, 8 * frames),
+        header['clock'],
+        header['lead'],
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole, without waiting for the disk: its checksum guards it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, 'wb') as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

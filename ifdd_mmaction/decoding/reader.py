@@ -1,0 +1,228 @@
+"""Read the frames of a video file: all in order, or some by their index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, product
+from typing import TypeVar
+
+import numpy as np
+
+from .container import check_file, pyav
+from .errors import VideoError
+from .index import Index, cache, make_index, state_of
+from .open_video import Facts, OpenVideo
+from .picture import to_rgb
+from .watch import Watch
+
+T = TypeVar('T')
+#: Frames that are handed on together while reading in order.
+CHUNK = 16
+#: Key frames, about, from which decoding is tried when an index was made, to compare.
+PROOFS = 5
+#: Key frames before the nearest one, to begin from if the nearest does not do.
+STEPS_BACK = (0, 1, 4)
+#: Frames that are decoded and not used rather than begin at a later key frame.
+PASSED = 4
+
+
+class VideoReader:
+    """The frames of one video, as FFmpeg shows them, counted from 0.
+
+    Frames in order need nothing else. To read some by their index, the video is decoded
+    once from its beginning, and what is found is kept (:class:`Index`): how many frames
+    there are, when each is shown, and a fingerprint of each. A frame is then looked for
+    from the key frame before it, and taken only if its time and its fingerprint are
+    those of the index; else decoding begins at an earlier key frame, and at last with
+    the first frame.
+
+    Args:
+        path: The file, by any name that the file system allows.
+
+    Raises:
+        VideoError: From all of the methods: the file is no video, cut off, damaged or
+            of a kind that cannot be read. A StuckError if no frame comes for too long.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = os.fspath(path)
+        self._index: Index | None = None
+        self._watch = Watch(self.path)
+
+    @property
+    def decoder(self) -> str:
+        """What decodes: PyAV and FFmpeg's library, with their versions."""
+        av = pyav()
+        version = '.'.join(map(str, av.library_versions['libavcodec']))
+        return f'PyAV {av.__version__} (libavcodec {version})'
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def index(self) -> Index:
+        """What is known of the frames; the video is decoded once if nothing is yet."""
+        if self._index is None:
+            self._index = self._watch.run(self._find_index)
+        return self._index
+
+    def probe(self) -> Facts:
+        """Refuse what is no video, and tell what its header says of it."""
+
+        def look() -> Facts:
+            check_file(self.path)
+            with self._open() as video:
+                video.geometry_of(next(video.frames()))
+                return video.facts()
+
+        facts = self._watch.run(look)
+        known = cache.get(self._state(), self.decoder)
+        return facts if known is None else replace(facts, frames=len(known))
+
+    def each(self, use: Callable[[float | None, np.ndarray], T]) -> Iterator[T]:
+        """Go through the frames in order.
+
+        Args:
+            use: Gets the time of a frame in seconds, as the file has it, and its image
+                ``(H, W, 3)`` uint8 RGB. It is called some frames ahead.
+
+        Yields:
+            What it returns.
+        """
+        results = self._in_order(use)
+        while chunk := self._watch.run(lambda: list(islice(results, CHUNK))):
+            yield from chunk
+
+    def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
+        """Return frames ``(H, W, 3)`` uint8 RGB in the order asked for.
+
+        Raises:
+            VideoError: If there are fewer frames.
+        """
+        wanted = sorted(set(indexes))
+        if wanted and not 0 <= wanted[0] <= wanted[-1] < len(self):
+            raise VideoError(
+                f'{self.path}: ends after {len(self)} frames, frame {wanted[-1]} is '
+                'asked for (counted from 0)'
+            )
+        images = self._watch.run(lambda: self._read(wanted, self.index))
+        result: dict[int, np.ndarray] = {}
+        # Transforms may write into one of two equal frames: only the first is no copy.
+        return [
+            images[i].copy() if i in result else result.setdefault(i, images[i])
+            for i in indexes
+        ]
+
+    def _in_order(self, use: Callable[[float | None, np.ndarray], T]) -> Iterator[T]:
+        check_file(self.path)
+        geometry = None
+        with self._open() as video:
+            for frame in video.frames():
+                geometry = geometry or video.geometry_of(frame)
+                yield use(frame.time, to_rgb(frame, geometry))
+
+    def _read(self, wanted: Sequence[int], index: Index) -> dict[int, np.ndarray]:
+        images: dict[int, np.ndarray] = {}
+        with self._open() as video:
+            for run in _runs(wanted, index):
+                found = _from_key_frames(video, run, index)
+                if found is None:
+                    break
+                images |= found
+        rest = [i for i in wanted if i not in images]
+        return images | self._from_start(rest) if rest else images
+
+    def _from_start(self, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+        """Return frames by decoding in order."""
+        for index in (self.index, None):
+            # Another processor, or another file of the same size and time, may have
+            # other frames than the index that was found.
+            index = index or self._make_index()
+            if (images := self._count_to(wanted, index)) is not None:
+                return images
+        raise VideoError(
+            f'{self.path}: damaged: decoding it gives other frames each time: copy it '
+            'again'
+        )
+
+    def _count_to(
+        self, wanted: Sequence[int], index: Index
+    ) -> dict[int, np.ndarray] | None:
+        """Return frames by their number, or None if they are not those of an index."""
+        images: dict[int, np.ndarray] = {}
+        with self._open() as video:
+            for number, frame in enumerate(video.frames()):
+                if number != wanted[len(images)]:
+                    continue
+                if not index.holds(number, frame):
+                    return None
+                images[number] = to_rgb(frame, index.geometry)
+                if len(images) == len(wanted):
+                    return images
+        return None
+
+    def _find_index(self) -> Index:
+        return cache.get(self._state(), self.decoder) or self._make_index()
+
+    def _make_index(self) -> Index:
+        state = self._state()
+        check_file(self.path)
+        with self._open() as video:
+            index = make_index(video)
+        self._index = self._proven(index)
+        cache.put(state, self.decoder, self._index)
+        return self._index
+
+    def _proven(self, index: Index) -> Index:
+        """Return the index with a way to its key frames that leads there."""
+        some = range(0, len(index.places), max(1, len(index.places) // PROOFS))
+        firsts = [n for n in map(index.first_from, some) if n < len(index)]
+        with self._open() as video:
+            # Some formats seek by the times of showing, others by those of decoding.
+            for steps, lead in product(((0,), STEPS_BACK), (0, index.lead)):
+                trial = replace(index, lead=lead)
+                if all(_from_key_frames(video, [n], trial, steps) for n in firsts):
+                    return trial
+        return replace(index, places=index.places[:0], lead=0)
+
+    def _state(self) -> tuple[str, int, int]:
+        try:
+            return state_of(self.path)
+        except (OSError, ValueError):
+            check_file(self.path)  # says it in its words
+            raise
+
+    def _open(self) -> OpenVideo:
+        return OpenVideo(self.path, self._watch.step)
+
+
+def _from_key_frames(
+    video: OpenVideo,
+    run: Sequence[int],
+    index: Index,
+    steps: Sequence[int] = STEPS_BACK,
+) -> dict[int, np.ndarray] | None:
+    """Return the frames of a run from the first key frame that gives all of them."""
+    nearest = index.place(run[0])
+    for back in steps:
+        if back > nearest:
+            break
+        if (found := video.find(run, index, nearest - back)) is not None:
+            return found
+    return None
+
+
+def _runs(wanted: Sequence[int], index: Index) -> Iterator[list[int]]:
+    """Split indexes where beginning at a later key frame leaves frames out."""
+    run: list[int] = []
+    for number in wanted:
+        if run:
+            place = index.place(number)
+            if place >= 0 and index.first_from(place) - run[-1] > PASSED:
+                yield run
+                run = []
+        run.append(number)
+    if run:
+        yield run

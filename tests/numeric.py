@@ -74,8 +74,8 @@ def check(error: float, bound: float, name: str = '') -> None:
 
 
 def assert_close(
-    found: Tensor | np.ndarray,
-    expected: Tensor | np.ndarray,
+    found: Tensor | np.ndarray | float,
+    expected: Tensor | np.ndarray | float,
     depth: int,
     *,
     scale: float | None = None,
@@ -90,7 +90,10 @@ def assert_close(
             comes from larger numbers than these.
         dtype: That a side was computed in, where it is stored in a finer one.
     """
-    found, expected = torch.as_tensor(found), torch.as_tensor(expected)
+    found, expected = (
+        side if isinstance(side, Tensor) else torch.from_numpy(np.asarray(side))
+        for side in (found, expected)
+    )
     assert found.shape == expected.shape, (name, found.shape, expected.shape)
     dtype = dtype or coarser(found, expected)
     found, expected = found.detach().double(), expected.detach().double()

@@ -138,37 +138,49 @@ def main() -> int:
     )
     parser.add_argument('tests', nargs='*', help='instead of all numeric ones')
     args = parser.parse_args()
-    rows, skipped, failures = [], [], set()
     tests = args.tests or numeric_files()
-    for text, wanted in ENVIRONMENTS.items():
-        environment = dict(item.split('=') for item in text.split())
-        if wanted not in (said := in_effect(environment)):
-            found = re.findall(r'aten \S+|cpu,isa:[^\n]*|CNR:\S+', said)
-            skipped.append(f'`{text}`: this processor takes {", ".join(found[:3])}')
-            continue
-        for threads in ('1', '2'):
+    rows, skipped, failures = [], [], set()
+    for threads in ('1', '2'):
+        for text, wanted in ENVIRONMENTS.items():
+            environment = dict(item.split('=') for item in text.split())
+            if wanted not in (said := in_effect(environment)):
+                found = re.findall(r'aten \S+|cpu,isa:[^\n]*|CNR:\S+', said)
+                line = f'- `{text}`: this processor takes {", ".join(found[:3])}'
+                skipped += [line] * (line not in skipped)
+                continue
             outcome = run_tests(tests, OMP_NUM_THREADS=threads, **environment)
-            worst = max(outcome.ratios, key=outcome.ratios.__getitem__)
-            numeric = len(outcome.ratios)
-            failed = outcome.failed & outcome.ratios.keys()
             failures |= outcome.failed
-            rows.append(
-                f'| {f"`{text}`" if text else "as it is"} | {threads} | {numeric} '
-                f'| {len(failed)} | {outcome.ratios[worst]:.2f} '
-                f'| `{worst.removeprefix("tests/")}` |'
-            )
+            rows.append(row(text, threads, outcome))
             print(rows[-1], *sorted(outcome.failed), sep='\n', flush=True)
+            # As far as it got, for this takes long.
+            write_part('kernels', table(args.processor, rows, skipped))
             if len(rows) == 1:
                 tests = [
                     name
                     for name in outcome.ratios
                     if outcome.seconds.get(name, 0) < args.seconds
                 ]
-    head = '| environment | threads | tests | failed | largest error/bound | of |'
-    lines = [f'Processor: {args.processor}.', '', head, '|---|---|---|---|---|---|']
-    lines += [*rows, '', 'Not run, for the processor has no such kernels:', '']
-    write_part('kernels', '\n'.join(lines + [f'- {line}' for line in skipped]))
     return int(bool(failures))
+
+
+def row(environment: str, threads: str, outcome: Outcome) -> str:
+    """Return a row of the table."""
+    worst = max(outcome.ratios, key=outcome.ratios.__getitem__)
+    failed = outcome.failed & outcome.ratios.keys()
+    name = f'`{environment}`' if environment else 'as it is'
+    return (
+        f'| {name} | {threads} | {len(outcome.ratios)} | {len(failed)} '
+        f'| {outcome.ratios[worst]:.2f} | `{worst.removeprefix("tests/")}` |'
+    )
+
+
+def table(processor: str, rows: list[str], skipped: list[str]) -> str:
+    """Return the part of the page."""
+    head = '| environment | threads | tests | failed | largest error/bound | of |'
+    lines = [f'Processor: {processor}.', '', head, '|---|---|---|---|---|---|', *rows]
+    if skipped:
+        lines += ['', 'Not run, for the processor has no such kernels:', '', *skipped]
+    return '\n'.join(lines)
 
 
 if __name__ == '__main__':

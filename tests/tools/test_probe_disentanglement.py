@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from tests.golden import load_tool
+from tests.numeric import assert_close
 from tests.tools.runs import TINY, run_tool
 
 TOOL = 'analysis/probe_disentanglement.py'
@@ -65,14 +66,14 @@ def test_a_checkpoint_is_measured(data, checkpoint, tmp_path):
     groups = report['timing']['groups']
     envelope = seen_envelope(data)
     every = groups['every frame']['intensity']['mean']
-    assert every == pytest.approx(envelope.mean(), abs=1e-5)
+    assert_close(every, envelope.mean(), envelope.size)
     # Each of four frames of the feature stands for two of the clip.
     odd = envelope.reshape(12, 4, 2).mean(axis=2)[:, 1::2].mean()
-    assert groups['interval dynamics']['intensity']['mean'] == pytest.approx(odd)
+    found = groups['interval dynamics']['intensity']['mean']
+    assert_close(found, odd, envelope.size)
     gain = report['timing']['differences']['dynamics - interval dynamics']['intensity']
-    assert gain['mean'] == pytest.approx(
-        groups['dynamics']['intensity']['mean'] - odd, abs=1e-5
-    )
+    expected = groups['dynamics']['intensity']['mean'] - odd
+    assert_close(gain['mean'], expected, envelope.size, scale=1.0)
     assert gain['low'] <= gain['mean'] <= gain['high']
     probes = report['probes']
     assert probes['chance'] == pytest.approx(dict(classes=1 / 7, identity=1 / 2))

@@ -72,12 +72,12 @@ def make_index(video: OpenVideo) -> Index:
     Raises:
         VideoError: If it is damaged, or has no frame.
     """
-    frames = video.frames()
-    first = next(frames)  # there is one, or an error
-    geometry = video.geometry_of(first)
     times: dict[str, list[int | None]] = dict(pts=[], dts=[])
     prints = []
-    for frame in chain([first], frames):
+    frames = video.frames()
+    first = next(frames)
+    geometry = video.geometry_of(first)
+    for frame in chain((first,), frames):
         for clock, stamps in times.items():
             stamps.append(getattr(frame, clock))
         prints.append(fingerprint(frame))
@@ -124,15 +124,16 @@ class IndexCache:
             return index
         try:
             index = _from_bytes(_file_of(state).read_bytes(), state, decoder)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        except (OSError, RuntimeError):  # RuntimeError: no home folder
             return None
-        self._remember(state, index)
+        if index is not None:
+            self._remember(state, index)
         return index
 
     def put(self, state: tuple[str, int, int], decoder: str, index: Index) -> None:
         """Keep an index, in place of an older one."""
         self._remember(state, index)
-        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+        with contextlib.suppress(OSError, RuntimeError):
             _write(_file_of(state), _to_bytes(index, state, decoder))
 
     def _remember(self, state: tuple[str, int, int], index: Index) -> None:
@@ -175,21 +176,15 @@ def _to_bytes(index: Index, state: tuple[str, int, int], decoder: str) -> bytes:
     return data + zlib.crc32(data).to_bytes(4, 'little')
 
 
-def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index:
-    """Read a file of the cache.
-
-    Raises:
-        ValueError, KeyError, TypeError: If it is damaged, or of another video.
-    """
-    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], 'little'):
-        raise ValueError(f'checksum of {len(data)} bytes: differs, make it again')
+def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index | None:
+    """Return the index in a file of the cache, None if that is of another video."""
+    if not data or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], 'little'):
+        return None
     text, body = data[:-4].split(b'\n', 1)
     header = json.loads(text)
-    if any(header[key] != value for key, value in _header(state, decoder).items()):
-        raise ValueError(f'{header}: of another file')
+    if any(header.get(key) != value for key, value in _header(state, decoder).items()):
+        return None
     frames, places = header['frames'], header['places']
-    if len(body) != 12 * frames + 8 * places:
-        raise ValueError(f'{len(body)} bytes do not hold {frames} frames')
     geometry = header['geometry']
     return Index(
         Geometry(**{**geometry, 'flips': tuple(geometry['flips'])}),

@@ -72,10 +72,7 @@ class OpenVideo:
         Raises:
             VideoError: If it is a way in which they cannot be shown.
         """
-        try:
-            return geometry_of(frame, self._stream.sample_aspect_ratio)
-        except ValueError as error:
-            raise VideoError(f'{self.path}: cannot be shown: {error}') from error
+        return geometry_of(frame, self._stream.sample_aspect_ratio, self.path)
 
     def frames(self) -> Iterator[Any]:
         """Yield all frames of a file that was just opened, in order.
@@ -84,7 +81,6 @@ class OpenVideo:
             VideoError: If one cannot be decoded, or there is none.
         """
         count, first, last = 0, None, None
-        guessed = self._errors.InvalidDataError(0, 'guessed in part')
         try:
             for packet in self._container.demux(self._stream):
                 self.step()
@@ -101,19 +97,24 @@ class OpenVideo:
                 for frame in decoded:
                     self.step()
                     if frame.is_corrupt:
-                        raise guessed
+                        raise self._damaged(count, first, last)
                     count, last = count + 1, frame.time
                     first = last if first is None else first
                     yield frame
         except self._errors.FFmpegError as error:
-            seconds = (last or 0.0) - (first or 0.0)
-            raise VideoError(
-                f'{self.path}: damaged or ends early: cannot be decoded from frame '
-                f'{count} (second {seconds:.1f}) on: copy it again, or take what '
-                'FFmpeg makes of it (ffmpeg -i OLD NEW)'
-            ) from error
+            raise self._damaged(count, first, last) from error
         if not count:
             raise VideoError(f'{self.path}: a video without a frame: copy it again')
+
+    def _damaged(
+        self, frame: int, first: float | None, last: float | None
+    ) -> VideoError:
+        seconds = (last or 0.0) - (first or 0.0)
+        return VideoError(
+            f'{self.path}: damaged or ends early: cannot be decoded from frame '
+            f'{frame} (second {seconds:.1f}) on: copy it again, or take what FFmpeg '
+            'makes of it (ffmpeg -i OLD NEW)'
+        )
 
     def find(
         self, wanted: Sequence[int], index: Index, place: int

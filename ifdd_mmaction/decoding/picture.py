@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .container import pyav
+from .errors import VideoError
 
 #: Longest side that a display may have, in pixels.
 LONGEST = 16384
@@ -35,16 +36,17 @@ class Geometry:
     flips: tuple[bool, bool] = (False, False)
 
 
-def geometry_of(frame: Any, ratio: Fraction | None) -> Geometry:
+def geometry_of(frame: Any, ratio: Fraction | None, path: str) -> Geometry:
     """Return the geometry that the first frame of a video and its stream ask for.
 
     Args:
         frame: PyAV's frame.
         ratio: Width over height of a pixel; None or 0 if nobody knows.
+        path: The file.
 
     Raises:
-        ValueError: If FFmpeg would not show it like this: turned by another angle than
-            a right one, or of absurd pixels.
+        VideoError: If it is turned by another angle than a right one, or of absurd
+            pixels.
     """
     transposed, flips = False, (False, False)
     matrix = _display_matrix(frame)
@@ -54,9 +56,9 @@ def geometry_of(frame: Any, ratio: Fraction | None) -> Geometry:
         transposed = abs(b) > abs(a)
         kept, lost = ((b, c), (a, d)) if transposed else ((a, d), (b, c))
         if max(map(abs, lost)) > UPRIGHT_WITHIN * min(map(abs, kept)):
-            raise ValueError(
-                f'its header turns it by {(a, b, c, d)}, which is no right angle: '
-                're-encode it'
+            raise VideoError(
+                f'{path}: its header turns it by an angle that is not a right one '
+                f'({a} {b} {c} {d} of 65536): re-encode it'
             )
         flips = (c < 0, b < 0) if transposed else (a < 0, d < 0)
     width, height = frame.width, frame.height
@@ -67,9 +69,9 @@ def geometry_of(frame: Any, ratio: Fraction | None) -> Geometry:
         else:
             width = width * ratio.numerator // ratio.denominator
     if not (0 < width <= LONGEST and 0 < height <= LONGEST):
-        raise ValueError(
-            f'{frame.width} x {frame.height} pixels of shape {ratio} make a picture of '
-            f'{width} x {height}: re-encode it'
+        raise VideoError(
+            f'{path}: {frame.width} x {frame.height} pixels of shape {ratio} make a '
+            f'picture of {width} x {height}: re-encode it'
         )
     return Geometry(width, height, transposed, flips)
 

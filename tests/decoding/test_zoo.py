@@ -27,7 +27,7 @@ from tests.decoding.zoo import (
 
 pytestmark = pytest.mark.skipif(not FFMPEG, reason='no program ffmpeg')
 #: Kinds whose colors the scaler interpolates.
-INTERPOLATED = ('10 bit', 'pixels', 'size changes', 'H.263')
+INTERPOLATED = ('10 bit', 'pixels', 'size', 'H.263')
 
 
 def make(kind, tmp_path):

@@ -302,9 +302,11 @@ ZOO: dict[str, Callable[[Path], Path]] = {
     **{name: turned(matrix) for name, matrix in MATRICES.items()},
     'turned 90, pixels not square': turned(MATRICES['turned 90'], '4/3'),
     'odd width and height': encode(
-        '.mkv', '-c:v', 'libx264', '-pix_fmt', 'yuv444p', '-vf', 'crop=95:63'
+        '.mkv', '-c:v', 'libx264', '-pix_fmt', 'yuv444p', '-vf', 'scale=95:63,setsar=1'
     ),
-    'odd size, 4:2:0': encode('.avi', '-c:v', 'mpeg4', '-vf', 'crop=93:61', '-g', '12'),
+    'odd size, 4:2:0': encode(
+        '.avi', '-c:v', 'mpeg4', '-vf', 'scale=93:61,setsar=1', '-g', '12'
+    ),
     'wide pixels': encode('.mp4', *h264('-vf', 'setsar=64/45')),
     'narrow pixels in mkv': encode('.mkv', *h264('-vf', 'setsar=8/9')),
     '10 bit': encode(

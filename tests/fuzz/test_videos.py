@@ -59,7 +59,12 @@ def test_a_damaged_video_is_read_right_or_refused(kind, damage, tmp_path):
     rng = random.Random(total)
     for _ in range(3):
         wanted = rng.sample(range(total), min(4, total))
-        found = VideoReader(path).read(wanted)
+        try:
+            found = VideoReader(path).read(wanted)
+        except VideoError as error:
+            # What a decoder makes of damaged data may change each time.
+            assert 'decoding it gives other frames each time' in str(error)
+            return
         assert all(
             np.array_equal(image, in_order[i])
             for image, i in zip(found, wanted, strict=True)

@@ -27,13 +27,15 @@ from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import dfer_scores
 from tests.golden import ROOT, load_tool
-from tests.numeric import check
+from tests.numeric import check, depth_of, tolerance
 
 METAFILE = yaml.safe_load((ROOT / 'configs' / 'metafile.yml').read_text())
 ENTRIES = {entry['Name']: entry for entry in METAFILE['Models']}
 VIT = 'ifdd_vit_sample'
 #: Clips of the held-out subjects that are drawn and classified again.
 REDRAWN = 10
+#: SHA-256 of their pixels where the zoo's scores were computed.
+PIXELS = '813501fec48c9179efe30e522266f5357c0446e2df14d0b6798535a88f577916'
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -129,10 +131,17 @@ def draw_test_clips(root):
         tool.write_csv(folder / 'set_1.csv', ('video_name', 'label'), listed)
 
 
-def other_encoder(clip):
-    """Add to each of a clip's pixels -1, 0 or 1."""
-    noise = torch.randint(-1, 2, clip.shape)
-    return (clip + noise).clamp(0, 255).to(clip.dtype)
+def effect_of_a_grey_level(model, batch, samples):
+    """Return what another JPEG encoder may do to scores, 0 if it is the same one."""
+    clips = torch.stack(batch['inputs'])
+    if hashlib.sha256(clips.numpy().tobytes()).hexdigest() == PIXELS:
+        return 0.0
+    noise = torch.randint(-1, 2, clips.shape)
+    batch['inputs'] = list((clips + noise).clamp(0, 255).to(clips.dtype))
+    with torch.inference_mode():
+        others = model.test_step(batch)
+    pairs = zip(samples, others, strict=True)
+    return 2 * max((a.pred_score - b.pred_score).abs().max().item() for a, b in pairs)
 
 
 @pytest.mark.slow
@@ -143,16 +152,10 @@ def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
         settings = model.cfg.test_dataloader.dataset.copy()
         settings.data_root = str(tmp_path)
         dataset = DATASETS.build(settings)
+        batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
         with torch.inference_mode():
-            batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
             samples = model.test_step(deepcopy(batch))
-            # JPEG encoders may differ by a grey level: what does one do to the scores?
-            batch['inputs'] = [other_encoder(clip) for clip in batch['inputs']]
-            others = model.test_step(batch)
-        grey = max(
-            (a.pred_score - b.pred_score).abs().max().item()
-            for a, b in zip(samples, others, strict=True)
-        )
+        bound = effect_of_a_grey_level(model, batch, samples)
         weights = ROOT / entry['Weights']
         path = weights.with_name(f'{weights.stem}_predictions.json')
         published = {c['clip']: c for c in json.loads(path.read_text())['clips']}
@@ -162,7 +165,9 @@ def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
             assert int(sample.gt_label) == clip['label']
             scores = torch.tensor(clip['scores'])  # before the softmax
             error = (sample.pred_score - scores).abs().max().item()
-            check(error, 2 * grey, f'{name} {sample.video_id}')
+            relative = tolerance(depth_of(model), torch.float32)
+            allowed = bound or relative * scores.abs().max().item()
+            check(error, allowed, f'{name} {sample.video_id}')
 
 
 def test_models_are_listed_by_pattern():

@@ -90,9 +90,9 @@ class OpenVideo:
                 try:
                     decoded = packet.decode()
                 except self._errors.InvalidDataError:
-                    if count:
+                    # A recording may begin between two key frames.
+                    if count or packet.is_keyframe:
                         raise
-                    # A recording may begin in the middle: nothing is shown yet.
                     continue
                 for frame in decoded:
                     self.step()

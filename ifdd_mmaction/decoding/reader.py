@@ -32,7 +32,7 @@ class VideoReader:
     """The frames of one video, as FFmpeg shows them, counted from 0.
 
     Frames in order need nothing else. To read some by their index, the video is decoded
-    once from its beginning, and what is found is kept (:class:`Index`): how many frames
+    once from its beginning, and what is found is kept: how many frames
     there are, when each is shown, and a fingerprint of each. A frame is then looked for
     from the key frame before it, and taken only if its time and its fingerprint are
     those of the index; else decoding begins at an earlier key frame, and at last with

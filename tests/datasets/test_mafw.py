@@ -42,7 +42,10 @@ def test_face_crops_are_preferred_to_raw_videos_and_the_choice_is_logged(tmp_pat
     make_mafw(tmp_path, 3)
     assert len(build(tmp_path).get_data_info(0)['source']) == 3
     assert re.search(r'11 clips in train fold 1, frames of .*/frames$', log(), re.M)
+    # macOS puts such a file beside each video that it copies.
+    (tmp_path / 'data/clips/._00001.mp4').write_bytes(b'Mac OS X')
     raw = build(tmp_path, video_dir='data/clips')
+    assert re.search(r'MAFWDataset: videos are read by PyAV \d+', log())
     assert len(raw.get_data_info(0)['source']) == 2
     assert raw.metainfo['release'] == 'data/clips'
 

@@ -84,6 +84,18 @@ def test_a_cut_off_file_is_refused_or_read_as_ffmpeg_reads_it(kind, tmp_path):
             assert len(frames) == 1 or difference(frames[:-1], true[:-1]) == 0
 
 
+def test_a_damaged_first_key_frame_is_not_passed_over(tmp_path):
+    """What can be decoded begins later: the first frames would be left out."""
+    path = make('VP9 in webm', tmp_path)
+    data = bytearray(path.read_bytes())
+    block = data.index(b'\xa3', data.index(b'\x1f\x43\xb6\x75'))  # of a cluster
+    data[block + 8 : block + 14] = bytes(6)
+    path.write_bytes(data)
+    assert 'damaged or ends early: cannot be decoded from frame 0' in (
+        read_everywhere(path)
+    )
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_a_file_may_have_any_name(name, tmp_path, monkeypatch):
     plain = encode('.mp4', *h264(), seconds=0.4)(tmp_path / 'plain')

@@ -47,7 +47,7 @@ def test_a_damaged_image_is_named(tmp_path):
 
 
 def test_videos_are_found_in_folders_and_by_patterns(tmp_path):
-    for name in ('b.mp4', 'a.MOV', 'notes.txt', 'c[1].mp4'):
+    for name in ('b.mp4', 'a.MOV', 'notes.txt', 'c[1].mp4', '._b.mp4'):
         (tmp_path / name).touch()
     images = write_images(tmp_path / 'clips' / '00001', 2)
     a, b, c = (str(tmp_path / name) for name in ('a.MOV', 'b.mp4', 'c[1].mp4'))

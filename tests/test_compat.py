@@ -580,17 +580,28 @@ def test_distributed_training_on_the_cpu_needs(
 # Ends while a thread of gloo is about to release a tensor.
 RELEASE = """
 import os
+import time
 import torch
 from mmengine.dist import init_dist
 from mmengine.model import MMDistributedDataParallel
 
+
+class SlowEnd:
+    def __del__(self, sleep=time.sleep):
+        sleep(2)  # while the interpreter finalizes: the thread has time to go on
+
+
+slow_end = SlowEnd()
 init_dist('pytorch', backend='nccl')
 model = MMDistributedDataParallel(torch.nn.Linear(1, 1))  # keeps the process group
 asked = os.environ['SLOW_RELEASE']
-open(asked, 'a').close()
-while not os.path.exists(asked + '.held'):
-    # Released by Python, or, where that is later, by the thread.
-    torch.distributed.all_reduce(torch.ones(3), async_op=True).wait()
+held = asked + '.held'
+while not os.path.exists(held):
+    open(asked, 'a').close()
+    while not os.path.exists(held):
+        # Released by Python, or, where that is later, by the thread.
+        torch.distributed.all_reduce(torch.ones(3), async_op=True).wait()
+    os.remove(asked)
 print('held up')
 """
 
@@ -604,13 +615,12 @@ def test_a_thread_of_gloo_does_not_abort_a_finished_run(tmp_path: Path) -> None:
     subprocess.run(['gcc', *flags], check=True)
     env = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1')
     env.update(LD_PRELOAD=str(library), SLOW_RELEASE=str(tmp_path / 'asked'))
-    env.update(HELD_SECONDS='5', MASTER_PORT=free_port())
-    mended = run(RELEASE, tmp_path, **env)
+    env['MASTER_PORT'] = free_port()
+    mended = run(RELEASE, tmp_path, **env, HELD_SECONDS='5')
     assert (mended.returncode, mended.out) == (0, 'held up\n'), mended.err
     if sys.version_info < (3, 14):
-        (tmp_path / 'asked.held').unlink()
         without = ('wait_for_gloo_threads',)
-        broken = run(RELEASE, tmp_path, without=without, **env)
+        broken = run(RELEASE, tmp_path, without=without, **env, HELD_SECONDS='60')
         assert (broken.returncode, broken.out) == (-signal.SIGABRT, 'held up\n')
         assert 'terminate called without an active exception' in broken.err
 

@@ -7,7 +7,7 @@ of the package are not touched. The tests are those that use ``tests/numeric.py`
 start no processes; a fault of one part is shown to the tests of that part alone. The
 table goes into the second part of ``tests/numeric_matrix.md``. It ends with 1 if a
 fault is noticed by no test, or a test that loads weights does not notice a change of
-1e-3 in any of five.
+1e-3 in any of five and is not among those that cannot.
 """
 
 from __future__ import annotations
@@ -38,8 +38,13 @@ Fault = Callable[[], None]
 #: Names of the tests that loaded weights.
 LOADED: set[str] = set()
 #: Left out: these take minutes, or start processes.
-SLOW = ('engine/', 'apis/', 'datasets/', 'tools/test_figures', 'tools/test_export',
-        'test_training', 'test_backbones', 'test_infer_neck')  # fmt: skip
+SLOW = (
+    'engine/', 'datasets/', 'apis/test_predictor', 'tools/test_figures',
+    'tools/test_export', 'test_training', 'test_backbones', 'test_infer_neck',
+    'tools/test_probe',
+)  # fmt: skip
+#: These compare a model with itself, or in bfloat16, whose roundoff is 4e-3.
+BLIND = ('activation_checkpointing', 'first_made_in_inference', 'test_autocast_is_no')
 WHOLE = ('models/test_variants', 'models/test_ifdd')
 NECK = ('models/necks', *WHOLE)
 BACKBONE = ('models/backbones', *WHOLE)
@@ -369,14 +374,22 @@ def _gap() -> None:
 
 @fault('class weights times 1.001', ('models/losses',))
 def _class_weights() -> None:
-    module = sys.modules['ifdd_mmaction.models.losses.class_weighted_loss']
-    wrap(module, 'class_weights', lambda f, *args: f(*args) * 1.001)
+    wrap_loss('class_weighted_loss', 'class_weights', lambda f, *a: f(*a) * 1.001)
 
 
 @fault('strength of the logit adjustment times 1.001', ('models/losses',))
 def _adjustment() -> None:
-    module = sys.modules['ifdd_mmaction.models.losses.logit_adjusted_loss']
-    wrap(module, 'logit_adjusted_loss', lambda f, s, y, n, tau: f(s, y, n, tau * 1.001))
+    def change(loss: Any, scores: Any, label: Any, counts: Any, tau: float = 1) -> Any:
+        return loss(scores, label, counts, tau * 1.001)
+
+    wrap_loss('logit_adjusted_loss', 'logit_adjusted_loss', change)
+
+
+def wrap_loss(module: str, name: str, change: Callable[..., Any]) -> None:
+    """Replace a function where it is defined, and in the package that exports it."""
+    package = 'ifdd_mmaction.models.losses'
+    wrap(sys.modules[f'{package}.{module}'], name, change)
+    wrap(sys.modules[package], name, change)
 
 
 @fault('colours changed by 1.001 of the strength', ('models/test_color_jitter',))
@@ -478,6 +491,7 @@ def main() -> int:
             print(rows[-1], flush=True)
             unnoticed += [name] * (not failed)
     blind = sorted(loading - noticing)
+    defects = [t for t in blind if not any(name in t for name in BLIND)]
     lines = ['| change | tests that notice | which |', '|---|---|---|', *rows, '']
     lines += [
         f'Tests that load weights: {len(loading)}; that notice at least one of the '
@@ -486,7 +500,7 @@ def main() -> int:
     lines += [f'- does not: `{name}`' for name in blind]
     write_part('changes', '\n'.join(lines))
     print(*lines[-1 - len(blind) :], sep='\n')
-    return int(bool(unnoticed or blind))
+    return int(bool(unnoticed or defects))
 
 
 def examples(tests: set[str]) -> str:

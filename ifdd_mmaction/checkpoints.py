@@ -45,6 +45,11 @@ def read_checkpoint(
         OSError: If it cannot be opened.
     """
     path = str(file) if isinstance(file, (str, os.PathLike)) else 'the checkpoint'
+    if path.endswith(('.onnx', '.pt2')):
+        raise CheckpointError(
+            f'{path} is an exported model, not a checkpoint: give the checkpoint that '
+            'it was exported from (`ifdd infer` runs ONNX files of tools/export.py)'
+        )
     with refusing(path):
         if path.endswith('.safetensors'):
             with safe_open(path, framework='pt') as weights:

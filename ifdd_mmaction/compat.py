@@ -23,10 +23,13 @@ from urllib.parse import urlparse
 import torch
 import yaml
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .checkpoints import SAFE_GLOBALS, CheckpointError, read_checkpoint
+from .errors import InputError
+from .weights import find_state, load_all, load_start, off_the_names, strip_prefixes
 
 
 def apply() -> None:
@@ -41,6 +44,8 @@ def apply() -> None:
     disable_broken_multimodal()
     allow_checkpoint_globals()
     load_weights_only()
+    load_weights_that_fit()
+    load_without_workers()
     load_yaml_safely()
     init_dist_on_cpu()
     wrap_ddp_on_cpu()
@@ -230,6 +235,86 @@ def _load_url(
         raise CheckpointError(
             f'{error}. It was fetched from {url} just now and is removed'
         ) from error
+
+
+def load_weights_that_fit() -> None:
+    """MMEngine's Runner tests with random weights (mmdetection#11865, #1151).
+
+    It logs which tensors of a checkpoint do not fit, also when none does, and goes on.
+    Here all have to fit in testing and resuming, and enough of them in training.
+    """
+    from mmengine.runner import BaseLoop, Runner
+    from mmengine.runner.checkpoint import _load_checkpoint
+
+    if Runner.load_checkpoint.__module__ == __name__:
+        return
+
+    def load_checkpoint(
+        self: Runner,
+        filename: str,
+        map_location: str | Callable = 'cpu',
+        strict: bool = False,
+        revise_keys: Sequence[tuple[str, str]] = (),
+    ) -> dict:
+        checkpoint = _load_checkpoint(filename, map_location=map_location)
+        state = find_state(checkpoint, filename)
+        for pattern, replacement in revise_keys:
+            state = {re.sub(pattern, replacement, k): v for k, v in state.items()}
+        state, stripped = strip_prefixes(state, self.model, filename)
+        if stripped:
+            self.logger.warning(off_the_names(filename, stripped))
+        # The hooks get it under the name that they know, also where it is bare.
+        bare = 'state_dict' not in checkpoint
+        checkpoint = dict(state_dict=state) if bare else checkpoint
+        checkpoint['state_dict'] = state
+        if self._resume and not {'epoch', 'iter'} <= set(checkpoint.get('meta') or ()):
+            raise InputError(
+                f'{filename} has weights and no place in a training to go on from: '
+                'give it as load_from, without --resume'
+            )
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        loops = (self._val_loop, self._test_loop)
+        training = isinstance(self._train_loop, BaseLoop)
+        scoring = not training and any(isinstance(loop, BaseLoop) for loop in loops)
+        if strict or scoring or self._resume:
+            load_all(self.model, checkpoint['state_dict'], filename)
+            self.logger.info(f'all weights loaded from {filename}')
+        else:
+            said = load_start(self.model, checkpoint['state_dict'], filename)
+            self.logger.info(f'weights to start from: {said}')
+        self._has_loaded = True
+        return checkpoint
+
+    Runner.load_checkpoint = load_checkpoint
+
+
+def load_without_workers() -> None:
+    """PyTorch refuses what needs workers without any (mmsegmentation#2514).
+
+    Configs have ``persistent_workers=True``, and ``num_workers=0`` is how to debug.
+    """
+    from mmengine.runner import FlexibleRunner, Runner
+
+    def build_dataloader(upstream: Callable, dataloader: Any, **kwargs: Any) -> Any:
+        if isinstance(dataloader, dict) and dataloader.get('num_workers') == 0:
+            useless = [
+                key
+                for key in ('persistent_workers', 'prefetch_factor', 'timeout')
+                if dataloader.get(key)
+            ]
+            if useless:
+                dataloader = {k: v for k, v in dataloader.items() if k not in useless}
+                print_log(
+                    f'num_workers=0: {", ".join(useless)} left out, there is no worker',
+                    logger='current',
+                )
+        return upstream(dataloader, **kwargs)
+
+    for runner in (Runner, FlexibleRunner):
+        upstream = runner.build_dataloader
+        if not isinstance(upstream, functools.partial):
+            wrapped = functools.partial(build_dataloader, upstream)
+            runner.build_dataloader = staticmethod(wrapped)
 
 
 def load_yaml_safely() -> None:

@@ -41,11 +41,13 @@ from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.datasets import DatasetError, set_fold
 from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
 from ifdd_mmaction.engine import check_checkpoint
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import dfer_scores
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.visualization import RunError, read_predictions, read_scalars
 from ifdd_mmaction.visualization.training_curve import is_training
+from ifdd_mmaction.weights import load_all
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORES = ('WAR', 'UAR', 'F1')
@@ -266,9 +268,9 @@ def check_weights(cfg: Config, state: Mapping[str, Tensor]) -> int:
     """Load the weights into the model of a config and count its parameters."""
     model = MODELS.build(cfg.model)
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise PublishError(f'the weights are not of the config: {error}') from error
+        load_all(model, state, 'the checkpoint')
+    except InputError as error:
+        raise PublishError(str(error)) from error
     if bad := [k for k, v in state.items() if not torch.isfinite(v.float()).all()]:
         raise PublishError(f'not finite: {", ".join(bad[:3])} ({len(bad)} in all)')
     return sum(p.numel() for p in model.parameters())

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import check_checkpoint
+from ifdd_mmaction.engine import BegunHook, check_checkpoint, config_errors
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
@@ -98,16 +98,20 @@ def scores_table(metrics: dict) -> str:
 
 def main() -> None:
     args = parse_args()
+    begun = BegunHook()
     try:
-        cfg = Config.fromfile(args.config)
-        merge_args(cfg, args)
-        if Path(args.checkpoint).is_file():
-            check_checkpoint(args.checkpoint)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        # Before the runner: wrong data leaves no work dir behind.
-        check_datasets(cfg, ('test_dataloader',))
-        infer_neck(cfg.model)
-        metrics = Runner.from_cfg(cfg).test()
+        with config_errors(args.config, begun):
+            cfg = Config.fromfile(args.config)
+            merge_args(cfg, args)
+            if Path(args.checkpoint).is_file():
+                check_checkpoint(args.checkpoint)
+            init_default_scope(cfg.get('default_scope', 'mmaction'))
+            # Before the runner: wrong data leaves no work dir behind.
+            check_datasets(cfg, ('test_dataloader',))
+            infer_neck(cfg.model)
+            runner = Runner.from_cfg(cfg)
+            runner.register_hook(begun)
+            metrics = runner.test()
         if is_main_process():
             print(scores_table(metrics))
     except (DatasetError, InputError) as error:

@@ -18,7 +18,13 @@ from mmengine.registry import RUNNERS, init_default_scope
 
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import NonFiniteError, check_checkpoint, latest_checkpoint
+from ifdd_mmaction.engine import (
+    BegunHook,
+    NonFiniteError,
+    check_checkpoint,
+    config_errors,
+    latest_checkpoint,
+)
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
 
@@ -108,7 +114,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         resume(cfg, args.resume)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
-    cfg.setdefault('randomness', dict(seed=None))
+    cfg.setdefault('randomness', dict(seed=0))
     if args.seed is not None:
         cfg.randomness.seed = args.seed
     if args.diff_rank_seed:
@@ -138,15 +144,19 @@ def resume(cfg: Config, wanted: str) -> None:
 def main() -> None:
     args = parse_args()
     torch.autograd.set_detect_anomaly(args.detect_anomaly)
+    begun = BegunHook()
     try:
-        cfg = Config.fromfile(args.config)
-        merge_args(cfg, args)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        # Before the runner: wrong data leaves no work dir behind.
-        check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
-        infer_neck(cfg.model)
-        # FlexibleRunner, for strategies such as FSDP.
-        RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg).train()
+        with config_errors(args.config, begun):
+            cfg = Config.fromfile(args.config)
+            merge_args(cfg, args)
+            init_default_scope(cfg.get('default_scope', 'mmaction'))
+            # Before the runner: wrong data leaves no work dir behind.
+            check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
+            infer_neck(cfg.model)
+            # FlexibleRunner, for strategies such as FSDP.
+            runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
+            runner.register_hook(begun)
+            runner.train()
     except (DatasetError, InputError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -36,4 +36,5 @@ visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 log_level = 'INFO'
 load_from = None
 resume = False
-randomness = dict(seed=0)
+# Without `randomness`, --seed and --deterministic of MMAction2's own tools take effect;
+# those of this package draw with seed 0 by default.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..errors import InputError
@@ -31,6 +32,7 @@ class ClipPipeline:
     """
 
     def __init__(self, cfg: Config) -> None:
+        init_default_scope(cfg.get('default_scope', 'mmaction'))
         dataset = cfg.get('test_dataloader', {}).get('dataset', {})
         transforms = list(dataset.get('pipeline') or ())
         lengths = [t['clip_len'] for t in transforms if 'clip_len' in t]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +19,9 @@ from torch import Tensor
 from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models import infer_neck
+from ..weights import find_state, load_model
 from .onnx_predictor import OnnxPredictor
 from .zoo import get_config, list_models
-
-#: Keys of a state dict that one line of an error names.
-NAMED_KEYS = 3
 
 
 class Predictor(Protocol):
@@ -63,8 +62,10 @@ class TorchPredictor:
         cfg = read_config(config)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         weights = _read_checkpoint(checkpoint)
-        state = weights.get('state_dict', weights)
-        if not cfg.model.get('neck') and any(key.startswith('neck.') for key in state):
+        state = find_state(weights, str(checkpoint))
+        if not cfg.model.get('neck') and any(
+            re.search(r'(^|\.)neck\.', key) for key in state
+        ):
             raise InputError(
                 f'{checkpoint} has the weights of a neck, the config has none: take '
                 'the config that it was trained with'
@@ -74,7 +75,7 @@ class TorchPredictor:
             self.model = MODELS.build(cfg.model)
         except (ValueError, TypeError, KeyError, ImportError) as error:
             raise InputError(f'the model of the config: {_one_line(error)}') from error
-        self._load(state, checkpoint)
+        load_model(self.model, weights, str(checkpoint))
         self.classes = class_names(cfg, weights.get('meta') or {}, self._num_classes)
         try:
             self.device = torch.device(device or get_device())
@@ -100,35 +101,6 @@ class TorchPredictor:
     @property
     def _num_classes(self) -> int:
         return int(self.model.cls_head.num_classes)
-
-    def _load(self, state: dict[str, Tensor], checkpoint: str | Path) -> None:
-        own = self.model.state_dict()
-        classifier = [key for key in own if key.startswith('cls_head.')]
-        for key in classifier:
-            if key in state and len(state[key]) != len(own[key]):
-                raise InputError(
-                    f'{checkpoint} is of {len(state[key])} classes, the config of '
-                    f'{self._num_classes}: take the config that it was trained with'
-                )
-        problems = {
-            'lacks': [key for key in own if key not in state],
-            'has more than the model, such as': [
-                key for key in state if key not in own
-            ],
-            'has other shapes of': [
-                key
-                for key in own
-                if key in state and own[key].shape != state[key].shape
-            ],
-        }
-        for problem, keys in problems.items():
-            if keys:
-                more = ', ...' if len(keys) > NAMED_KEYS else ''
-                raise InputError(
-                    f'{checkpoint} is not of the model of the config: it {problem} '
-                    f'{", ".join(keys[:NAMED_KEYS])}{more} ({len(keys)} in all)'
-                )
-        self.model.load_state_dict(state)
 
 
 def build_predictor(

@@ -24,6 +24,7 @@ from torch import nn
 
 from ..checkpoints import read_checkpoint
 from ..models import infer_neck
+from ..weights import load_model
 from .download import ZooError, download, is_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -127,7 +128,8 @@ def get_model(
         ``dataset_meta`` with the names of the ``classes``.
 
     Raises:
-        ZooError: If there is no such model or checkpoint, or they do not fit.
+        ZooError: If there is no such model or checkpoint.
+        InputError: If they do not fit.
         CheckpointError: If a checkpoint is damaged or would run code.
     """
     cfg = get_config(name)
@@ -138,13 +140,8 @@ def get_model(
     meta: Mapping[str, Any] = {}
     if path:
         checkpoint = read_checkpoint(path, map_location='cpu')
-        if not isinstance(checkpoint, Mapping):
-            raise ZooError(f'{path} holds a {type(checkpoint).__name__}, not weights')
+        load_model(model, checkpoint, str(path))
         meta = checkpoint.get('meta') or {}
-        try:
-            model.load_state_dict(checkpoint.get('state_dict', checkpoint))
-        except (RuntimeError, TypeError) as error:
-            raise ZooError(f'{path} is not of the model {name}: {error}') from error
     model.cfg = cfg
     model.dataset_meta = meta.get('dataset_meta') or {}
     model.to(device)

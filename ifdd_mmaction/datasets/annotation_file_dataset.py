@@ -113,12 +113,19 @@ class AnnotationFileDataset(DFERDataset):
             raise ValueError(f'{",".join(cells.values())!r} lacks a path or a label')
         if '\0' in name:
             raise ValueError(f'path {name!r} has a NUL, which no file name has')
+        if '\\' in name:
+            raise ValueError(f'path {name!r} has a backslash: write / in place of it')
         if not self.allow_outside and (path.is_absolute() or '..' in path.parts):
             raise ValueError(
                 f'{name} is not below data_root; allow_outside=True permits it'
             )
         if label not in classes and label.isdecimal() and int(label) < len(classes):
             index = int(label)
+        elif label not in classes and label.isdecimal():
+            raise ValueError(
+                f'label {label[:20]}: numbers of {len(classes)} classes go from 0 to '
+                f'{len(classes) - 1}, {classes[0]} being 0'
+            )
         else:
             index = class_index(label, classes)
         limits = cells.get('start', ''), cells.get('end', '')

@@ -19,6 +19,7 @@ def check_name(name: str) -> str:
     parts = name.split('/')
     if {'', '.', '..'} & set(parts) or re.search(r'^[A-Za-z]:|[\\\0]', name):
         raise DatasetError(
-            f'clip name {name!r}: want a relative path without .. or backslash'
+            f'clip name {name!r}: want a relative path without .., and / in place of a '
+            'backslash'
         )
     return name

@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
+from .config_errors import BegunHook, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
 from .resumable_train_loop import ResumableTrainLoop
@@ -12,6 +13,7 @@ from .resumable_train_loop import ResumableTrainLoop
 __all__ = [
     'EXIT_PREEMPTED',
     'BadClipsHook',
+    'BegunHook',
     'ChannelsLastHook',
     'ClassCountsHook',
     'ClassNamesHook',
@@ -20,5 +22,6 @@ __all__ = [
     'ResumableCheckpointHook',
     'ResumableTrainLoop',
     'check_checkpoint',
+    'config_errors',
     'latest_checkpoint',
 ]

@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from ..datasets import DatasetError
+from ..datasets.class_check import check_classes
 
 
 @HOOKS.register_module()
@@ -41,6 +42,20 @@ class ClassNamesHook(Hook):
             raise ValueError(f"other_classes={other_classes!r}: 'error' or 'drop'")
         self.other_classes = other_classes
         self.layer = re.compile(rf'(^|\.){re.escape(layer)}\.(weight|bias)$')
+
+    def before_run(self, runner: Runner) -> None:
+        """Compare the classes of the data, the head and the loss."""
+        loops = dict(
+            train_dataloader=runner._train_loop,
+            val_dataloader=runner._val_loop,
+            test_dataloader=runner._test_loop,
+        )
+        built = {
+            name: loop.dataloader.dataset
+            for name, loop in loops.items()
+            if isinstance(loop, BaseLoop)
+        }
+        check_classes(runner.cfg.get('model') or {}, built)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Permute, drop or refuse the checkpoint's classification layer."""

@@ -9,6 +9,7 @@ from mmaction.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
+from ..datasets.class_check import check_batches
 from ..randomness import seed_generators
 from .preemption import Preemption
 
@@ -37,6 +38,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     Raises:
         ValueError: If the data loader makes its batches in another way.
+        DatasetError: If there are too few clips for one batch.
     """
 
     def __init__(self, runner: Runner, dataloader: Any, **kwargs: Any) -> None:
@@ -51,6 +53,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             type='ResumableBatchSampler', drop_last=dataloader.pop('drop_last', False)
         )
         super().__init__(runner, dataloader, **kwargs)
+        if not len(self.dataloader):
+            settings = runner.cfg.get('train_dataloader') or {}
+            clips = len(self.dataloader.dataset)
+            check_batches('train_dataloader', settings, clips, runner.world_size)
         #: Batches of the current epoch that are done: what a checkpoint keeps.
         self.batches_done = 0
         self.preemption = Preemption()

@@ -29,6 +29,7 @@ def tiny_runner(
         cfg[loader].batch_size = 7
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
     cfg.test_evaluator = dict(type='DFERMetric', dump=f'{work_dir}/predictions.json')
+    cfg.setdefault('randomness', dict(seed=0))
     cfg.merge_from_dict(options)
     return Runner.from_cfg(cfg)
 

@@ -26,7 +26,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import Runner
 from mmengine.utils import ProgressBar
 from torch import Tensor
 
@@ -44,12 +44,14 @@ from ifdd_mmaction.analysis import (
     largest_share,
     read_timed_clips,
 )
-from ifdd_mmaction.checkpoints import CheckpointError
+from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.datasets import DatasetError
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.necks import IFDDNeck
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing, save_figure
+from ifdd_mmaction.weights import load_model
 
 NEUTRAL = 'neutral'
 #: Mean over these dimensions of (N, C, T, H, W).
@@ -88,7 +90,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def load_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
+def build_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
     """Build the model with the weights of a checkpoint; return its ``meta`` too."""
     infer_neck(cfg.model)
     model = MODELS.build(cfg.model)
@@ -99,11 +101,10 @@ def load_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
             'Give a config whose neck is an IFDDNeck with a split or a lifting.'
         )
     try:
-        checkpoint = load_checkpoint(model, str(path), map_location='cpu', strict=True)
-    except CheckpointError as error:
+        checkpoint = read_checkpoint(path, map_location='cpu')
+        load_model(model, checkpoint, str(path))
+    except (CheckpointError, InputError) as error:
         raise ProbeError(str(error)) from error
-    except RuntimeError as error:
-        raise ProbeError(f'{path} does not fit {cfg.filename}: {error}') from error
     return model.to(get_device()).eval(), checkpoint.get('meta') or {}
 
 
@@ -306,7 +307,7 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
     loaders = {split: data_settings(cfg, args, split) for split in ('train', 'test')}
     dataset = loaders['test'].dataset
     truth = read_timed_clips(dataset.data_root)
-    model, meta = load_model(cfg, args.checkpoint)
+    model, meta = build_model(cfg, args.checkpoint)
     trained = (meta.get('dataset_meta') or {}).get('fold', dataset.fold)
     if trained != dataset.fold:
         print(

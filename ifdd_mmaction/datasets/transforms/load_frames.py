@@ -17,7 +17,8 @@ class LoadFrames(BaseTransform):
     template and hands broken images on; this one takes the listed files and names a
     bad one.
 
-    Required keys: ``source`` (a :class:`ClipSource`), ``frame_inds``. Added keys:
+    Required keys: ``source`` (a :class:`ClipSource`), ``frame_inds``, which begin at
+    ``start_index`` (0 without it). Added keys:
     ``imgs`` (list of (H, W, 3) uint8 RGB), ``original_shape``, ``img_shape``.
     """
 
@@ -28,7 +29,9 @@ class LoadFrames(BaseTransform):
             DatasetError: If the frames of a clip differ in size, or one cannot be read.
         """
         source = results['source']
-        imgs = source.read(np.asarray(results['frame_inds']).reshape(-1).tolist())
+        # A source counts from 0, whatever the number of its first frame is.
+        inds = np.asarray(results['frame_inds']) - results.get('start_index', 0)
+        imgs = source.read(inds.reshape(-1).tolist())
         shapes = {image.shape for image in imgs}
         if len(shapes) > 1:
             raise DatasetError(

@@ -29,8 +29,9 @@ class SampleClip(BaseTransform):
     never runs, so that the clip ends in uninitialised memory: ours is padded as in
     their testing.
 
-    Required keys: ``total_frames``. Added keys: ``frame_inds`` (num_clips * clip_len),
-    ``clip_len``, ``frame_interval``, ``num_clips``.
+    Required keys: ``total_frames``; ``start_index``, the number of the first frame, is
+    0 without it, as in MMAction2's ``SampleFrames``. Added keys: ``frame_inds``
+    (num_clips * clip_len), ``clip_len``, ``frame_interval``, ``num_clips``.
 
     Args:
         clip_len: Frames of a clip.
@@ -93,7 +94,8 @@ class SampleClip(BaseTransform):
         else:
             starts = np.linspace(0, room, self.num_clips).round().astype(int)
         offsets = np.arange(self.clip_len) * self.frame_interval
-        results['frame_inds'] = frames[starts[:, None] + offsets].reshape(-1)
+        first = results.get('start_index', 0)
+        results['frame_inds'] = first + frames[starts[:, None] + offsets].reshape(-1)
         results['clip_len'] = self.clip_len
         results['frame_interval'] = self.frame_interval
         results['num_clips'] = len(starts)

@@ -66,6 +66,12 @@ class AnnotationFileDataset(DFERDataset):
         path = self.root / self.ann_file
         (_, header), *rows = csv_rows(path) or [(1, [])]
         if not {'path', 'label'} <= set(header):
+            for other, called in ((';', 'semicolons'), ('\t', 'tabs')):
+                if any(other in cell for cell in header):
+                    raise DatasetError(
+                        f'{path}: its cells are separated by {called}: save it as CSV '
+                        'with commas'
+                    )
             raise DatasetError(
                 f'{path}: the first line is {",".join(header)!r}, not a header with '
                 f"'path' and 'label'. An example: {self.HELP_PAGE}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import DatasetError
 from .clip_source import ClipSource
 from .frame_folder import FRAME_SUFFIXES, FrameFolder
 from .video_file import VIDEO_SUFFIXES, VideoFile
@@ -18,6 +19,11 @@ def open_source(path: Path) -> ClipSource:
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES + FRAME_SUFFIXES or path.is_dir():
         return FrameFolder(path)
+    frames = path.with_suffix('')
+    if not path.exists() and frames.is_dir():
+        raise DatasetError(
+            f'{path}: no such file, but {frames} is a folder: list it without {suffix}'
+        )
     if suffix in VIDEO_SUFFIXES:
         return VideoFile(path)
     return FrameFolder(path.parent, frames=[path.name])

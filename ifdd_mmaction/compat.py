@@ -267,7 +267,8 @@ def load_weights_that_fit() -> None:
         bare = 'state_dict' not in checkpoint
         checkpoint = dict(state_dict=state) if bare else checkpoint
         checkpoint['state_dict'] = state
-        if self._resume and not {'epoch', 'iter'} <= set(checkpoint.get('meta') or ()):
+        place = {'epoch', 'iter'} <= set(checkpoint.get('meta') or ())
+        if self._resume and not (place and 'message_hub' in checkpoint):
             raise InputError(
                 f'{filename} has weights and no place in a training to go on from: '
                 'give it as load_from, without --resume'

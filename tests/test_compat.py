@@ -177,7 +177,7 @@ def test_applying_again_changes_nothing() -> None:
     from mmaction.utils import dependency
     from mmengine.dist import utils
     from mmengine.model import MMDistributedDataParallel
-    from mmengine.runner import checkpoint
+    from mmengine.runner import Runner, checkpoint
 
     def state() -> list:
         return [
@@ -188,6 +188,8 @@ def test_applying_again_changes_nothing() -> None:
             checkpoint.load_url,
             utils._init_dist_pytorch,
             MMDistributedDataParallel.__init__,
+            Runner.load_checkpoint,
+            Runner.build_dataloader,
         ]
 
     compat.apply()
@@ -465,6 +467,68 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
     broken = run(script, tmp_path, without=('load_weights_only',), **env)
     assert 'refused' not in broken.out
     assert sorted(path.stem for path in tmp_path.glob('*.marker')) == ['file', 'url']
+
+
+# One test of a model whose checkpoint, a.pth, has a tensor of another name.
+TEST = """
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+
+class Tiny(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def forward(self, inputs, mode='tensor'):
+        return [self.layer(inputs[:, None].float())]
+
+
+class Count(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results.append(1)
+
+    def compute_metrics(self, results):
+        return dict(count=len(results))
+
+
+torch.save(dict(state_dict={'other.weight': torch.zeros(1, 1)}), 'a.pth')
+loader = dict(
+    batch_size=2,
+    num_workers=0,
+    persistent_workers=%s,
+    dataset=[dict(inputs=value) for value in (0, 1, 2, 3)],
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+)
+runner = Runner(
+    Tiny(),
+    work_dir='work',
+    test_dataloader=loader,
+    test_cfg=dict(),
+    test_evaluator=Count(),
+    load_from=%r,
+)
+print(runner.test())
+"""
+
+
+def test_weights_that_do_not_fit_are_not_scored(tmp_path: Path) -> None:
+    script = TEST % (False, 'a.pth')
+    mended, broken = with_and_without('load_weights_that_fit', script, tmp_path)
+    assert broken.ok and "{'count': 2}" in broken.out
+    assert not mended.ok and 'InputError: a.pth is not of the model' in mended.err
+    assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in mended.last
+
+
+def test_no_workers_need_no_other_change(tmp_path: Path) -> None:
+    script = TEST % (True, None)
+    mended, broken = with_and_without('load_without_workers', script, tmp_path)
+    assert mended.ok and "{'count': 2}" in mended.out
+    assert 'num_workers=0: persistent_workers left out' in mended.out + mended.err
+    assert 'persistent_workers option needs num_workers > 0' in broken.last
 
 
 # --- torchrun without a GPU -------------------------------------------------

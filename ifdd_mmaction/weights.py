@@ -7,6 +7,7 @@ in its log and goes on with random weights (mmdetection#11865).
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 import warnings
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
@@ -278,11 +280,7 @@ def _nearest(state: Mapping[str, Any]) -> str:
 @functools.cache
 def _zoo_shapes() -> dict[str, dict[str, tuple[int, ...] | None]]:
     """Return the shapes of the tensors of each model of the zoo, by their names."""
-    # Here: compat imports this module before mmaction.
-    from mmaction.registry import MODELS
-
     from .apis.zoo import ZooError, get_config, list_models
-    from .models import infer_neck
 
     try:
         names = list_models()
@@ -291,13 +289,31 @@ def _zoo_shapes() -> dict[str, dict[str, tuple[int, ...] | None]]:
     found = {}
     for name in names:
         try:
-            cfg = get_config(name)
-            cfg.model.pop('data_preprocessor', None)  # it has no weights
-            with warnings.catch_warnings(), torch.device('meta'), _NumbersStay():
-                warnings.simplefilter('ignore')
-                infer_neck(cfg.model)
-                state = MODELS.build(cfg.model).state_dict()
+            found[name] = model_shapes(get_config(name).model)
         except Exception:  # a package that it needs is not installed
             continue
-        found[name] = {key: _shape(value) for key, value in state.items()}
     return found
+
+
+def model_shapes(model: ConfigDict) -> dict[str, tuple[int, ...] | None]:
+    """Return the shapes of the tensors of a config's model, by their names.
+
+    It is built on the ``meta`` device: shapes, no arithmetic.
+
+    Args:
+        model: Config of a recognizer; it is left as it is.
+    """
+    # Here: compat imports this module before mmaction.
+    from mmaction.registry import MODELS
+
+    from .models import infer_neck
+
+    model = copy.deepcopy(model)
+    model.pop('data_preprocessor', None)  # it has no weights
+    if 'pretrained' in model.backbone:
+        model.backbone.pretrained = None
+    with warnings.catch_warnings(), torch.device('meta'), _NumbersStay():
+        warnings.simplefilter('ignore')
+        infer_neck(model)
+        state = MODELS.build(model).state_dict()
+    return {key: _shape(value) for key, value in state.items()}

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import mmaction
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from ifdd_mmaction.apis import TorchPredictor, get_model
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.weights import find_state, load_all, load_start, strip_prefixes
+from ifdd_mmaction.weights import (
+    find_state,
+    load_all,
+    load_start,
+    model_shapes,
+    strip_prefixes,
+)
 from tests.datasets.layouts import make_dfew
 from tests.engine.runners import log_of, tiny_runner
 from tests.golden import ROOT
@@ -160,6 +168,30 @@ def test_none_or_few_are_refused_and_nothing_is_loaded(state, message):
         load_start(net, state, 'a.pth')
     assert '\n' not in str(caught.value)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+STOCK = {path.stem: path for path in Path(mmaction.__path__[0], '.mim').rglob('*.py')}
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(path, id=path.stem)
+        for path in sorted((ROOT / 'configs').glob('ifdd_*.py'))
+        if Config.fromfile(path).get('load_from')
+    ],
+)
+def test_the_weights_that_configs_start_from_are_enough(path):
+    cfg = Config.fromfile(path)
+    name = re.sub(r'_\d{8}-\w+\.pth$', '', cfg.load_from.rsplit('/', 1)[1])
+    # That of a converted checkpoint is called by its training.
+    stock = STOCK.get(name) or STOCK[name.replace('_16x4x1_', '_32xb16-16x4x1-200e_')]
+    given, own = (
+        model_shapes(model) for model in (Config.fromfile(stock).model, cfg.model)
+    )
+    backbone = [key for key in own if key.startswith('backbone.')]
+    taken = sum(given.get(key) == own[key] for key in backbone)
+    assert taken >= 0.95 * len(backbone) > 100
 
 
 # --- the runner, and so the tools -----------------------------------------------------

@@ -211,9 +211,7 @@ def compare(
 def export(args: argparse.Namespace) -> None:
     if digit_version(torch.__version__) < digit_version('2.6'):
         raise InputError(f'torch {torch.__version__}: exporting takes 2.6 or newer')
-    cfg = read_config(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     clip_shape = tuple(args.clip_shape or find_clip_shape(cfg))
     predictor = TorchPredictor(cfg, args.checkpoint, 'cpu')
     metadata = describe(cfg, predictor, clip_shape)

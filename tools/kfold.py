@@ -26,9 +26,11 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
+from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute_all
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import fold_table, write_table
 from ifdd_mmaction.fileio import write_atomic
 
@@ -87,12 +89,10 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Load the config as ``tools/train.py`` will."""
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        parser = argparse.ArgumentParser()
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        options = parser.parse_args(['--cfg-options', *args.cfg_options])
-        cfg.merge_from_dict(options.cfg_options)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction)
+    options = parser.parse_args(['--cfg-options', *args.cfg_options])
+    cfg = read_config(args.config, options.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg
 
@@ -211,7 +211,7 @@ def main() -> int:
         write_atomic(args.slurm, slurm_script(args, folds).encode())
         print(f'submit with: sbatch {shlex.quote(str(args.slurm))}')
         return 0
-    except (DatasetError, RunError) as error:
+    except (DatasetError, InputError, RunError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,11 +123,17 @@ def build_predictor(
     return TorchPredictor(config, weights, device)
 
 
-def read_config(config: str | Path | Config) -> Config:
+def read_config(
+    config: str | Path | Config, options: Mapping[str, Any] | None = None
+) -> Config:
     """Read a config with a model: a file, or one of the zoo by its name.
 
+    Args:
+        config: The file, the name, or a config.
+        options: What ``--cfg-options`` changes in it.
+
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or it has no place for an option.
     """
     if not isinstance(config, Config):
         name = str(config)
@@ -141,9 +148,14 @@ def read_config(config: str | Path | Config) -> Config:
             raise
         except Exception as error:  # a config is a program: it can raise anything
             raise InputError(f'{name} is no config: {_one_line(error)}') from error
+    config = config.copy()
+    try:
+        config.merge_from_dict(dict(options or {}))
+    except (KeyError, TypeError) as error:
+        raise InputError(f'--cfg-options: {_one_line(error)}') from error
     if not config.get('model'):
         raise InputError(f'the config {config.filename} has no model')
-    return config.copy()
+    return config
 
 
 def class_names(cfg: Config, meta: dict, num_classes: int) -> tuple[str, ...]:

@@ -68,9 +68,7 @@ class TrainedModel:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        cfg = read_config(args.config)
-        if args.cfg_options:
-            cfg.merge_from_dict(args.cfg_options)
+        cfg = read_config(args.config, args.cfg_options)
         predictor = TorchPredictor(cfg, args.checkpoint, args.device)
         self.model: BaseRecognizer = predictor.model
         self.classes = predictor.classes

@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 
 from ifdd_mmaction.apis import TorchPredictor
+from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.errors import InputError
 from tests.apis.models import CONFIG, DFEW, save_checkpoint
 from tests.golden import ROOT
@@ -138,3 +139,19 @@ def test_what_is_no_checkpoint_or_config_is_refused(tmp_path, checkpoint, capsys
         assert '\n' not in str(caught.value)
         assert str(caught.value).count('can be read safely') <= 1
     assert 'never' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'options', [{'param_scheduler.9.type': 'X'}, {'model.cls_head.num_classes.x': 1}]
+)
+def test_options_without_a_place_are_refused_in_one_line(options):
+    with pytest.raises(InputError, match=r'^--cfg-options: ') as caught:
+        read_config(CONFIG, options)
+    assert '\n' not in str(caught.value)
+
+
+def test_an_exported_model_is_no_checkpoint(tmp_path):
+    for name in ('a.onnx', 'a.pt2'):
+        (tmp_path / name).write_bytes(b'')
+        with pytest.raises(InputError, match=f'{name} is an exported model, not a'):
+            TorchPredictor(CONFIG, tmp_path / name)

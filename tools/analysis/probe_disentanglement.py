@@ -44,6 +44,7 @@ from ifdd_mmaction.analysis import (
     largest_share,
     read_timed_clips,
 )
+from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
@@ -359,13 +360,11 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
     try:
+        cfg = read_config(args.config, args.cfg_options)
+        init_default_scope(cfg.get('default_scope', 'mmaction'))
         probe(cfg, args)
-    except (DatasetError, ProbeError, ImportError) as error:
+    except (DatasetError, InputError, ProbeError, ImportError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -7,21 +7,16 @@ in its log and goes on with random weights (mmdetection#11865).
 
 from __future__ import annotations
 
-import copy
-import functools
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from mmengine.config import ConfigDict
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from .errors import InputError
+from .nearest_config import nearest_config, shape_of
 
 #: What torch.compile, FSDP and activation checkpointing put into names of tensors.
 _WRAPPERS = re.compile(
@@ -146,7 +141,7 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         unexpected = [key for key in state if key not in own]
     own = model.state_dict()
     for key in own:
-        given, wanted = _shape(state.get(key)), _shape(own[key])
+        given, wanted = shape_of(state.get(key)), shape_of(own[key])
         if (
             key.startswith('cls_head.') and given and wanted
             and given[0] != wanted[0] and given[1:] == wanted[1:]
@@ -157,9 +152,9 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
             )
     missing = [key for key in missing if not key.endswith('num_batches_tracked')]
     shapes = [
-        f'{key} {_shape(state[key])} for {_shape(own[key])}'
+        f'{key} {shape_of(state[key])} for {shape_of(own[key])}'
         for key in own
-        if key in state and _shape(own[key]) != _shape(state[key])
+        if key in state and shape_of(own[key]) != shape_of(state[key])
     ]
     problems = [
         f'{said} {_named(keys)}'
@@ -173,7 +168,7 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     if problems:
         raise InputError(
             f'{name} is not of the model of the config: it {"; it ".join(problems)}. '
-            f'{_nearest(state)}'
+            f'{nearest_config(state)}'
         )
 
 
@@ -197,7 +192,7 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
     """
     model = _unwrap(model)
     own = {k: v for k, v in model.state_dict().items() if not k.endswith('_tracked')}
-    taken = [k for k in own if k in state and _shape(state[k]) == _shape(own[k])]
+    taken = [k for k in own if k in state and shape_of(state[k]) == shape_of(own[k])]
     parts: dict[str, list[str]] = {}
     for key in own:
         parts.setdefault(key.partition('.')[0], []).append(key)
@@ -208,7 +203,7 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
     decisive = parts.get('backbone', list(own))
     if len(set(decisive).intersection(taken)) < max(1, ENOUGH * len(decisive)):
         bare = sum(f'backbone.{key}' in own for key in state)
-        advice = _nearest(state)
+        advice = nearest_config(state)
         if bare >= ENOUGH * len(decisive):
             advice = (
                 'It is a backbone alone: give it as model.backbone.init_cfg=dict('
@@ -240,80 +235,6 @@ def _unwrap(model: nn.Module) -> nn.Module:
     return model
 
 
-def _shape(value: Any) -> tuple[int, ...] | None:
-    return tuple(value.shape) if isinstance(value, Tensor) else None
-
-
 def _named(keys: Sequence[str]) -> str:
     more = ', ...' if len(keys) > NAMED else ''
     return f'such as {", ".join(keys[:NAMED])}{more}' if more else ', '.join(keys)
-
-
-class _NumbersStay(TorchFunctionMode):
-    """Constructors read numbers from ``torch.linspace``; 'meta' has none of them."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is torch.linspace:
-            kwargs.setdefault('device', 'cpu')
-        return func(*args, **kwargs)
-
-
-def _nearest(state: Mapping[str, Any]) -> str:
-    """Say which config of the zoo has most of the tensors, by name and shape."""
-    advice = 'Take the config that it was trained with'
-    fitting = {
-        name: sum(k in shapes and shapes[k] == _shape(v) for k, v in state.items())
-        for name, shapes in _zoo_shapes().items()
-    }
-    name = max(fitting, key=lambda name: fitting[name], default='')
-    if not name or 2 * fitting[name] < len(state):
-        return f'{advice}; none of the zoo is near'
-    return (
-        f'{advice}; the nearest in the zoo is {name}, which has {fitting[name]} of the '
-        f'{len(state)} tensors'
-    )
-
-
-@functools.cache
-def _zoo_shapes() -> dict[str, dict[str, tuple[int, ...] | None]]:
-    """Return the shapes of the tensors of each model of the zoo, by their names."""
-    from .apis.zoo import ZooError, get_config, list_models
-
-    try:
-        names = list_models()
-    except ZooError:  # installed without the configs
-        return {}
-    found = {}
-    for name in names:
-        try:
-            found[name] = model_shapes(get_config(name).model)
-        except Exception:  # a package that it needs is not installed
-            continue
-    return found
-
-
-def model_shapes(model: ConfigDict) -> dict[str, tuple[int, ...] | None]:
-    """Return the shapes of the tensors of a config's model, by their names.
-
-    It is built on the ``meta`` device: shapes, no arithmetic.
-
-    Args:
-        model: Config of a recognizer; it is left as it is.
-    """
-    # Here: compat imports this module before mmaction.
-    from mmaction.registry import MODELS
-
-    from .models import infer_neck
-
-    model = copy.deepcopy(model)
-    model.pop('data_preprocessor', None)  # it has no weights
-    if 'pretrained' in model.backbone:
-        model.backbone.pretrained = None
-    with warnings.catch_warnings(), torch.device('meta'), _NumbersStay():
-        warnings.simplefilter('ignore')
-        infer_neck(model)
-        state = MODELS.build(model).state_dict()
-    return {key: _shape(value) for key, value in state.items()}

@@ -15,11 +15,11 @@ from torch import nn
 from ifdd_mmaction.apis import TorchPredictor, get_model
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.nearest_config import model_shapes
 from ifdd_mmaction.weights import (
     find_state,
     load_all,
     load_start,
-    model_shapes,
     strip_prefixes,
 )
 from tests.datasets.layouts import make_dfew

@@ -16,10 +16,10 @@ def data_samples(batch: Any) -> list[BaseDataElement]:
     MMEngine hands a model what the data loader's collate function makes: a dict of
     ``data_samples``, a tuple, or a list of such, with or without data samples.
     """
-    if isinstance(batch, BaseDataElement):
-        return [batch]
     if isinstance(batch, Mapping):
         batch = batch.get('data_samples')
+    if isinstance(batch, BaseDataElement):
+        return [batch]
     if not isinstance(batch, (list, tuple)):
         return []
     return [sample for part in batch for sample in data_samples(part)]

@@ -21,7 +21,7 @@ def test_what_is_done_is_kept_and_what_failed_is_named(tmp_path):
     ]  # fmt: skip
     result = run_tool(*command, check=1)
     log = tmp_path / 'work' / 'broken' / 'seed3' / 'log.txt'
-    assert f'FAILED: train.py failed (exit code 1), see {log}' in result.stdout
+    assert f'FAILED: train.py failed (exit code 2), see {log}' in result.stdout
     assert 'Typo' in log.read_text()
     good = tmp_path / 'work' / 'tiny_dfew' / 'seed3'
     report = json.loads((good / 'predictions.json').read_text())

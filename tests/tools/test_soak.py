@@ -69,7 +69,7 @@ def test_a_training_that_ends_by_itself_is_no_measurement(tmp_path, capsys):
     config.write_text('raise RuntimeError("broken")\n')
     code = soak.main([str(config), str(tmp_path / 'out'), '--every', '0.2'])
     assert code == 2
-    assert 'the training ended with exit code 1 before its time' in (
+    assert 'the training ended with exit code 2 before its time' in (
         capsys.readouterr().err
     )
     assert not (tmp_path / 'out/soak.json').exists()

@@ -113,6 +113,16 @@ def test_no_best_checkpoint_is_named(make):
         execute(run)
 
 
+def test_a_run_begun_when_configs_set_the_default_seed_goes_on(make):
+    run = make()
+    claim([run])
+    run.config.write_text(run.config.read_text() + 'randomness = dict(seed=0)\n')
+    claim([run])
+    run.config.write_text(run.config.read_text() + 'randomness = dict(seed=1)\n')
+    with pytest.raises(RunError, match='run with other settings: config'):
+        claim([run])
+
+
 @pytest.mark.parametrize('change', ['seed', 'options', 'config', 'gpus', 'comment'])
 def test_a_folder_belongs_to_one_run(make, change):
     claim([make(seed=1)])

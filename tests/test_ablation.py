@@ -8,6 +8,8 @@ from mmengine.config import Config
 
 from tests.golden import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = ROOT / 'configs'
 LEAVES = sorted(path.stem for path in (CONFIGS / 'ablation').glob('*.py'))
 #: The sample's backbone has two stages.

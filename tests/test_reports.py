@@ -26,6 +26,8 @@ from tests.engine.runners import tiny_runner
 from tests.golden import ROOT, load_tool
 from tests.tools.runs import TINY, data_options, run_tool
 
+pytestmark = pytest.mark.slow
+
 LOADERS = ('train', 'val', 'test')
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.golden import ROOT
 from tests.tools.runs import data_options, run_tool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
@@ -15,7 +17,6 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['ifdd_vit_sample', 'ifdd_cnn_sample'])
 def test_the_loss_falls_and_a_checkpoint_is_tested(name, data, tmp_path):
     work_dir = tmp_path / 'work'

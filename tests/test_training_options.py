@@ -15,6 +15,8 @@ from tests.engine.runners import tiny_runner
 from tests.golden import ROOT
 from tests.numeric import assert_close, depth_of
 
+pytestmark = pytest.mark.slow
+
 FRAGMENTS = ROOT / 'configs' / '_base_' / 'options'
 NAMES = sorted(path.stem for path in FRAGMENTS.glob('*.py'))
 TINY = '../tests/data/tiny_dfew'
@@ -124,7 +126,6 @@ def test_mixed_precision_in_float16(prepare):
     assert amp.runner.optim_wrapper.loss_scaler.get_scale() > 1
 
 
-@pytest.mark.slow
 def test_compilation(prepare):
     counters = torch._dynamo.utils.counters
     torch._dynamo.reset()

@@ -27,6 +27,8 @@ from tests.engine.runners import log_of, tiny_runner
 from tests.golden import ROOT
 from tests.tools.runs import TINY, data_options, run_tool
 
+pytestmark = pytest.mark.slow
+
 VIT, CNN = (next(ROOT.glob(f'zoo/ifdd_{kind}_sample_*.pth')) for kind in ('vit', 'cnn'))
 VIT_CONFIG = ROOT / 'configs' / 'ifdd_vit_sample.py'
 

@@ -17,6 +17,8 @@ from tests.datasets.layouts import write_video as write_clip
 from tests.engine.runners import log_of, tiny_runner
 from tests.golden import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _few_seconds(monkeypatch):

@@ -25,7 +25,10 @@ from tests.decoding.zoo import (
     true_frames,
 )
 
-pytestmark = pytest.mark.skipif(not FFMPEG, reason='no program ffmpeg')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FFMPEG, reason='no program ffmpeg'),
+]
 #: Kinds whose colors the scaler interpolates.
 INTERPOLATED = ('10 bit', 'pixels', 'size', 'H.263')
 

@@ -7,6 +7,8 @@ from ifdd_mmaction.datasets import DatasetError
 from tests.datasets.layouts import end_early, make_dfew, make_mafw
 from tests.engine.runners import log_of, tiny_runner
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def dfew(tmp_path):

@@ -9,6 +9,8 @@ from tests.datasets.layouts import make_dfew, make_ferv39k, make_mafw
 from tests.engine.runners import log_of, tiny_runner
 from tests.numeric import assert_close, depth_of
 
+pytestmark = pytest.mark.slow
+
 ELEVEN = {'model.cls_head.num_classes': 11}
 
 

@@ -11,6 +11,8 @@ from tests.engine.forked_runs import drawn_runner
 from tests.engine.optimizers import two_optimizers
 from tests.processes import fork
 
+pytestmark = pytest.mark.slow
+
 NAN, INF = math.nan, math.inf
 
 

@@ -11,6 +11,8 @@ from mmaction.registry import DATASETS
 from ifdd_mmaction.datasets import DatasetError
 from tests.fuzz import draws
 
+pytestmark = pytest.mark.slow
+
 #: What the parsers look for, and what leads them astray.
 TOKENS = (
     *('video_name', 'label', 'path', 'start', 'end', ',', ',', ' ', '\n', '\n', '\r\n'),

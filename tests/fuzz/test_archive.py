@@ -17,6 +17,8 @@ from ifdd_mmaction.datasets.storage.archive import COMMENT, CONTENTS, INDEX
 from tests.datasets.layouts import write_frames
 from tests.fuzz import draws
 
+pytestmark = pytest.mark.slow
+
 
 def encoded(suffix: str) -> bytes:
     picture = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from ifdd_mmaction import faces
 from tests.fuzz import draws
 
+pytestmark = pytest.mark.slow
+
 PIXELS = st.integers(-40, 80) | st.floats(-40, 80)
 #: Of no width too: detectors clip boxes at the edge of the frame.
 BOXES = st.tuples(PIXELS, PIXELS, st.floats(0, 60), st.floats(0, 60)).map(

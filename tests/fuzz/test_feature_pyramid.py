@@ -1,11 +1,14 @@
 """Whatever a backbone may return."""
 
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ifdd_mmaction.models.necks.feature_pyramid import to_pyramid
 from tests.fuzz import draws
+
+pytestmark = pytest.mark.slow
 
 TENSORS = st.lists(st.integers(0, 4), max_size=6).map(torch.empty)
 MAPS = st.lists(st.integers(1, 4), min_size=5, max_size=5).map(torch.empty)

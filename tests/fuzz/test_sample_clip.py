@@ -9,6 +9,8 @@ from ifdd_mmaction.datasets.transforms import SampleClip
 from ifdd_mmaction.datasets.transforms.sample_clip import SHORT_CLIP_RULES, WINDOWS
 from tests.fuzz import draws
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = st.integers(1, 20) | st.integers(1, 2000)
 
 

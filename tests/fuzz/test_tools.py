@@ -26,6 +26,8 @@ from tests.fuzz import draws
 from tests.fuzz.test_annotations import CONTENTS, TOKENS
 from tests.golden import load_tool
 
+pytestmark = pytest.mark.slow
+
 # --- names of frames ------------------------------------------------------------------
 
 PIECES = st.one_of(

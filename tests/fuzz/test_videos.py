@@ -14,7 +14,10 @@ from tests.decoding.zoo import FFMPEG, ZOO, encode, h264
 from tests.fuzz import draws
 from tests.fuzz.test_archive import DAMAGE, damaged
 
-pytestmark = pytest.mark.skipif(not FFMPEG, reason='no program ffmpeg')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FFMPEG, reason='no program ffmpeg'),
+]
 SMALL = dict(seconds=0.8, size='48x32')
 #: One file of each container, and of the codecs whose decoders differ most.
 FILES = {

@@ -18,6 +18,8 @@ from tests.models.backbone_matrix import (
     run,
 )
 
+pytestmark = pytest.mark.slow
+
 RESULTS = ROOT / 'docs' / 'backbones.json'
 
 
@@ -33,12 +35,10 @@ def test_it_trains_predicts_and_hands_out_features(name):
     run(CASES[name], 8)
 
 
-@pytest.mark.slow
 def test_it_does_so_with_convolutional_lifting(name):
     run(CASES[name], 8, 'ConvLADM')
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('frames', [t for t in FRAMES if t != 8])
 def test_clips_of_other_lengths(name, frames):
     case = CASES[name]
@@ -50,7 +50,6 @@ def test_clips_of_other_lengths(name, frames):
         run(case, frames, 'ConvLADM', ['step'])
 
 
-@pytest.mark.slow
 def test_a_row_of_the_page_is_what_runs():
     row = json.loads(RESULTS.read_text())['matrix']['PyramidMViT']
     assert full_row(CASES['PyramidMViT']) == row

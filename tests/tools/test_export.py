@@ -18,6 +18,8 @@ from tests.tools.runs import run_tool
 from tests.tools.tiny_models import CONFIGS, save_checkpoint
 from tests.visualization import DFEW
 
+pytestmark = pytest.mark.slow
+
 SHAPE = '--clip-shape', '8', '32', '32'
 
 

@@ -16,6 +16,8 @@ from tests.tools.runs import run_tool
 from tests.tools.tiny_models import CONFIGS, draw_set, save_checkpoint
 from tests.visualization import DFEW
 
+pytestmark = pytest.mark.slow
+
 KINDS = ('vit', 'cnn')
 
 

@@ -27,6 +27,8 @@ from tests.datasets.layouts import (
 from tests.golden import ROOT, load_tool
 from tests.processes import start_script
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 'Clip/clip_224x224_16f'
 LISTS = 'EmoLabel_DataSplit/{}(single-labeled)/set_1.csv'
 MAKERS = dict(

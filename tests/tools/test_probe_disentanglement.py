@@ -15,6 +15,8 @@ from tests.golden import load_tool
 from tests.numeric import assert_close
 from tests.tools.runs import TINY, run_tool
 
+pytestmark = pytest.mark.slow
+
 TOOL = 'analysis/probe_disentanglement.py'
 RESULTS = ('disentanglement.md', 'disentanglement.json', 'disentanglement.png')
 

@@ -1,7 +1,11 @@
 import json
 
+import pytest
+
 from tests.golden import load_tool
 from tests.tools.runs import TINY
+
+pytestmark = pytest.mark.slow
 
 
 def run(out, *options):

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.datasets.layouts import write_frames
 from tests.processes import run_script
 
@@ -18,6 +20,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_threads_that_opencv_has_started_do_not_stop_the_workers(tmp_path):
     write_frames(tmp_path / 'a', 2)
     write_frames(tmp_path / 'b', 3)

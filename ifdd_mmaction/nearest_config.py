@@ -63,7 +63,7 @@ def _zoo_shapes() -> dict[str, dict[str, Shape]]:
     for name in names:
         try:
             found[name] = model_shapes(get_config(name).model)
-        except Exception:  # a package that it needs is not installed
+        except (ImportError, KeyError):  # what it needs is not installed, or imported
             continue
     return found
 

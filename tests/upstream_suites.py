@@ -8,7 +8,7 @@ Their tests are fetched by whoever runs this, and nothing of them is kept here::
     python tests/upstream_suites.py mmengine mmaction2
 
 Each suite runs twice in the installed packages: as it is, and with our classes and the
-mends of ``compat`` in place of theirs. What then comes out in another way needs a
+corrections of ``compat`` in place of theirs. A result that then differs needs a
 reason in :data:`REASONS`. ``tests/upstream_suites.md`` has the table. Exit codes: 0
 every difference has a reason, 1 one has none, 2 wrong arguments.
 

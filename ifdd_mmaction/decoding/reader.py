@@ -43,7 +43,8 @@ class VideoReader:
 
     Raises:
         VideoError: From all of the methods: the file is no video, cut off, damaged or
-            of a kind that cannot be read. A StuckError if no frame comes for too long.
+            of a kind that cannot be read. A StuckError if it takes too long to decode
+            a frame.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:

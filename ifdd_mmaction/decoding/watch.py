@@ -103,7 +103,7 @@ class Watch:
     def _error(self, when: str = '') -> StuckError:
         return StuckError(
             self.path,
-            f'{self.path}: {when}no frame came within {seconds_a_frame():g} s: its '
-            f'decoder, or the disk that it is on, hangs. Re-encode it, or set '
+            f'{self.path}: {when}no frame was decoded within {seconds_a_frame():g} s: '
+            'its decoder, or the disk that it is on, hangs. Re-encode it, or set '
             f'{SETTING} higher',
         )

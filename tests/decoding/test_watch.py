@@ -86,7 +86,9 @@ def test_a_decoder_that_hangs_is_left_and_the_file_is_named(tmp_path, hanging):
         (lambda: list(FileVideo(path)), InputError),
         (lambda: len(VideoReader(path)), StuckError),
     ):
-        with pytest.raises(error, match=r'00004\.mp4: .*no frame came within 3 s') as e:
+        with pytest.raises(
+            error, match=r'00004\.mp4: .*no frame was decoded within 3 s'
+        ) as e:
             read()
         said.append(str(e.value))
     # It is waited for once.
@@ -111,8 +113,10 @@ def test_training_goes_on_without_a_video_that_hangs(tmp_path, hanging, workers)
     for epoch in (1, 2, 3):
         assert f'train epoch {epoch}: 1 clips could not be read' in log
     # Later workers know, and none of them has a thread that hangs.
-    assert '00004.mp4: no frame came' not in log[log.index('train epoch 1') + 300 :]
-    assert log.count('earlier in this run no frame came') >= 2
+    assert (
+        '00004.mp4: no frame was decoded' not in log[log.index('train epoch 1') + 300 :]
+    )
+    assert log.count('earlier in this run no frame was decoded') >= 2
     processes = {int(line) for line in hanging.read_text().split()}
     assert len(processes - {os.getpid()}) == 2 * workers
 
@@ -155,5 +159,5 @@ def test_a_run_that_wants_every_clip_ends_with_one_line(tmp_path):
     )
     assert result.returncode == 2, result.stderr[-3000:]
     last = result.stderr.strip().splitlines()[-1]
-    assert '00004.mp4: no frame came within 3 s' in last
+    assert '00004.mp4: no frame was decoded within 3 s' in last
     assert 'Traceback' not in result.stderr

@@ -30,7 +30,7 @@ class VideoFile:
 
     Raises:
         DatasetError: If the file is absent or empty; from everything else, if it cannot
-            be decoded. A StuckVideoError if no frame comes for too long.
+            be decoded. A StuckVideoError if no frame is decoded for too long.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:

@@ -76,7 +76,7 @@ def test_a_source_is_tiny_and_reads_in_a_fresh_process(tmp_path, clips, packed):
     with multiprocessing.get_context('fork').Pool(2) as pool:
         forked = pool.starmap(source.read, [([2],), ([0],)])
         pool.close()
-        pool.join()  # a worker that is terminated instead may not hear of it
+        pool.join()  # leaving the block terminates workers, which can hang
     np.testing.assert_array_equal(forked[0], FrameFolder(clips[1][1]).read([2]))
     (tmp_path / 'source.pkl').write_bytes(pickle.dumps(source))
     code = (

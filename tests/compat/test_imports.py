@@ -1,0 +1,165 @@
+"""MMAction2 is imported as it is installed."""
+
+import shutil
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import ifdd_mmaction.compat as compat
+from tests.compat.runs import run, with_and_without
+
+#: Each starts processes of its own, which import torch and the corrected packages.
+pytestmark = pytest.mark.slow
+
+
+def test_absent_mmcv_is_named_with_its_remedy(tmp_path: Path) -> None:
+    absent = 'import sys; sys.modules["mmcv"] = None\n'
+    mended, broken = with_and_without('require_mmcv', '', tmp_path, before=absent)
+    assert not mended.ok
+    assert mended.last.startswith('ImportError: ifdd_mmaction needs mmcv')
+    assert 'pip install "ifdd-mmaction[lite]"' in mended.last
+    assert not broken.ok
+    assert 'ifdd-mmaction[lite]' not in broken.err
+
+
+def test_leftover_folder_is_not_mmcv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        compat.imports, 'find_spec', lambda name: ModuleSpec(name, None)
+    )
+    with pytest.raises(ImportError, match='ifdd-mmaction'):
+        compat.require_mmcv()
+
+
+BUILD_DRN = """
+import mmaction.models
+from mmaction.registry import MODELS
+try:
+    print('built', MODELS.build(dict(type='DRN')))
+except ImportError as error:
+    print('refused', error)
+"""
+
+
+def test_models_import_without_drn(tmp_path: Path) -> None:
+    mended, broken = with_and_without('serve_missing_drn', BUILD_DRN, tmp_path)
+    assert mended.ok, mended.err
+
+    home = Path(find_spec('mmaction').origin).parent
+    if (home / 'models/localizers/drn').exists():
+        pytest.skip('this mmaction2 has drn')
+    assert mended.out.startswith('refused DRN is not available')
+    assert not broken.ok
+    assert "No module named 'mmaction.models.localizers.drn'" in broken.last
+
+
+@pytest.mark.parametrize('imports', ['torch', 'torchvision_that_is_absent'])
+def test_real_drn_is_preferred_if_it_imports(tmp_path: Path, imports: str) -> None:
+    # A copy of mmaction2 as its git source has it: drn is there, without __init__.py.
+    source = Path(find_spec('mmaction').origin).parent
+    ignored = shutil.ignore_patterns('.mim', '__pycache__')
+    shutil.copytree(source, tmp_path / 'mmaction', ignore=ignored)
+    drn = tmp_path / 'mmaction/models/localizers/drn/drn.py'
+    drn.parent.mkdir(exist_ok=True)
+    drn.write_text(
+        f'import {imports}\n'
+        'from mmaction.registry import MODELS\n'
+        'from ..utils import soft_nms\n'
+        '@MODELS.register_module()\n'
+        'class DRN:\n'
+        '    def __repr__(self):\n'
+        "        return 'the real one'\n"
+    )
+    mended, broken = with_and_without(
+        'serve_missing_drn', BUILD_DRN, tmp_path, PYTHONPATH=str(tmp_path)
+    )
+    assert mended.ok, mended.err
+    if imports == 'torch':
+        assert mended.out == broken.out == 'built the real one\n'
+    else:
+        assert "No module named 'torchvision_that_is_absent'" in mended.out
+        assert not broken.ok
+        assert "No module named 'torchvision_that_is_absent'" in broken.last
+
+
+@pytest.mark.skipif(find_spec('mmcv._ext') is not None, reason='full mmcv is installed')
+def test_mmcv_lite_is_silent(tmp_path: Path) -> None:
+    script = 'import mmaction.models'
+    mended, broken = with_and_without('hush_mmcv_lite', script, tmp_path)
+    assert mended.ok and broken.ok
+    assert 'MultiScaleDeformableAttention' not in mended.err
+    assert 'MultiScaleDeformableAttention' in broken.err
+
+
+ANY_NAME = """
+def __getattr__(name):
+    if name.startswith('__'):
+        raise AttributeError(name)
+    return type(name, (), {'from_pretrained': classmethod(lambda cls: cls)})
+"""
+MOVED = 'apply_chunking_to_forward find_pruneable_heads_and_indices prune_linear_layer'
+
+
+def fake_packages(folder: Path, *, moved: bool) -> None:
+    """Write transformers, timm and torchvision as mmaction2's imports see them."""
+    modules = ['torchvision', 'timm', 'timm/models', 'timm/models/layers']
+    modules += ['transformers', 'transformers/models', 'transformers/models/beit']
+    for module in modules:
+        (folder / module).mkdir()
+        (folder / module / '__init__.py').write_text(ANY_NAME)
+    transformers = folder / 'transformers'
+    for name in ('activations', 'configuration_utils', 'file_utils'):
+        (transformers / f'{name}.py').write_text(ANY_NAME)
+    (transformers / 'modeling_outputs.py').write_text(ANY_NAME)
+    (transformers / 'models/beit/modeling_beit.py').write_text(ANY_NAME)
+    names = ['PreTrainedModel'] + ([] if moved else MOVED.split())
+    (transformers / 'modeling_utils.py').write_text(
+        ''.join(f'class {name}: ...\n' for name in names)
+    )
+    metadata = folder / 'transformers-4.57.0.dist-info/METADATA'
+    metadata.parent.mkdir()
+    metadata.write_text('Metadata-Version: 2.1\nName: transformers\nVersion: 4.57.0\n')
+
+
+@pytest.mark.parametrize(
+    ('absent', 'error'),
+    [
+        ('timm', "No module named 'timm"),
+        ('torchvision', 'import of torchvision halted'),
+        ('names', "cannot import name 'apply_chunking_to_forward'"),
+    ],
+)
+def test_models_import_beside_transformers(
+    tmp_path: Path, absent: str, error: str
+) -> None:
+    fake_packages(tmp_path, moved=absent == 'names')
+    before = f'import sys; sys.modules[{absent!r}] = None\n'
+    if absent == 'torchvision':
+        # The real timm imports it.
+        (tmp_path / 'timm/__init__.py').write_text('import torchvision\n')
+    script = """
+import sys
+import mmaction.models
+from mmaction.utils.dependency import WITH_MULTIMODAL
+print(WITH_MULTIMODAL, 'transformers.models' in sys.modules)
+"""
+    mended, broken = with_and_without(
+        'disable_broken_multimodal',
+        script,
+        tmp_path,
+        before=before,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert mended.ok, mended.err
+    assert mended.out == 'False False\n'
+    assert not broken.ok
+    assert error in broken.last
+
+
+def test_multimodal_that_can_import_stays(tmp_path: Path) -> None:
+    fake_packages(tmp_path, moved=False)
+    script = 'import mmaction.utils.dependency as it; print(it.WITH_MULTIMODAL)'
+    mended = run(script, tmp_path, PYTHONPATH=str(tmp_path))
+    assert mended.ok, mended.err
+    assert mended.out == 'True\n'

@@ -250,23 +250,21 @@ def _compress() -> None:
 
 @fault('MViT: relative position dropped', BACKBONE)
 def _position() -> None:
-    from ifdd_mmaction.models.backbones import relative_position
+    from ifdd_mmaction.models.layers import relative_position
 
     wrap(relative_position, 'relative_rows', lambda rows, *args: 0 * rows(*args))
 
 
 @fault('MViT: relative position of the next key', BACKBONE)
 def _next_key() -> None:
-    from ifdd_mmaction.models.backbones import relative_position
+    from ifdd_mmaction.models.layers import relative_position
 
     wrap(relative_position, 'relative_rows', lambda f, *args: f(*args).roll(1, 1))
 
 
 @fault('MViT: residual pooling dropped', BACKBONE)
 def _pooling() -> None:
-    from ifdd_mmaction.models.backbones.fused_mvit_block import (
-        FusedMultiScaleAttention,
-    )
+    from ifdd_mmaction.models.layers.fused_mvit_block import FusedMultiScaleAttention
 
     def change(forward: Any, self: Any, *args: Any) -> Any:
         self.residual_pooling = False
@@ -277,7 +275,7 @@ def _pooling() -> None:
 
 @fault('MViT: gradient of the pooling one frame later', BACKBONE)
 def _gradient() -> None:
-    from ifdd_mmaction.models.backbones.token_pooling import DepthwiseConv
+    from ifdd_mmaction.models.layers.token_pooling import DepthwiseConv
 
     backward = DepthwiseConv.backward
 
@@ -337,7 +335,7 @@ FAULTS['stage one frame later'] = changed_stage(lambda x: x.roll(1, 2)), NECK
 
 @fault('adaptive pooling: windows one frame or pixel on', ('models/test_pooling',))
 def _windows() -> None:
-    from ifdd_mmaction.models import pooling
+    from ifdd_mmaction.models.layers import pooling
 
     wrap(pooling, '_windows', lambda windows, *args: windows(*args).roll(1, 1))
 
@@ -394,7 +392,7 @@ def wrap_loss(module: str, name: str, change: Callable[..., Any]) -> None:
 
 @fault('colours changed by 1.001 of the strength', ('models/test_color_jitter',))
 def _colours() -> None:
-    from ifdd_mmaction.models import color_jitter
+    from ifdd_mmaction.datasets.transforms import color_jitter
 
     names = ('brightness', 'contrast', 'saturation', 'hue')
     for name in names:

@@ -51,7 +51,7 @@ IN_PLACE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ),
     (
         'mmengine.fileio.LocalBackend',
-        'ifdd_mmaction.engine.checkpoint_file.CheckpointBackend',
+        'ifdd_mmaction.engine.resume.checkpoint_file.CheckpointBackend',
         {},
     ),
     (

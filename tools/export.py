@@ -28,7 +28,7 @@ from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 from ifdd_mmaction.apis import TorchPredictor
-from ifdd_mmaction.apis.clip_pipeline import ClipPipeline
+from ifdd_mmaction.apis.face_clips import ClipPipeline
 from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic

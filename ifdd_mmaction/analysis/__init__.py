@@ -4,9 +4,18 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 """
 
-from .bootstrap import Estimate, cluster_bootstrap
 from .disentangle import disentangle
-from .emotion_timing import CURVES, GroupTiming, emotion_curves, group_timing, mean_at
+from .emotion_timing import (
+    CURVES,
+    Estimate,
+    GroupTiming,
+    TimedClip,
+    cluster_bootstrap,
+    emotion_curves,
+    group_timing,
+    mean_at,
+    read_timed_clips,
+)
 from .grad_cam import GradCAM, grad_cam
 from .linear_probe import (
     ProbeError,
@@ -15,7 +24,6 @@ from .linear_probe import (
     identity_hits,
     largest_share,
 )
-from .timed_clips import TimedClip, read_timed_clips
 
 __all__ = [
     'CURVES',

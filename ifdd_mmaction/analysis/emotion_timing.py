@@ -1,16 +1,114 @@
-"""Whether the frames of a group fall on the emotion."""
+"""When the dynamics group falls on the emotion, with intervals of confidence."""
 
 from __future__ import annotations
 
+import csv
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..datasets import DatasetError
 from ..models.necks import sample_frames
-from .bootstrap import Estimate, cluster_bootstrap
+
+
+class Estimate(NamedTuple):
+    """A mean and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def cluster_bootstrap(
+    values: np.ndarray, groups: Sequence[object], draws: int = 2000, seed: int = 0
+) -> Estimate:
+    """Estimate the mean of values that come in groups, as clips come in subjects.
+
+    Clips of one subject are not independent: whole subjects are drawn with
+    replacement, and the interval holds the middle 95 % of the means drawn. Paired
+    differences of two quantities are compared by giving their differences.
+
+    Args:
+        values: ``(N,)``.
+        groups: The group of each value, N of them.
+        draws: How often to draw.
+        seed: Of the random numbers: the same call gives the same interval.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    names, member = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    sums = np.bincount(member, weights=values)
+    counts = np.bincount(member)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(names), size=(draws, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+class TimedClip(NamedTuple):
+    """Label from 0, subject, and intensity of the emotion in each frame, 0 to 1."""
+
+    label: int
+    subject: str
+    envelope: np.ndarray
+
+
+def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
+    """Read ``clips.csv`` and ``envelope.npy`` of a set whose timing is known.
+
+    Args:
+        root: Folder of both. ``clips.csv`` has the name of a clip in its first column,
+            and columns ``label`` (from 1) and ``subject``; row i of ``envelope.npy``,
+            ``(clips, frames)``, belongs to clip i.
+
+    Returns:
+        The clips by name.
+
+    Raises:
+        DatasetError: If a file is missing or the two do not fit.
+    """
+    table, array = Path(root) / 'clips.csv', Path(root) / 'envelope.npy'
+    for path in (table, array):
+        if not path.is_file():
+            raise DatasetError(
+                f'no file {path}: the timing of the emotion is known for rendered sets '
+                'only, such as that of tools/data/make_sample_dfew.py.'
+            )
+    try:
+        envelopes = np.load(array, allow_pickle=False).astype(np.float32)
+    except ValueError as error:
+        raise DatasetError(f'{array}: not an array of numbers ({error})') from error
+    clips = {}
+    with table.open(newline='', encoding='utf-8-sig') as file:
+        rows = list(csv.DictReader(file))
+    if envelopes.ndim != 2 or len(envelopes) != len(rows):
+        raise DatasetError(
+            f'{array} is an array of {envelopes.shape} for the {len(rows)} clips of '
+            f'{table}: (clips, frames) is wanted.'
+        )
+    if not np.isfinite(envelopes).all():
+        raise DatasetError(
+            f'{array}: not every number in it is finite: draw the set again'
+        )
+    for line, (row, envelope) in enumerate(zip(rows, envelopes, strict=True), start=2):
+        try:
+            name = next(iter(row.values()))
+            clip = TimedClip(int(row['label']) - 1, row['subject'], envelope)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(
+                f'{table}:{line}: {row} has no name, label and subject'
+            ) from error
+        if name in clips:
+            raise DatasetError(f'{table}:{line}: clip {name} is listed twice')
+        clips[name] = clip
+    return clips
+
 
 #: The two curves of :func:`emotion_curves`.
 CURVES = ('intensity', 'change')

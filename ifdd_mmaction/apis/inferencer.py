@@ -26,13 +26,19 @@ from ..video import (
     record_webcam,
     result_folders,
 )
-from ..video.frame import DEFAULT_FPS, MAX_SIDE
-from .clip_pipeline import ClipPipeline
-from .face_scan import FaceScan, iterate, scan_faces
+from ..video.sources import DEFAULT_FPS, MAX_SIDE
+from .face_clips import (
+    ClipPipeline,
+    FaceScan,
+    Window,
+    cut_clips,
+    iterate,
+    plan_windows,
+    scan_faces,
+    smooth_windows,
+)
 from .predictor import Predictor, build_predictor, read_config
-from .results import TrackResult, VideoResult, WindowResult
-from .show import show_result
-from .windows import Window, cut_clips, plan_windows, smooth_windows
+from .results import TrackResult, VideoResult, WindowResult, show_result
 from .zoo import get_checkpoint
 
 

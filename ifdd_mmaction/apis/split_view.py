@@ -9,13 +9,11 @@ from mmaction.structures import ActionDataSample
 from ..analysis import disentangle
 from ..models.necks import IFDDNeck
 from ..visualization import ClipSplit
-from ..visualization.emotion_moments import choose_moments
-from .face_scan import FaceScan
+from ..visualization.emotion_pictures import choose_moments
+from .face_clips import FaceScan, cut_clips
 from .inferencer import DFERInferencer
 from .predictor import TorchPredictor
-from .results import VideoResult
-from .show import face_emotions
-from .windows import cut_clips
+from .results import VideoResult, face_emotions
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 from . import samplers, storage, transforms
 from .annotation_file_dataset import AnnotationFileDataset
-from .check import check_datasets
+from .checks import check_datasets
 from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
 from .errors import DatasetError

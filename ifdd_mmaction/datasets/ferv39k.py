@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from mmaction.registry import DATASETS
 
-from .clip_name import check_name
 from .dfer_dataset import DFERDataset
-from .label_list import class_index, collect_labels, word_rows
+from .label_list import check_name, class_index, collect_labels, word_rows
 
 
 @DATASETS.register_module()

@@ -1,13 +1,33 @@
-"""Read the annotation of a dataset: which clip has which label."""
+"""Read lists of clips with their labels."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from .errors import DatasetError, name_some
+
+
+def check_name(name: str) -> str:
+    """Return the name of a clip, or refuse one that leads out of its folder.
+
+    The name alone is looked at: links below a data root may lead anywhere, see
+    ``docs/security.md``.
+
+    Raises:
+        DatasetError: If it is empty or absolute, or has ``..``, a backslash or a NUL.
+    """
+    parts = name.split('/')
+    if {'', '.', '..'} & set(parts) or re.search(r'^[A-Za-z]:|[\\\0]', name):
+        raise DatasetError(
+            f'clip name {name!r}: want a relative path without .., and / in place of a '
+            'backslash'
+        )
+    return name
+
 
 #: Line number, and what stands in the line.
 Row = tuple[int, list[str]]

@@ -1,7 +1,9 @@
-"""What becomes of a clip that cannot be read."""
+"""Replace clips that cannot be read, and keep the memory of workers flat."""
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +14,22 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from .errors import DatasetError, StuckVideoError, name_some
-from .worker_memory import return_free_memory
+
+
+@functools.cache
+def return_free_memory() -> bool:
+    """Return the free parts of this process's heap to the system, once.
+
+    A worker is forked from the training process, with tens of megabytes that were free
+    there. They are shared at first, but what either process writes there becomes a page
+    of its own, and is never given back.
+
+    Returns:
+        Whether the C library can (glibc); others keep no such heap.
+    """
+    libc = ctypes.CDLL(None)
+    return hasattr(libc, 'malloc_trim') and bool(libc.malloc_trim(0))
+
 
 #: So many unreadable clips in a row are no accident.
 MAX_TRIES = 10

@@ -4,7 +4,7 @@ The truth is what FFmpeg shows: its frames, in its order, upright, in the shape 
 display. A file of which that cannot be told is refused.
 """
 
-from .errors import StuckError, VideoError
+from .container import StuckError, VideoError
 from .reader import VideoReader
 from .watch import mark_stuck
 

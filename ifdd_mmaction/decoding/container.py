@@ -1,4 +1,4 @@
-"""Open a video file, and choose the stream that is the film."""
+"""Open a video file with PyAV, and what can go wrong in that."""
 
 from __future__ import annotations
 
@@ -7,8 +7,28 @@ import stat
 from types import ModuleType
 from typing import Any
 
-from .errors import VideoError
 from .promise import what_is_missing
+
+
+class VideoError(ValueError):
+    """A file cannot be read as a video; one line names it and says what to do."""
+
+
+class StuckError(VideoError):
+    """A file gives no frame for too long.
+
+    Args:
+        path: The file.
+        message: The line that names it.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
 
 #: What FFmpeg may take a file for: videos. Not lists of other files and addresses
 #: (playlists, ``concat``), nor numbered images.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .container import choose_stream, open_container, pyav
-from .errors import VideoError
+from .container import VideoError, choose_stream, open_container, pyav
 from .picture import Geometry, geometry_of, to_rgb
 
 if TYPE_CHECKING:

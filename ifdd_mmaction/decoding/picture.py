@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import pyav
-from .errors import VideoError
+from .container import VideoError, pyav
 
 #: Longest side that a display may have, in pixels.
 LONGEST = 16384

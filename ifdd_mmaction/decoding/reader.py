@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .container import check_file, pyav
-from .errors import VideoError
+from .container import VideoError, check_file, pyav
 from .index import Index, cache, make_index, state_of
 from .open_video import Facts, OpenVideo
 from .picture import to_rgb

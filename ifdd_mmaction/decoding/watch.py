@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .errors import StuckError, VideoError
+from .container import StuckError, VideoError
 
 T = TypeVar('T')
 #: The environment variable that sets the limit, and the limit without it: seconds in

@@ -2,14 +2,17 @@
 
 from .bad_clips_hook import BadClipsHook
 from .channels_last_hook import ChannelsLastHook
-from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
-from .clip_shapes import check_clip_shapes, clip_shape
-from .config_errors import BegunHook, config_errors
+from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
-from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
-from .resumable_train_loop import ResumableTrainLoop
+from .resume import (
+    EXIT_PREEMPTED,
+    ResumableCheckpointHook,
+    ResumableTrainLoop,
+    check_checkpoint,
+    latest_checkpoint,
+)
 
 __all__ = [
     'EXIT_PREEMPTED',

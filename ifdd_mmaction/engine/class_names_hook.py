@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from ..datasets import DatasetError
-from ..datasets.class_check import check_classes
+from ..datasets.checks import check_classes
 
 
 @HOOKS.register_module()

@@ -24,7 +24,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..fileio import write_atomic
-from .resumable_checkpoint_hook import EXIT_PREEMPTED
+from .resume.resumable_checkpoint_hook import EXIT_PREEMPTED
 
 SCORES = ('WAR', 'UAR', 'F1')
 #: The checkpoints that are tested, and where their predictions go.

@@ -3,14 +3,17 @@
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
-from .build import DETECTORS, build_detector
-from .centerface import CenterFaceDetector
 from .crop import CROPS, align_face, crop_face, crop_square
-from .detection import Face, FaceDetector
-from .track import Track, fill_gaps, smooth_track
-from .tracker import FaceTracker
-from .whole_frame import WholeFrame
-from .yunet import YuNetDetector
+from .detectors import (
+    DETECTORS,
+    CenterFaceDetector,
+    Face,
+    FaceDetector,
+    WholeFrame,
+    YuNetDetector,
+    build_detector,
+)
+from .tracks import FaceTracker, Track, fill_gaps, smooth_track
 
 __all__ = [
     'CROPS',

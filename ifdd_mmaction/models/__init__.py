@@ -1,7 +1,7 @@
 """Backbones, necks, heads and losses of IFDD, registered in ``mmaction.registry``."""
 
+from ..datasets.transforms.clip_data_preprocessor import ClipDataPreprocessor
 from . import backbones, heads, losses, necks
-from .clip_data_preprocessor import ClipDataPreprocessor
 from .infer_neck import infer_neck
 
 __all__ = [

@@ -3,17 +3,17 @@
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
-from .frame import Frame, Video
 from .sources import (
     ArrayVideo,
+    FileVideo,
     FolderVideo,
+    Frame,
+    Video,
     find_videos,
     open_video,
     result_folders,
 )
-from .video_file import FileVideo
-from .webcam import record_webcam
-from .writer import VideoWriter, h264_encoder
+from .writer import VideoWriter, h264_encoder, record_webcam
 
 __all__ = [
     'ArrayVideo',

@@ -1,21 +1,126 @@
-"""Choose how what the user names is read."""
+"""Videos of every kind as frames with their times."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+import cv2
 import numpy as np
 
 from ..datasets import DatasetError
 from ..datasets.images import read_image
-from ..datasets.storage.frame_folder import FRAME_SUFFIXES, list_frames
-from ..datasets.storage.video_file import VIDEO_SUFFIXES
+from ..datasets.storage.clip_source import FRAME_SUFFIXES, VIDEO_SUFFIXES, list_frames
+from ..decoding import VideoError, VideoReader
 from ..errors import InputError
-from .frame import DEFAULT_FPS, MAX_SIDE, Frame, Video, one_size, shrink
-from .video_file import FileVideo
+
+#: Rate, in frames a second, of what has none: arrays and folders of frames.
+DEFAULT_FPS = 25.0
+#: Longest side of a frame. Faces are cut to a few hundred pixels in the end, and a
+#: frame of 8K takes 100 MB.
+MAX_SIDE = 1280
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a video, ``image`` as ``(H, W, 3)`` uint8 RGB."""
+
+    index: int
+    seconds: float
+    image: np.ndarray
+
+
+class Video(Protocol):
+    """Frames in order of time; each ``iter`` starts anew and holds few at a time.
+
+    Attributes:
+        name: The path, or what stands for it.
+        length: Frames as far as they are known, else None; for progress alone.
+    """
+
+    name: str
+    length: int | None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; InputError names the place of a damage."""
+
+
+def shrink(image: np.ndarray, max_side: int) -> np.ndarray:
+    """Return an image ``(H, W, 3)`` of sides ``max_side`` at most, its shape kept."""
+    height, width = image.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(scale * width)), max(1, round(scale * height)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield frames, each as large as the first.
+
+    Browsers change the size while they record, and images of a folder may differ;
+    boxes and clips know one size.
+    """
+    size = None
+    for frame in frames:
+        height, width = frame.image.shape[:2]
+        size = size or (width, height)
+        if (width, height) != size:
+            frame = replace(frame, image=cv2.resize(frame.image, size))
+        yield frame
+
+
+class FileVideo:
+    """The frames of a video file, upright, with the times at which they are shown.
+
+    :class:`VideoReader` reads it, as in training: the same frames, the same refusals.
+    Memory does not grow with length.
+
+    Args:
+        path: The file.
+        max_side: Larger frames are shrunk to this, in pixels.
+
+    Raises:
+        InputError: If it is absent, empty or no video; while reading, if it is
+            damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike, max_side: int = MAX_SIDE) -> None:
+        self.name = os.fspath(path)
+        self.max_side = max_side
+        self._reader = VideoReader(path)
+        try:
+            self.decoder = self._reader.decoder
+            facts = self._reader.probe()
+        except VideoError as error:
+            raise InputError(str(error)) from error
+        self.length = facts.frames
+        self._step = 1 / (facts.rate or DEFAULT_FPS)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; see :class:`Video`."""
+        first, seconds = None, 0.0
+        try:
+            for index, (time, image) in enumerate(self._reader.each(self._small)):
+                # Raw streams have no times, joined ones may fall back.
+                if first is None:
+                    first = time or 0.0
+                elif time is None:
+                    seconds += self._step
+                else:
+                    seconds = max(seconds, time - first)
+                yield Frame(index, seconds, image)
+        except VideoError as error:
+            raise InputError(str(error)) from error
+
+    def _small(
+        self, time: float | None, image: np.ndarray
+    ) -> tuple[float | None, np.ndarray]:
+        return time, shrink(image, self.max_side)
 
 
 class ArrayVideo:

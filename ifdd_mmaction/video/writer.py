@@ -1,8 +1,9 @@
-"""Write a video that browsers play."""
+"""Write a video that browsers play, from frames or from a camera."""
 
 from __future__ import annotations
 
 import os
+import time
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .pyav import av
+from ..errors import InputError
+
+av: Any
+try:
+    import av
+except ImportError:  # without it, OpenCV writes
+    av = None
 
 #: Encoders of H.264 that FFmpeg may have, the best one first.
 H264 = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
@@ -136,3 +143,39 @@ class _OpenCVSink:
     def close(self) -> None:
         self._fill(self._written + 1)
         self._writer.release()
+
+
+def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) -> Path:
+    """Record a camera to a video file; an interrupt ends the recording, not the run.
+
+    Args:
+        camera: Number of the camera, from 0; or a device or file that OpenCV opens.
+        path: The file to write.
+        seconds: How long to record.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: If there is no such camera, it gives no picture, or there is no
+            time to record.
+    """
+    if not seconds > 0:
+        raise InputError(f'{seconds:g} seconds to record: must be more than 0')
+    capture = cv2.VideoCapture(camera)
+    try:
+        ok, image = capture.read() if capture.isOpened() else (False, None)
+        if not ok or image is None:
+            raise InputError(f'camera {camera} cannot be opened')
+        begin = time.monotonic()
+        height, width = image.shape[:2]
+        with VideoWriter(path, (width, height)) as writer:
+            try:
+                while ok and (now := time.monotonic() - begin) < seconds:
+                    writer.write(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), now)
+                    ok, image = capture.read()
+            except KeyboardInterrupt:
+                pass
+    finally:
+        capture.release()
+    return Path(path)

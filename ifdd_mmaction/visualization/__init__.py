@@ -1,12 +1,11 @@
 """Figures of a run, as Matplotlib objects that need no display."""
 
 from .cam_overlay import CamRow, plot_cam_overlay
-from .clip_split import ClipSplit, plot_clip_split
+from .clip_split import ClipSplit, ClipTiming, plot_clip_split, plot_split_timing
 from .confidences import plot_confidences
 from .confusion_matrix import plot_confusion_matrix
 from .prediction_strip import ClipPrediction, plot_prediction_strip, probabilities
 from .recall_radar import plot_recall_radar
-from .split_timing import ClipTiming, plot_split_timing
 from .style import figure_path, save_figure
 from .training_curve import plot_training_curve
 from .tsne import plot_tsne

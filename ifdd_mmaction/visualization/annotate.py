@@ -11,8 +11,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .emotion_colours import emotion_colours, rgb
-from .emotion_timeline import FaceEmotions, longest
+from .emotion_pictures import FaceEmotions, longest
+from .style import emotion_colours, rgb
 
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
 #: Narrower frames are enlarged: nobody can read a text in 112 pixels.

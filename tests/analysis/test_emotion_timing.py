@@ -1,7 +1,81 @@
+"""When the dynamics group falls on the emotion."""
+
+import numpy as np
+import pytest
 import torch
 
-from ifdd_mmaction.analysis import emotion_curves, group_timing, mean_at
+from ifdd_mmaction.analysis import (
+    cluster_bootstrap,
+    emotion_curves,
+    group_timing,
+    mean_at,
+    read_timed_clips,
+)
+from ifdd_mmaction.datasets import DatasetError
 from tests.numeric import assert_close
+
+
+def test_the_interval_is_the_one_of_the_normal_distribution():
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    found = cluster_bootstrap(values, range(400))
+    width = 1.96 * values.std() / 20
+    assert found.mean == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - width, abs=0.15 * width)
+    assert found.high == pytest.approx(values.mean() + width, abs=0.15 * width)
+    assert found == cluster_bootstrap(values, range(400))
+
+
+def test_ten_clips_of_a_subject_count_as_one():
+    values = np.random.default_rng(0).normal(size=30)
+    once = cluster_bootstrap(values, range(30))
+    often = cluster_bootstrap(values.repeat(10), np.arange(30).repeat(10))
+    np.testing.assert_allclose(once, often)
+    independent = cluster_bootstrap(values.repeat(10), range(300))
+    assert independent.high - independent.low < 0.5 * (often.high - often.low)
+
+
+def test_groups_of_different_sizes_give_the_mean_of_all_values():
+    found = cluster_bootstrap(np.array([1.0, 1, 1, 5]), ['a', 'a', 'a', 'b'])
+    assert found == (2.0, 1.0, 5.0)
+
+
+ENVELOPE = np.array([[0, 0.5, 1], [1, 0.5, 0]], dtype=np.float16)
+
+
+def write(root, rows='id,label,subject\n7,1,12\n4,7,3\n', envelope=ENVELOPE):
+    (root / 'clips.csv').write_text(rows)
+    np.save(root / 'envelope.npy', envelope)
+    return root
+
+
+@pytest.mark.parametrize('name', ['id', 'video_name'])
+def test_rows_of_both_files_belong_together(tmp_path, name):
+    clips = read_timed_clips(write(tmp_path, f'{name},label,subject\n7,1,12\n4,7,3\n'))
+    assert list(clips) == ['7', '4']
+    assert clips['7'][:2] == (0, '12') and clips['4'][:2] == (6, '3')
+    np.testing.assert_array_equal(clips['4'].envelope, [1, 0.5, 0])
+
+
+@pytest.mark.parametrize('missing', ['clips.csv', 'envelope.npy'])
+def test_a_set_of_unknown_timing_is_refused(tmp_path, missing):
+    (write(tmp_path) / missing).unlink()
+    with pytest.raises(DatasetError, match=rf'no file .*{missing}.*rendered sets only'):
+        read_timed_clips(tmp_path)
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(envelope=ENVELOPE[:1]), r'array of \(1, 3\) for the 2 clips'),
+    (dict(envelope=ENVELOPE[0]), r'array of \(3,\)'),
+    (dict(envelope=np.array([[0, np.nan]] * 2)), 'finite'),
+    (dict(envelope=np.array([['a'], ['b']])), 'not an array of numbers'),
+    (dict(rows='id,label\n7,1\n4,7\n'), r'clips\.csv:2: .*no name, label and subject'),
+    (dict(rows='id,label,subject\n7,1,1\n4,x,3\n'), r'clips\.csv:3: '),
+    (dict(rows='id,label,subject\n7,1,1\n7,2,1\n'), 'clip 7 is listed twice'),
+])  # fmt: skip
+def test_what_does_not_fit_is_named(tmp_path, change, message):
+    with pytest.raises(DatasetError, match=message):
+        read_timed_clips(write(tmp_path, **change))
+
 
 ONSET_APEX_OFFSET = torch.tensor([[0, 0, 0.5, 1, 1, 1, 0.5, 0]])
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.prepare.clip_check import check_clip
-from ifdd_mmaction.datasets.prepare.extract import extract_frames
+from ifdd_mmaction.datasets.prepare.check import check_clip
+from ifdd_mmaction.datasets.prepare.convert import extract_frames
 from ifdd_mmaction.datasets.storage import VideoFile
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.engine.forked_runs import DRAWN
-from tests.engine.test_resuming import assert_equal, load
+from tests.engine.resume.test_resuming import assert_equal, load
 from tests.golden import ROOT
 from tests.processes import run_script
 

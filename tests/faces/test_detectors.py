@@ -5,7 +5,7 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.faces import build_detector
-from ifdd_mmaction.faces.tracker import iou
+from ifdd_mmaction.faces.tracks import iou
 from tests.scenes import scene
 
 

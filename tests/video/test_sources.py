@@ -1,10 +1,16 @@
+"""Videos of every kind become frames with their times."""
+
+import json
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.video import find_videos, open_video, result_folders
-from tests.scenes import numbered_frames, numbers_of
+from ifdd_mmaction.video import FileVideo, find_videos, open_video, result_folders
+from tests.scenes import numbered_frames, numbers_of, write_video
 
 
 def write_images(folder, count=11):
@@ -87,3 +93,151 @@ def test_results_of_two_videos_never_share_a_folder(tmp_path):
     names = ['a/x.mp4', 'b/x.mov', 'x_2.mp4', str(tmp_path / 'link.mp4'), '']
     found = [path.as_posix() for path in result_folders('out', names)]
     assert found[:4] == ['out/x', 'out/x_2', 'out/x_2_2', 'out/link']
+
+
+av = pytest.importorskip('av')
+
+#: The transformation of a QuickTime header that turns a picture: 9 numbers, the first
+#: of them sine and cosine in 16.16 fixed point.
+UPRIGHT = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], '>i4').tobytes()
+TURNED = np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30], '>i4').tobytes()
+
+
+def turn(path):
+    """Set the rotation flag of the video track, as a phone held upright does."""
+    data = path.read_bytes()
+    at = data.index(UPRIGHT, data.index(b'tkhd'))
+    path.write_bytes(data[:at] + TURNED + data[at + len(UPRIGHT) :])
+
+
+@pytest.mark.parametrize('codec', ['libx264', 'libsvtav1'])
+@pytest.mark.parametrize('varying', [False, True])
+def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
+    if codec not in av.codecs_available:
+        pytest.skip(f'PyAV without {codec}')
+    times = [i / 25 for i in range(24)]
+    if varying:
+        times = np.cumsum([0.0] + [0.02, 0.1, 0.04] * 8)[:24].tolist()
+    path = write_video(tmp_path / 'a.mp4', numbered_frames(24), codec, times)
+    video = FileVideo(path)
+    assert video.length == 24
+    for _ in range(2):  # each reading starts anew
+        frames = list(video)
+        assert [frame.index for frame in frames] == list(range(24))
+        assert numbers_of([frame.image for frame in frames]) == list(range(24))
+        seconds = [frame.seconds for frame in frames]
+        np.testing.assert_allclose(seconds, times, atol=0.002)
+
+
+@pytest.mark.parametrize('width', [64, 66, 160])
+def test_a_phone_held_upright_gives_upright_frames(tmp_path, width):
+    """decord turns frames of some widths into noise."""
+    frame = np.zeros((48, width, 3), np.uint8)
+    frame[:, :16] = 250, 20, 60  # left in the file, on top when turned clockwise
+    path = write_video(tmp_path / 'a.mp4', [frame] * 3)
+    turn(path)
+    image = next(iter(FileVideo(path))).image
+    assert image.shape == (width, 48, 3) and image.flags.c_contiguous
+    np.testing.assert_allclose(image[5, 20], [250, 20, 60], atol=8)
+    assert image[24:].max() < 16
+
+
+def test_large_frames_are_shrunk(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', numbered_frames(2, (640, 320)))
+    assert next(iter(FileVideo(path, max_side=128))).image.shape == (64, 128, 3)
+
+
+def audio(path):
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('aac', rate=44100, layout='mono')
+        sound = np.zeros((1, 44100), np.float32)
+        frame = av.AudioFrame.from_ndarray(sound, 'fltp', 'mono')
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def cut_short(path):
+    write_video(path, numbered_frames(8))
+    path.write_bytes(path.read_bytes()[:-800])
+
+
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (lambda path: None, 'no such file'),
+        (lambda path: path.touch(), 'an empty file'),
+        (lambda path: path.write_text('hello\n' * 999), 'no video, cut off'),
+        (cut_short, 'cut off: its header promises'),
+        (audio, 'no picture'),
+    ],
+)
+def test_what_is_no_video_is_said_in_one_line(tmp_path, make, message):
+    path = tmp_path / 'a.mp4'
+    make(path)
+    with pytest.raises(InputError, match=message) as caught:
+        FileVideo(path)
+    assert str(path) in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_a_damage_in_the_middle_is_placed(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(60)]
+    path = write_video(tmp_path / 'a.mp4', noise)
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third : 2 * third] = bytes(third)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r'damaged.*from frame \d+ \(second') as caught:
+        list(FileVideo(path))
+    assert '\n' not in str(caught.value)
+
+
+def test_without_pyav_what_to_install_is_said(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', numbered_frames(5))
+    code = f"""
+import json, sys
+sys.modules['av'] = None
+from ifdd_mmaction.datasets.storage import VideoFile
+from ifdd_mmaction.video import FileVideo, h264_encoder
+for read in (FileVideo, lambda path: len(VideoFile(path))):
+    try:
+        read({str(path)!r})
+    except ValueError as error:
+        print(json.dumps([h264_encoder(), str(error)]))
+"""
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
+    )
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 2 and lines[0] == lines[1]
+    encoder, error = lines[0]
+    assert encoder is None and 'pip install "av>=17.1"' in error
+
+
+def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path):
+    path = tmp_path / 'a.h264'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for image in numbered_frames(6, (64, 48)):
+            frame = av.VideoFrame.from_ndarray(image, 'rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    seconds = [frame.seconds for frame in FileVideo(path)]
+    np.testing.assert_allclose(seconds, np.arange(6) / 30)
+
+
+def test_joined_streams_have_one_size_and_rising_times(tmp_path):
+    """Browsers change the size while they record."""
+    parts = []
+    for size in [(64, 48), (128, 96)]:
+        part = tmp_path / f'{size[0]}.ts'
+        write_video(part, numbered_frames(5, size))
+        parts.append(part.read_bytes())
+    path = tmp_path / 'a.ts'
+    path.write_bytes(b''.join(parts))
+    frames = list(FileVideo(path))
+    assert len(frames) == 10
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    assert (np.diff([frame.seconds for frame in frames]) >= 0).all()

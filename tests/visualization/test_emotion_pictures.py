@@ -3,15 +3,13 @@ import pytest
 from matplotlib.colors import same_color
 
 from ifdd_mmaction.visualization.annotate import FrameAnnotator
-from ifdd_mmaction.visualization.emotion_colours import emotion_colours, rgb
-from ifdd_mmaction.visualization.emotion_moments import (
+from ifdd_mmaction.visualization.emotion_pictures import (
+    FaceEmotions,
     choose_moments,
     plot_emotion_moments,
-)
-from ifdd_mmaction.visualization.emotion_timeline import (
-    FaceEmotions,
     plot_emotion_timeline,
 )
+from ifdd_mmaction.visualization.style import emotion_colours, rgb
 
 from . import DFEW, MAFW, assert_readable, texts_of
 

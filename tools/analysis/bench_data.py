@@ -47,8 +47,8 @@ from ifdd_mmaction.datasets.storage import (
     PackedArchive,
     write_archive,
 )
+from ifdd_mmaction.datasets.transforms.color_jitter import ColorJitter
 from ifdd_mmaction.fileio import write_atomic
-from ifdd_mmaction.models.color_jitter import ColorJitter
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_'
 SIZE, CLIP_LEN = 224, 16

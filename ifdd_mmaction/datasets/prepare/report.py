@@ -11,8 +11,8 @@ from ...fileio import write_atomic
 from ..dfer_dataset import Clip
 from ..errors import name_some
 from ..face_crops import MAX_ASPECT
-from .clip_check import ClipCheck
-from .protocols import SPLITS, Lists, Protocol
+from .check import ClipCheck
+from .splits import SPLITS, Lists, Protocol
 
 #: Clips of fewer frames are padded where a model takes 16.
 SHORT = 16

@@ -1,12 +1,14 @@
 """How the frames of a clip are stored: one class for each way, one interface."""
 
-from .archive import PackedArchive, PackedClip
-from .archive_writer import write_archive
-from .clip_source import ClipSource
-from .frame_folder import FrameFolder
-from .open_source import open_source
-from .segment import Segment
-from .video_file import VIDEO_SUFFIXES, VideoFile
+from .archive import PackedArchive, PackedClip, write_archive
+from .clip_source import (
+    VIDEO_SUFFIXES,
+    ClipSource,
+    FrameFolder,
+    Segment,
+    VideoFile,
+    open_source,
+)
 
 __all__ = [
     'VIDEO_SUFFIXES',

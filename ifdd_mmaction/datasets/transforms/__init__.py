@@ -1,6 +1,7 @@
-"""How clips are sampled, loaded, cropped and resized."""
+"""How clips are sampled, loaded, cropped, resized and normalized."""
 
 from .add_flipped_views import AddFlippedViews
+from .clip_data_preprocessor import ClipDataPreprocessor
 from .load_frames import LoadFrames
 from .random_resized_crop_clip import RandomResizedCropClip
 from .resize_clip import ResizeClip
@@ -8,6 +9,7 @@ from .sample_clip import SampleClip
 
 __all__ = [
     'AddFlippedViews',
+    'ClipDataPreprocessor',
     'LoadFrames',
     'RandomResizedCropClip',
     'ResizeClip',

@@ -11,7 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
-from .fused_mvit_block import fuse
+from ..layers.fused_mvit_block import fuse
 
 #: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
 #: and convolutions keep PyTorch's default.

@@ -10,7 +10,7 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
-from ..pooling import adaptive_mean
+from ..layers.pooling import adaptive_mean
 from .splits import (
     IntervalSplit,
     SplitIndexes,

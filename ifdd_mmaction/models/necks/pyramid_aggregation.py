@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..pooling import adaptive_mean
+from ..layers.pooling import adaptive_mean
 from .feature_pyramid import describe
 
 

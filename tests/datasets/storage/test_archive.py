@@ -159,7 +159,7 @@ def test_a_name_that_escapes_is_refused(tmp_path, clips, packed, name):
 
 
 def test_an_archive_with_a_name_that_escapes_is_refused(tmp_path, clips, monkeypatch):
-    writer = 'ifdd_mmaction.datasets.storage.archive_writer.check_name'
+    writer = 'ifdd_mmaction.datasets.storage.archive.check_name'
     with monkeypatch.context() as patch:
         patch.setattr(writer, lambda name: None)
         write_archive(tmp_path / 'bad.zip', [('../x', clips[0][1])], METADATA)

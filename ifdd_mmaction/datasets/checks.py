@@ -1,0 +1,177 @@
+"""Look at the data before a run starts: classes, batches, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+
+from .errors import DatasetError
+from .labels import clip_labels
+
+
+def check_datasets(cfg: Config, loaders: Sequence[str]) -> None:
+    """Build the datasets of the named loaders of a config once, and drop them.
+
+    Their classes are compared with those of the model, and their clips with a batch.
+
+    The runner would find the same errors, but only after it has made a work dir,
+    built the model and hidden the message under its log.
+
+    Raises:
+        DatasetError: What the first bad dataset found (see :class:`DFERDataset`), or
+            :func:`check_classes`, or :func:`check_batches`.
+    """
+    checked: list[dict] = []
+    built: dict[str, Any] = {}
+    for loader in loaders:
+        dataset = (cfg.get(loader) or {}).get('dataset')
+        if isinstance(dataset, dict) and dataset not in checked:
+            checked.append(dataset)
+            built[loader] = DATASETS.build(dataset)
+    check_classes(cfg.get('model') or {}, built)
+    for loader, dataset in built.items():
+        check_batches(loader, cfg[loader], len(dataset), _ranks(cfg))
+
+
+def _ranks(cfg: Config) -> int:
+    variable = dict(pytorch='WORLD_SIZE', slurm='SLURM_NTASKS')
+    name = variable.get(cfg.get('launcher', 'none'), '')
+    return int(os.environ.get(name) or 1)
+
+
+#: Arguments of losses that have one number for each class.
+PER_CLASS = ('class_weight', 'class_counts')
+
+
+def check_classes(model: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
+    """Refuse data whose classes are not those that a model is built for.
+
+    Looked at are the labels of the clips, ``classes`` in the metainfo, ``num_classes``
+    of the head and of blending, ``class_weight`` and ``class_counts`` of losses. Data
+    of several labels a clip and heads without a number of classes are left alone.
+
+    Args:
+        model: Config of a recognizer.
+        datasets: Built datasets by what to call them.
+
+    Raises:
+        DatasetError: If they differ; it names the list, its labels and the remedy.
+    """
+    head = model.get('cls_head')
+    wanted = head.get('num_classes') if isinstance(head, Mapping) else None
+    known: dict[str, list[str]] = {}
+    for name, dataset in datasets.items():
+        meta = getattr(dataset, 'metainfo', None) or {}
+        classes = [str(c) for c in meta.get('classes') or ()]
+        if classes:
+            known[name] = classes
+        if isinstance(wanted, int):
+            _compare(name, dataset, classes, wanted)
+    names = list(known)
+    for other in names[1:]:
+        if known[other] != known[names[0]]:
+            raise DatasetError(
+                f'{names[0]} has the classes {", ".join(known[names[0]])}, {other} has '
+                f'{", ".join(known[other])}: set metainfo=dict(classes=(...)) of both '
+                'datasets, the same names in the same order'
+            )
+    if not isinstance(wanted, int):
+        return
+    for place, value in _numbers(model, 'model'):
+        found = len(value) if isinstance(value, (list, tuple)) else value
+        if isinstance(found, int) and found != wanted:
+            raise DatasetError(
+                f'{place} is of {found} classes, model.cls_head.num_classes is '
+                f'{wanted}: set both to the classes of the data'
+            )
+
+
+def _compare(name: str, dataset: Any, classes: list[str], wanted: int) -> None:
+    try:
+        labels = clip_labels(dataset)
+    except (DatasetError, AttributeError):  # several labels a clip, or a wrapper
+        return
+    if not len(labels):
+        return
+    low, high = int(labels.min()), int(labels.max())
+    count = len(classes) or high + 1
+    of = f' of {len(classes)} classes ({", ".join(classes)})' if classes else ''
+    if low >= 0 and high < wanted and (not classes or count == wanted):
+        return
+    said = (
+        f'{name}: {_place(dataset)} has the labels {low} to {high}{of}, but '
+        f'model.cls_head.num_classes={wanted}: '
+    )
+    if low < 0:
+        raise DatasetError(f'{said}labels are numbers from 0: correct the list')
+    if low == 1 and high == wanted:
+        raise DatasetError(f'{said}labels count from 0: subtract 1 from each in it')
+    raise DatasetError(
+        f'{said}set num_classes={count} there and in data_preprocessor, or take the '
+        f'data of {wanted} classes'
+    )
+
+
+def _numbers(settings: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield every number of classes below a config of a model, with its place."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            here = f'{place}.{key}'
+            # A backbone's classifier, where it has one, is not used.
+            if key == 'num_classes' or key in PER_CLASS:
+                yield here, value
+            elif key != 'backbone':
+                yield from _numbers(value, here)
+    elif isinstance(settings, (list, tuple)):
+        for i, value in enumerate(settings):
+            yield from _numbers(value, f'{place}[{i}]')
+
+
+def _place(dataset: Any) -> str:
+    """Return what to call the list that a dataset has read."""
+    while not hasattr(dataset, 'ann_file') and hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    if file := getattr(dataset, 'ann_file', ''):
+        root = getattr(dataset, 'root', '')
+        return os.path.join(root, file)
+    root = getattr(dataset, 'root', None)
+    return f'{type(dataset).__name__} of {root}' if root else type(dataset).__name__
+
+
+def check_batches(
+    name: str, loader: Mapping[str, Any], clips: int, ranks: int = 1
+) -> None:
+    """Refuse a loader without batches: none is full, and ``drop_last`` is set.
+
+    MMEngine ends with an assertion then (mmengine#945).
+
+    Args:
+        name: Of the loader in the config.
+        loader: Its settings.
+        clips: Number of clips of its dataset.
+        ranks: Processes that share them.
+
+    Raises:
+        DatasetError: If it has none, or ``batch_size`` or ``num_workers`` is no number
+            of that kind.
+    """
+    size = loader.get('batch_size')
+    for key, least in dict(batch_size=1, num_workers=0).items():
+        value = loader.get(key, least)
+        if not isinstance(value, int) or value < least:
+            raise DatasetError(
+                f'{name}.{key}={value!r}: give a whole number of {least} or more'
+            )
+    share = int(np.ceil(clips / ranks))
+    if isinstance(size, int) and loader.get('drop_last') and share < size:
+        each = f' in {ranks} processes' if ranks > 1 else ''
+        raise DatasetError(
+            f'{name}: {clips} clips{each} are fewer than a batch of {size}, and '
+            f'drop_last=True leaves out what fills no batch: set {name}.batch_size='
+            f'{max(share, 1)}, or {name}.drop_last=False'
+        )

@@ -1,4 +1,4 @@
-"""Write docs/backbones.md from docs/backbones.json, and that from what really runs.
+"""Write docs/backbones.md from docs/results/backbones.json, and that from what runs.
 
 ``python tools/analysis/document_backbones.py [--matrix [NAME ...]] [--costs]``
 
@@ -23,13 +23,13 @@ from mmengine.registry import init_default_scope
 from ifdd_mmaction.fileio import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / 'docs' / 'backbones.json'
+RESULTS = ROOT / 'docs' / 'results' / 'backbones.json'
 PAGE = ROOT / 'docs' / 'backbones.md'
 
 HEADER = """\
 # The IFDD neck on MMAction2's backbones
 
-<!-- tools/analysis/document_backbones.py writes this from backbones.json. -->
+<!-- tools/analysis/document_backbones.py writes this from results/backbones.json. -->
 
 Each backbone runs at tiny size under MMAction2's stock recognizer, with ISSM and both
 `LADM` and `ConvLADM`: `loss` with hard and soft labels, batches of 1 and 2, a gradient

@@ -25,7 +25,7 @@ PYTEST = $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
 	@echo 'make test   run the tests, in JOBS processes (one a processor)'
-	@echo 'make test-quick  those of a moment each, for work in between'
+	@echo 'make test-quick  the tests without the slow ones'
 	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
 	@echo 'make lint   ruff, mypy and tools/lint'
 	@echo 'make docs   build the site -> site/, every warning an error'

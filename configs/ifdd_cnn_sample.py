@@ -1,7 +1,7 @@
 # The convolutional model at small size, for 16 x 64 x 64: one bottleneck a stage, and
-# an eighth of the channels. Few clips ask for two things that the large model does
-# without: convolutions that are separate in space and time, and instance norms, which
-# take a clip's skin and light out of its features.
+# an eighth of the channels. For few clips it differs from the large model in two ways:
+# convolutions that are separate in space and time, and instance norms, which remove a
+# clip's skin and light from its features.
 _base_ = [
     '_base_/models/ifdd_cnn.py',
     '_base_/datasets/sample.py',
@@ -33,7 +33,7 @@ model = dict(
     ),
 )
 
-# A convolution does not know where on the face it is: crops cost it nothing.
+# A convolution does not depend on the position in the image: random crops do no harm.
 train_pipeline = _base_.train_pipeline
 train_pipeline[2] = dict(
     type='RandomResizedCropClip',

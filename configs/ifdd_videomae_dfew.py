@@ -15,7 +15,7 @@ model = dict(
         type='FusedVisionTransformer',
         num_frames=16,
         drop_path_rate=0.1,
-        # With mean pooling the map would come out without its norm.
+        # With mean pooling the returned map would not be normalized.
         return_feat_map=True,
         use_mean_pooling=False,
     ),
@@ -27,7 +27,7 @@ model = dict(
     ),
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
 )
-# Layer by layer from the head down the rate falls by a quarter.
+# The rate of each layer is 0.75 times the rate of the next, from the head down.
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4, weight_decay=0.05),
     constructor='LearningRateDecayOptimizerConstructor',

@@ -22,7 +22,7 @@ model = dict(
         # A few hundred clips are too few to learn from relative positions alone where
         # on the face a token lies.
         use_abs_pos_embed=True,
-        # 0.02 suits widths of 96 and more; for 32 it is too faint a start.
+        # 0.02 is for widths of 96 and more; for 32 the weights would be too small.
         init_cfg=[
             dict(type='TruncNormal', layer='Linear', std=0.08, bias=0.0),
             dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),

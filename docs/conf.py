@@ -213,8 +213,8 @@ def render_block(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def write_front_door(app: Sphinx, error: Exception | None) -> None:
-    """Lead from the root of the site to its first page."""
+def write_root_page(app: Sphinx, error: Exception | None) -> None:
+    """Redirect from the root of the site to its first page."""
     if error is None and app.builder.name == 'html':
         page = '<meta http-equiv="refresh" content="0; url=docs/index.html">\n'
         (Path(app.outdir) / 'index.html').write_text(page)
@@ -226,5 +226,5 @@ def setup(app: Sphinx) -> None:
     app.connect('autodoc-skip-member', skip_member)
     app.connect('doctree-read', link_names)
     app.connect('missing-reference', find_by_name)
-    app.connect('build-finished', write_front_door)
+    app.connect('build-finished', write_root_page)
     app.add_html_math_renderer('mathml', (render_inline, None), (render_block, None))

@@ -43,7 +43,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', ['vit', 'cnn'])
-def test_ferv39k_differs_from_dfew_in_data_and_colours_alone(name, data):
+def test_ferv39k_differs_from_dfew_in_data_and_colors_only(name, data):
     base, cfg = (
         Config.fromfile(ROOT / f'configs/ifdd_{name}_{dataset}.py')
         for dataset in ('dfew', 'ferv39k')

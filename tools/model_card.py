@@ -25,7 +25,7 @@ class Data(NamedTuple):
 
     name: str  # without spaces: mim makes names of columns of it
     protocol: str
-    licence: str
+    license: str
     limits: str
 
 
@@ -45,8 +45,8 @@ DATA: dict[str, Data] = {
         'subjects in seven classes, 24 of them held out in each of five folds. The '
         'numbers are of the last epoch.',
         'Apache-2.0, weights and clips: this project draws the clips itself.',
-        '**A demonstration on synthetic data.** It has seen cartoon faces of 64 x 64 '
-        'pixels only. What it says about a photographed face means nothing.',
+        '**A demonstration on synthetic data.** It is trained on drawn faces of 64 x '
+        '64 pixels only. Its predictions on photographed faces mean nothing.',
     ),
     'own': Data(
         'Own-Videos',
@@ -57,13 +57,13 @@ DATA: dict[str, Data] = {
 }
 
 USE = """\
-## What it is for, and what not
+## Use and misuse
 
 Research on dynamic facial expressions, teaching, and comparing methods. The model names
 the expression that a face *shows*; people show what they do not feel and feel what they
 do not show. Do not use it to judge or select people, in hiring, schooling, policing,
 border control, insurance, credit or medicine, to watch people who do not know or cannot
-refuse, or to steer what they feel. Recognising emotions at work and in schools is
+refuse, or to steer what they feel. Recognizing emotions at work and in schools is
 prohibited in the European Union (Regulation 2024/1689, article 5), with narrow
 exceptions; elsewhere other rules may hold.
 """
@@ -113,8 +113,8 @@ def model_card(
         _fold_table(folds),
         '## Limits' if data != 'drawn' else '',
         about.limits if data != 'drawn' else '',
-        '## Licence',
-        about.licence,
+        '## License',
+        about.license,
         USE,
     ]
     return '\n\n'.join(block for block in blocks if block)

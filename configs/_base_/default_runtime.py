@@ -7,12 +7,12 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # The last epoch is kept beside the best one: choosing the best on the test fold, as
-    # the field does, flatters.
+    # The last epoch is kept beside the best one, whose score is too high: it is chosen
+    # on the test fold.
     checkpoint=dict(
         type='ResumableCheckpointHook',
         interval=1,
-        # One to go back to if the newest gets damaged.
+        # An earlier one, if the newest is damaged.
         max_keep_ckpts=2,
         save_best='dfer/WAR',
         rule='greater',

@@ -20,7 +20,7 @@ from tests.models.backbone_matrix import (
 
 pytestmark = pytest.mark.slow
 
-RESULTS = ROOT / 'docs' / 'backbones.json'
+RESULTS = ROOT / 'docs' / 'results' / 'backbones.json'
 
 
 @pytest.fixture(params=CASES)

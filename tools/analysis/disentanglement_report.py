@@ -48,7 +48,7 @@ def to_markdown(report: dict[str, Any], timing: GroupTiming, probes: dict) -> st
         f'Checkpoint {Path(report["checkpoint"]).name} (epoch {report["epoch"]}, seed '
         f'{report["seed"]}), fold {report["fold"]}: {report["train_clips"]} clips for '
         f'training probes, {report["test_clips"]} clips of {report["test_subjects"]} '
-        f'held-out subjects for all else. The model itself recognises '
+        f'held-out subjects for all else. The model itself recognizes '
         f'{100 * report["accuracy"]:.1f} % of the latter. In brackets: 95 % intervals, '
         'bootstrapped over subjects.',
         '',

@@ -1,4 +1,4 @@
-"""Write docs/backbones.md from docs/backbones.json, and that from what really runs.
+"""Write docs/backbones.md from docs/results/backbones.json, and that from what runs.
 
 ``python tools/analysis/document_backbones.py [--matrix [NAME ...]] [--costs]``
 
@@ -23,35 +23,35 @@ from mmengine.registry import init_default_scope
 from ifdd_mmaction.fileio import write_atomic
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / 'docs' / 'backbones.json'
+RESULTS = ROOT / 'docs' / 'results' / 'backbones.json'
 PAGE = ROOT / 'docs' / 'backbones.md'
 
 HEADER = """\
 # The IFDD neck on MMAction2's backbones
 
-<!-- tools/analysis/document_backbones.py writes this from backbones.json. -->
+<!-- tools/analysis/document_backbones.py writes this from results/backbones.json. -->
 
-Each backbone runs at tiny size under MMAction2's stock recognizer, with ISSM and both
+Each backbone runs at tiny size in MMAction2's stock recognizer, with ISSM and both
 `LADM` and `ConvLADM`: `loss` with hard and soft labels, batches of 1 and 2, a gradient
 for every trainable parameter; `predict` with three crops, equal to the mean of three
 clips; `tensor` at neck and head; feature extraction with MMAction2's `FeatureHead`.
-`tests/models/test_backbones.py` runs all of it at 8 frames, and a training step and a
-prediction at the other lengths; `document_backbones.py --matrix` runs all.
+`tests/models/test_backbones.py` runs all of these at 8 frames, and a training step and
+a prediction at the other lengths; `document_backbones.py --matrix` runs everything.
 
-How to use one: [add_to_your_config.md](add_to_your_config.md).
+How to use one: [add the neck to your config](add_to_your_config.md).
 
 ## What runs
 
-The pyramid is that of 8 tiny frames, `C x T x H x W` a level. Numbers under "frames"
-are clip lengths; those not listed as running are refused by the backbone itself.
+The pyramid is for 8 tiny frames, `C x T x H x W` for each level. Numbers under "frames"
+are clip lengths; lengths that do not run are refused by the backbone itself.
 
 | backbone | recognizer | arguments to set | pyramid | frames | refused, why |
 | --- | --- | --- | --- | --- | --- |
 """
 
 NOTES = """
-Under `Recognizer2D`, `max_testing_views` fails with any backbone, with a neck or
-without: MMAction2 asks the backbone for `.get('num_segments')`, which no module has.
+In `Recognizer2D`, `max_testing_views` fails with any backbone, with or without a neck:
+MMAction2 calls `.get('num_segments')` of the backbone, which no module has.
 ResNetTSM's `temporal_pool=True` mixes clips there and is refused.
 
 Levels of different T are averaged over time to the last level's. To keep more frames

@@ -6,7 +6,7 @@ fold = 1
 clip_len = 16
 size = 224
 
-# Colours are jittered on the device, by the model's data preprocessor.
+# Color jitter is done on the device, by the model's data preprocessor.
 train_pipeline = [
     dict(type='SampleClip', clip_len=clip_len),
     dict(type='LoadFrames'),

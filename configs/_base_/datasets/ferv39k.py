@@ -1,5 +1,5 @@
 # FERV39k: one official split, validated on its test part. The authors crop less than
-# on DFEW and leave the colours alone.
+# on DFEW and use no color jitter.
 _base_ = ['dfew.py']
 
 dataset_type = 'FERV39kDataset'

@@ -25,7 +25,7 @@ model = dict(
         label_smooth_eps=0.1,
         average_clips='score',
     ),
-    # Inputs are in [0, 1] without further normalisation.
+    # Inputs are in [0, 1] without further normalization.
     data_preprocessor=dict(
         type='ClipDataPreprocessor',
         mean=[0.0, 0.0, 0.0],

@@ -1,6 +1,6 @@
-# The schedule as the authors' code runs it, to repeat their numbers: the warm-up heads
-# for a peak of 8.83e-5 instead of the base rate, and drops to 5e-5 when it ends. All
-# else is ifdd_100e.py. Put it in a config's _base_ in place of that file.
+# The schedule of the authors' code, to repeat their numbers: the warm-up ends at
+# 8.83e-5 instead of the base rate, and the rate then drops to 5e-5. All else is as in
+# ifdd_100e.py. Put it in a config's _base_ in place of that file.
 _base_ = ['ifdd_100e.py']
 
 max_epochs = 100

@@ -39,7 +39,7 @@ Fault = Callable[[], None]
 LOADED: set[str] = set()
 #: Left out: these take minutes, or start processes.
 SLOW = (
-    'engine/', 'datasets/', 'apis/test_predictor', 'tools/test_figures',
+    'engine/', 'transforms/test_pixels', 'apis/test_predictor', 'tools/test_figures',
     'tools/test_export', 'test_training', 'test_backbones', 'test_infer_neck',
     'tools/test_probe',
 )  # fmt: skip
@@ -47,7 +47,7 @@ SLOW = (
 BLIND = ('activation_checkpointing', 'first_made_in_inference', 'test_autocast_is_no')
 WHOLE = ('models/test_variants', 'models/test_ifdd')
 NECK = ('models/necks', *WHOLE)
-BACKBONE = ('models/backbones', *WHOLE)
+BACKBONE = ('models/backbones', 'models/layers', *WHOLE)
 #: Faults by the name that the table gives them, and the tests that are shown them.
 FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {}
 
@@ -333,7 +333,9 @@ FAULTS['stage one pixel to the right'] = changed_stage(lambda x: x.roll(1, 4)), 
 FAULTS['stage one frame later'] = changed_stage(lambda x: x.roll(1, 2)), NECK
 
 
-@fault('adaptive pooling: windows one frame or pixel on', ('models/layers/test_pooling',))
+@fault(
+    'adaptive pooling: windows one frame or pixel on', ('models/layers/test_pooling',)
+)
 def _windows() -> None:
     from ifdd_mmaction.models.layers import pooling
 
@@ -390,7 +392,10 @@ def wrap_loss(module: str, name: str, change: Callable[..., Any]) -> None:
     wrap(sys.modules[package], name, change)
 
 
-@fault('colors changed by 1.001 of the strength', ('datasets/transforms/test_color_jitter',))
+@fault(
+    'colors changed by 1.001 of the strength',
+    ('datasets/transforms/test_color_jitter',),
+)
 def _colors() -> None:
     from ifdd_mmaction.datasets.transforms import color_jitter
 

@@ -6,6 +6,7 @@ from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
 from .clip_shapes import check_clip_shapes, clip_shape
+from .clip_visualization_hook import ClipVisualizationHook
 from .config_errors import BegunHook, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
@@ -18,6 +19,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'ClassNamesHook',
+    'ClipVisualizationHook',
     'FiniteLossHook',
     'NonFiniteError',
     'ResumableCheckpointHook',

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..fileio import write_atomic
@@ -71,3 +73,11 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None
         options['pil_kwargs'] = dict(quality=85)
     figure.savefig(data, format=kind, dpi=dpi, **options)
     write_atomic(path, data.getvalue())
+
+
+@matplotlib.rc_context(STYLE)
+def to_image(figure: Figure) -> np.ndarray:
+    """Return a figure as an image ``(H, W, 3)`` uint8 RGB, 100 pixels an inch."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]

@@ -41,6 +41,12 @@ def parse_args() -> argparse.Namespace:
         'tools/visualization/ read, or .pkl of data samples as MMAction2 does',
     )
     parser.add_argument(
+        '--show-dir', help='folder that gets a picture of each clip and its prediction'
+    )
+    parser.add_argument(
+        '--interval', type=int, default=1, help='draw every N-th clip (1)'
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
     )
     parser.add_argument(
@@ -52,6 +58,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not Path(args.config).is_file():
         parser.error(f'no config {args.config}')
+    if args.interval < 1:
+        parser.error(f'--interval {args.interval}: give 1 or more')
     if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
         parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
     if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
@@ -73,6 +81,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         set_fold(cfg, args.fold)
         if not args.work_dir:
             cfg.work_dir = str(Path(cfg.work_dir) / f'fold{args.fold}')
+    if args.show_dir:
+        cfg.setdefault('default_hooks', {})['visualization'] = dict(
+            type='ClipVisualizationHook',
+            enable=True,
+            interval=args.interval,
+            out_dir=args.show_dir,
+        )
     if not args.dump:
         return
     evaluators = cfg.test_evaluator

@@ -19,6 +19,8 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Idle without --show-dir of test.py.
+    visualization=dict(type='ClipVisualizationHook'),
 )
 custom_hooks = [
     dict(type='ClassNamesHook'),

@@ -11,6 +11,7 @@ from .distributed import (
     wait_for_gloo_threads,
     wrap_ddp_on_cpu,
 )
+from .drawing import draw_labels
 from .imports import (
     disable_broken_multimodal,
     hush_mmcv_lite,
@@ -61,3 +62,4 @@ def apply() -> None:
 def apply_to_models() -> None:
     """Apply the corrections of ``mmaction.models``, which this imports."""
     score_in_float32()
+    draw_labels()

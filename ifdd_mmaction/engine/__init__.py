@@ -4,6 +4,7 @@ from .bad_clips_hook import BadClipsHook
 from .channels_last_hook import ChannelsLastHook
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
+from .clip_visualization_hook import ClipVisualizationHook
 from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .resume import (
@@ -21,6 +22,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'ClassNamesHook',
+    'ClipVisualizationHook',
     'FiniteLossHook',
     'NonFiniteError',
     'ResumableCheckpointHook',

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..fileio import write_atomic
@@ -72,6 +74,14 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None
         options['pil_kwargs'] = dict(quality=85)
     figure.savefig(data, format=kind, dpi=dpi, **options)
     write_atomic(path, data.getvalue())
+
+
+@matplotlib.rc_context(STYLE)
+def to_image(figure: Figure) -> np.ndarray:
+    """Return a figure as an image ``(H, W, 3)`` uint8 RGB, 100 pixels an inch."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
 
 
 SKY, PINK, YELLOW, BROWN, PURPLE = '#56B4E9', '#CC79A7', '#CDBB1F', '#8C564B', '#6A3D9A'

@@ -7,28 +7,38 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from ..errors import DatasetError
+from .find_source import find_source
 
 
 @TRANSFORMS.register_module()
 class LoadFrames(BaseTransform):
-    """Load the frames ``frame_inds`` of a :class:`DFERDataset` clip.
+    """Load the frames ``frame_inds`` of a clip, of whatever :func:`find_source` finds.
 
     MMAction2's ``RawFrameDecode`` wants consecutive numbers under one file name
     template and hands broken images on; this one takes the listed files and names a
     bad one.
 
-    Required keys: ``source`` (a :class:`ClipSource`), ``frame_inds``, which begin at
-    ``start_index`` (0 without it). Added keys:
-    ``imgs`` (list of (H, W, 3) uint8 RGB), ``original_shape``, ``img_shape``.
+    Required keys: ``source`` (a :class:`ClipSource`) or what :func:`find_source` takes
+    in its place; ``frame_inds``, which begin at ``start_index`` (0 without it). Added
+    keys: ``imgs`` (list of (H, W, 3) uint8 RGB), ``original_shape``, ``img_shape``.
     """
 
     def transform(self, results: dict) -> dict:
         """Decode the frames in the order of ``frame_inds``.
 
         Raises:
-            DatasetError: If the frames of a clip differ in size, or one cannot be read.
+            DatasetError: If there is no clip, its frames differ in size, one cannot be
+                read, or another reader of the video counted other frames.
         """
-        source = results['source']
+        source = find_source(results)
+        counted = results.get('total_frames')
+        # MMAction2's inferencers open a video with decord, whatever reads it after.
+        if 'video_reader' in results and len(source) != counted:
+            raise DatasetError(
+                f'{source.name}: {len(source)} frames, but the video_reader of the '
+                f'pipeline counts {counted}: leave out DecordInit, or call '
+                'inference_recognizer in place of an inferencer'
+            )
         # A source counts from 0, whatever the number of its first frame is.
         inds = np.asarray(results['frame_inds']) - results.get('start_index', 0)
         imgs = source.read(inds.reshape(-1).tolist())

@@ -6,6 +6,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from .find_source import find_source
+
 SHORT_CLIP_RULES = ('pad_last', 'spread_first', 'spread_last')
 WINDOWS = ('uniform', 'consecutive')
 
@@ -29,9 +31,10 @@ class SampleClip(BaseTransform):
     never runs, so that the clip ends in uninitialised memory: ours is padded as in
     their testing.
 
-    Required keys: ``total_frames``; ``start_index``, the number of the first frame, is
-    0 without it, as in MMAction2's ``SampleFrames``. Added keys: ``frame_inds``
-    (num_clips * clip_len), ``clip_len``, ``frame_interval``, ``num_clips``.
+    Required keys: ``total_frames``, or a clip that :func:`find_source` finds;
+    ``start_index``, the number of the first frame, is 0 without it, as in MMAction2's
+    ``SampleFrames``. Added keys: ``frame_inds`` (num_clips * clip_len), ``clip_len``,
+    ``frame_interval``, ``num_clips``; without ``total_frames`` also ``source`` and it.
 
     Args:
         clip_len: Frames of a clip.
@@ -82,6 +85,9 @@ class SampleClip(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` to the results."""
+        if not results.get('total_frames'):
+            results['source'] = find_source(results)
+            results['total_frames'] = len(results['source'])
         window = (self.clip_len - 1) * self.frame_interval + 1
         frames = stretch(results['total_frames'], window, self.short_clip)
         room = len(frames) - window

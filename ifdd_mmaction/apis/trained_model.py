@@ -16,8 +16,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import BaseDataset, pseudo_collate
 
 from ..errors import InputError
-from ..models.necks import IFDDNeck
-from ..models.necks.splits import TemporalSplit
+from ..models.necks import IFDDNeck, TemporalSplit
 from .predictor import TorchPredictor, read_config
 
 
@@ -91,7 +90,7 @@ class TrainedModel:
         own = [name.casefold() for name in self.classes]
         if sorted(given) != sorted(own):
             raise InputError(
-                f'the checkpoint is of the classes {", ".join(self.classes)}, the '
+                f'the checkpoint has the classes {", ".join(self.classes)}, the '
                 f'dataset of {", ".join(map(str, dataset.metainfo.get("classes", ())))}'
             )
         return [own.index(name) for name in given]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
@@ -11,13 +9,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
 from ..layers.pooling import adaptive_mean
-from .splits import (
-    IntervalSplit,
-    SplitIndexes,
-    TemporalSplit,
-    TopKSplit,
-    WeightingSplit,
-)
+from .temporal_split import SplitIndexes, TemporalSplit
 
 
 def sample_frames(x: Tensor, position: Tensor) -> Tensor:
@@ -33,7 +25,7 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
     """
     n, c, t, h, w = x.shape
     position = position.clamp(0, t - 1)
-    # At most T - 2, so that a position on the last frame still sees a slope.
+    # At most T - 2, so that a position on the last frame has a gradient.
     low = position.detach().floor().clamp(max=max(t - 2, 0))
     fraction = (position - low)[..., None]
     frame = torch.arange(t, device=x.device, dtype=position.dtype)
@@ -43,14 +35,6 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
     rows = x.permute(0, 2, 3, 4, 1).reshape(n, t, h * w * c)
     frames = torch.bmm(weight.to(rows.dtype), rows)  # (N, n, H * W * C)
     return frames.reshape(n, -1, h, w, c).permute(0, 4, 1, 2, 3)
-
-
-#: The splits of the paper's Fig. 3 beside index interpolation, which is ISSM itself.
-OTHER_SPLITS = {
-    'interval': IntervalSplit,
-    'topk': TopKSplit,
-    'weighting': WeightingSplit,
-}
 
 
 @MODELS.register_module()
@@ -66,12 +50,8 @@ class ISSM(TemporalSplit):
         i_S  = (0, 2, ...) + R tanh(W_S softmax( A))    context group
         i_D  = (1, 3, ...) + R tanh(W_D softmax(-A))    dynamics group
 
-    It deviates from the authors' code in two points: position i reads frame i exactly
-    (see ``align_corners``), and their unused parameters are gone.
-
-    The paper compares three more splits: with another ``mode``, ``ISSM(...)`` is an
-    :class:`IntervalSplit`, a :class:`TopKSplit` or a :class:`WeightingSplit`, with that
-    class's own arguments after ``in_channels`` and ``num_frames``.
+    It differs from the authors' code in two ways: position i reads frame i exactly (see
+    ``align_corners``), and their unused parameters are removed.
 
     Args:
         in_channels: Channels C of the input.
@@ -83,21 +63,8 @@ class ISSM(TemporalSplit):
             the pooled size, 7.
         align_corners: True reads frame i at index i. False reproduces the grid of the
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
-        mode: ``'interpolation'``, ``'interval'``, ``'topk'`` or ``'weighting'``.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
-
-    Raises:
-        ValueError: If the mode is none of the four.
     """
-
-    def __new__(cls, *args: Any, mode: str = 'interpolation', **kwargs: Any) -> Any:
-        """Make the split of a mode: each is a class, they have one name in a config."""
-        if mode == 'interpolation':
-            return super().__new__(cls)
-        if mode not in OTHER_SPLITS:
-            known = ', '.join(map(repr, ['interpolation', *OTHER_SPLITS]))
-            raise ValueError(f'ISSM(mode={mode!r}): choose one of {known}.')
-        return OTHER_SPLITS[mode](*args, **kwargs)
 
     def __init__(
         self,
@@ -107,8 +74,6 @@ class ISSM(TemporalSplit):
         pooled_size: int = 7,
         corr_channels: int = 7,
         align_corners: bool = True,
-        *,
-        mode: str = 'interpolation',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(in_channels, num_frames, init_cfg=init_cfg)

@@ -65,5 +65,5 @@ def test_amounts_fill_their_ranges_and_orders_vary(monkeypatch):
 
 @pytest.mark.parametrize('options', [dict(hue=0.6), dict(contrast=-0.1)])
 def test_impossible_strengths_are_refused(options):
-    with pytest.raises(ValueError, match='not from 0 to'):
+    with pytest.raises(ValueError, match='set each to a value from 0 to'):
         ColorJitter(**options)

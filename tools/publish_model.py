@@ -178,7 +178,9 @@ def check_config(
             f'no */vis_data/config.py in {work_dir} is the config in the checkpoint: '
             'it was trained elsewhere'
         )
-    trained = dict(flatten(Config.fromfile(dumps[-1], import_custom_modules=False)))
+    dumped = Config.fromfile(dumps[-1], import_custom_modules=False)
+    infer_neck(dumped.model)  # as the published one: numbers against numbers
+    trained = dict(flatten(dumped))
     now = dict(flatten(cfg))
     problems = [
         f'{key}: {trained.get(key)!r} in training, {now.get(key)!r} in the config'

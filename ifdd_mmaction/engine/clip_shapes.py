@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..errors import InputError
-from ..models.infer_neck import dry_run
+from ..models.infer_neck import dry_run, infer_neck
 
 #: What opens and decodes a clip, ours and MMAction2's.
 LOADING = re.compile(r'(Init|Decode|LoadFrames)$')
@@ -83,15 +84,18 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
     A neck is built for one size of clip; one that compresses no tokens takes any.
 
     Args:
-        cfg: Config of a run; its neck is inferred already.
+        cfg: Config of a run; it is left as it is.
         loaders: Names of the data loaders to check.
 
     Raises:
-        InputError: If a pipeline makes clips of a shape that the neck does not take.
+        InputError: If a pipeline makes clips of a shape that the neck does not take, or
+            a number of the neck is not what follows from its ``clip_shape``.
     """
     neck = cfg.model.get('neck')
     if not neck or neck.type != 'IFDDNeck':
         return
+    model = deepcopy(cfg.model)
+    infer_neck(model)
     trained = neck.get('clip_shape') or clip_shape(cfg, 'train_dataloader')
     fitting = {trained and tuple(trained)}
     for loader in loaders:
@@ -99,7 +103,7 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
         if shape is None or shape in fitting:
             continue
         try:
-            _pass_neck(neck, dry_run(cfg.model, shape))
+            _pass_neck(model.neck, dry_run(model, shape))
         except ValueError as error:
             remedy = f' Resize and crop to {tuple(trained)}.' if trained else ''
             raise InputError(

@@ -2,7 +2,9 @@
 
 from . import backbones, heads, losses, necks
 from .clip_data_preprocessor import ClipDataPreprocessor
-from .infer_neck import infer_neck
+from .infer_neck import infer_at_build, infer_neck
+
+infer_at_build()
 
 __all__ = [
     'ClipDataPreprocessor',

@@ -29,7 +29,8 @@ from ..video import (
 from ..video.frame import DEFAULT_FPS, MAX_SIDE
 from .clip_pipeline import ClipPipeline
 from .face_scan import FaceScan, iterate, scan_faces
-from .predictor import Predictor, build_predictor, read_config
+from .models import read_config
+from .predictor import Predictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult
 from .show import show_result
 from .windows import Window, cut_clips, plan_windows, smooth_windows

@@ -153,7 +153,7 @@ def _is_a(config: dict, kind: type) -> bool:
 
 
 def _inferred(neck: dict | None) -> bool:
-    return bool(neck) and bool(neck.get('clip_shape')) and _is_a(neck, IFDDNeck)
+    return bool(neck and neck.get('clip_shape') and _is_a(neck, IFDDNeck))
 
 
 def _complete(model: ConfigDict, pyramid: list[Tensor], two_d: bool) -> None:

@@ -79,14 +79,11 @@ def model_shapes(model: ConfigDict) -> dict[str, Shape]:
     # Here: compat imports this module before mmaction.
     from mmaction.registry import MODELS
 
-    from .models import infer_neck
-
     model = copy.deepcopy(model)
     model.pop('data_preprocessor', None)  # it has no weights
     if 'pretrained' in model.backbone:
         model.backbone.pretrained = None
     with warnings.catch_warnings(), torch.device('meta'), _NumbersStay():
         warnings.simplefilter('ignore')
-        infer_neck(model)
         state = MODELS.build(model).state_dict()
     return {key: shape_of(value) for key, value in state.items()}

@@ -8,6 +8,8 @@ have drawn, with any number of workers, and no generator's state needs saving.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -29,3 +31,15 @@ def seed_generators(*key: int, devices: bool = True) -> None:
         torch.manual_seed(number)
     else:
         torch.default_generator.manual_seed(number)
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leave the CPU's global generators as they were, whatever draws inside."""
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)

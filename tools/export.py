@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from ifdd_mmaction.apis import TorchPredictor
 from ifdd_mmaction.apis.face_clips import ClipPipeline
-from ifdd_mmaction.apis.predictor import read_config
+from ifdd_mmaction.apis.models import read_config
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models.infer_neck import is_2d

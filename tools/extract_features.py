@@ -47,7 +47,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        extract_features(TrainedModel(args), args.out, args.features, args.part_size)
+        extract_features(
+            TrainedModel.from_args(args), args.out, args.features, args.part_size
+        )
     except (DatasetError, InputError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

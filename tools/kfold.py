@@ -26,7 +26,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-from ifdd_mmaction.apis.predictor import read_config
+from ifdd_mmaction.apis.models import read_config
 from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
 from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute_all

@@ -29,13 +29,13 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from model_card import DATA, model_card
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
+from ifdd_mmaction.apis import build_model
 from ifdd_mmaction.apis.download import sha256_of
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.datasets import DatasetError, set_fold
@@ -178,7 +178,9 @@ def check_config(
             f'no */vis_data/config.py in {work_dir} is the config in the checkpoint: '
             'it was trained elsewhere'
         )
-    trained = dict(flatten(Config.fromfile(dumps[-1], import_custom_modules=False)))
+    dumped = Config.fromfile(dumps[-1], import_custom_modules=False)
+    infer_neck(dumped.model)  # as the published one: numbers against numbers
+    trained = dict(flatten(dumped))
     now = dict(flatten(cfg))
     problems = [
         f'{key}: {trained.get(key)!r} in training, {now.get(key)!r} in the config'
@@ -266,7 +268,7 @@ def check_log(
 
 def check_weights(cfg: Config, state: Mapping[str, Tensor]) -> int:
     """Load the weights into the model of a config and count its parameters."""
-    model = MODELS.build(cfg.model)
+    model = build_model(cfg, device='cpu')
     try:
         load_all(model, state, 'the checkpoint')
     except InputError as error:

@@ -24,7 +24,6 @@ from ifdd_mmaction.engine import (
     config_errors,
 )
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.models import infer_neck
 
 
 def parse_args() -> argparse.Namespace:
@@ -128,7 +127,6 @@ def main() -> None:
             init_default_scope(cfg.get('default_scope', 'mmaction'))
             # Before the runner: wrong data leaves no work dir behind.
             check_datasets(cfg, ('test_dataloader',))
-            infer_neck(cfg.model)
             check_clip_shapes(cfg, ('test_dataloader',))
             runner = Runner.from_cfg(cfg)
             runner.register_hook(begun)

@@ -27,7 +27,6 @@ from ifdd_mmaction.engine import (
     latest_checkpoint,
 )
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.models import infer_neck
 
 #: What a full disk, a quota and a folder that may not be written say.
 UNWRITABLE = (
@@ -153,7 +152,6 @@ def main() -> None:
             init_default_scope(cfg.get('default_scope', 'mmaction'))
             # Before the runner: wrong data leaves no work dir behind.
             check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
-            infer_neck(cfg.model)
             # The test would come after days.
             check_clip_shapes(
                 cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')

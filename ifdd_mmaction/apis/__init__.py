@@ -5,11 +5,12 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 
 from .features import FEATURES, extract_features, read_features
 from .inferencer import DFERInferencer
+from .models import build_model, class_names, get_model
 from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments
-from .zoo import ZooError, get_checkpoint, get_config, get_model, list_models
+from .zoo import ZooError, get_checkpoint, get_config, list_models
 
 __all__ = [
     'FEATURES',
@@ -23,7 +24,9 @@ __all__ = [
     'WindowResult',
     'ZooError',
     'add_model_arguments',
+    'build_model',
     'build_predictor',
+    'class_names',
     'extract_features',
     'get_checkpoint',
     'get_config',

@@ -37,7 +37,8 @@ from .face_clips import (
     scan_faces,
     smooth_windows,
 )
-from .predictor import Predictor, build_predictor, read_config
+from .models import read_config
+from .predictor import Predictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult, show_result
 from .zoo import get_checkpoint
 

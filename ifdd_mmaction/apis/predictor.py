@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS, MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
-from mmengine.device import get_device
-from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from ..checkpoints import CheckpointError
 from ..errors import InputError
-from ..models import infer_neck
-from ..weights import find_state, load_model
+from .models import build_model, class_names
 from .onnx_predictor import OnnxPredictor
-from .zoo import get_config, list_models
 
 
 class Predictor(Protocol):
@@ -60,30 +52,12 @@ class TorchPredictor:
     def __init__(
         self, config: str | Path | Config, checkpoint: str | Path, device: str = ''
     ) -> None:
-        cfg = read_config(config)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        weights = _read_checkpoint(checkpoint)
-        state = find_state(weights, str(checkpoint))
-        if not cfg.model.get('neck') and any(
-            re.search(r'(^|\.)neck\.', key) for key in state
-        ):
-            raise InputError(
-                f'{checkpoint} has the weights of a neck, the config has none: take '
-                'the config that it was trained with'
-            )
         try:
-            infer_neck(cfg.model)
-            self.model = MODELS.build(cfg.model)
-        except (ValueError, TypeError, KeyError, ImportError) as error:
-            raise InputError(f'the model of the config: {_one_line(error)}') from error
-        load_model(self.model, weights, str(checkpoint))
-        self.classes = class_names(cfg, weights.get('meta') or {}, self._num_classes)
-        try:
-            self.device = torch.device(device or get_device())
-            self.model.to(self.device)
-        except (RuntimeError, AssertionError) as error:  # PyTorch's own of both kinds
-            raise InputError(f'device {device}: {_one_line(error)}') from error
-        self.model.eval()  # not chained: some models return None
+            self.model = build_model(config, checkpoint, device=device)
+        except CheckpointError as error:
+            raise InputError(str(error)) from error
+        self.classes = class_names(self.model)
+        self.device = next(self.model.parameters()).device
 
     @torch.inference_mode()
     def __call__(self, clips: Tensor) -> np.ndarray:
@@ -98,10 +72,6 @@ class TorchPredictor:
         if self.model.cls_head.average_clips != 'prob':
             scores = scores.softmax(dim=1)
         return scores.cpu().numpy()
-
-    @property
-    def _num_classes(self) -> int:
-        return int(self.model.cls_head.num_classes)
 
 
 def build_predictor(
@@ -121,88 +91,3 @@ def build_predictor(
     if Path(weights).suffix == '.onnx':
         return OnnxPredictor(weights, device)
     return TorchPredictor(config, weights, device)
-
-
-def read_config(
-    config: str | Path | Config, options: Mapping[str, Any] | None = None
-) -> Config:
-    """Read a config with a model: a file, or one of the zoo by its name.
-
-    Args:
-        config: The file, the name, or a config.
-        options: What ``--cfg-options`` changes in it.
-
-    Raises:
-        InputError: If there is none, or it has no place for an option.
-    """
-    if not isinstance(config, Config):
-        name = str(config)
-        try:
-            if Path(config).is_file():
-                config = Config.fromfile(config)
-            elif name in list_models():
-                config = get_config(name)
-            else:
-                raise InputError(f'no config {name}, neither a file nor in the zoo')
-        except InputError:
-            raise
-        except Exception as error:  # a config is a program: it can raise anything
-            raise InputError(f'{name} is no config: {_one_line(error)}') from error
-    config = config.copy()
-    try:
-        config.merge_from_dict(dict(options or {}))
-    except (KeyError, TypeError) as error:
-        raise InputError(f'--cfg-options: {_one_line(error)}') from error
-    if not config.get('model'):
-        raise InputError(f'the config {config.filename} has no model')
-    return config
-
-
-def class_names(cfg: Config, meta: dict, num_classes: int) -> tuple[str, ...]:
-    """Return the names of a model's classes: the checkpoint's, else the dataset's.
-
-    The same emotions have different numbers in different projects, so the names that
-    the checkpoint was trained with go before those of the config.
-
-    Raises:
-        InputError: If there are none, or not as many as the model has classes.
-    """
-    names = (meta.get('dataset_meta') or {}).get('classes')
-    owner = 'the checkpoint'
-    if not names:
-        owner = 'the dataset of the config'
-        dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-        names = (dataset.get('metainfo') or {}).get('classes')
-        kind = DATASETS.get(dataset.type) if not names and 'type' in dataset else None
-        names = names or getattr(kind, 'METAINFO', {}).get('classes')
-    if not names:
-        raise InputError(
-            f'neither the checkpoint nor the config names the {num_classes} classes: '
-            'set test_dataloader.dataset.metainfo=dict(classes=(...)) in the config'
-        )
-    if len(names) != num_classes:
-        raise InputError(
-            f'{owner} names {len(names)} classes, the model has {num_classes}'
-        )
-    return tuple(map(str, names))
-
-
-def _read_checkpoint(path: str | Path) -> dict[str, Any]:
-    if not Path(path).is_file() and '://' not in str(path):
-        raise InputError(f'no checkpoint {path}')
-    try:
-        weights = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
-    except CheckpointError as error:
-        raise InputError(str(error)) from error
-    except Exception as error:  # pickle, zip and download errors have no common base
-        raise InputError(
-            f'{path} is no checkpoint that can be read safely: {_one_line(error)}'
-        ) from error
-    if not isinstance(weights, dict):
-        raise InputError(f'{path} holds a {type(weights).__name__}, no state dict')
-    return weights
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or ['']
-    return f'{type(error).__name__}: {lines[0]}'

@@ -1,23 +1,23 @@
-"""A trained model and labelled clips to look at it with, from a command line."""
+"""A trained model and labelled clips to look at it with."""
 
 from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import DATASETS
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import BaseDataset, pseudo_collate
 
+from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models.necks import IFDDNeck, TemporalSplit
-from .predictor import TorchPredictor, read_config
+from .models import build_model, class_names
 
 
 class LoadedClip(NamedTuple):
@@ -38,7 +38,7 @@ class LoadedClip(NamedTuple):
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that :class:`TrainedModel` takes."""
+    """Add the arguments that :meth:`TrainedModel.from_args` takes."""
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--data-root', help='folder of the data (that of the config)')
@@ -54,7 +54,14 @@ class TrainedModel:
     """A model with its weights, and the test loader of its config.
 
     Args:
-        args: Of :func:`add_model_arguments`.
+        config: Config file, name of a model of the zoo, or a config.
+        checkpoint: File of the weights.
+        device: PyTorch's name of a device; the best one by default.
+        split: ``'train'`` or ``'test'``; that of the config's test loader by default.
+        fold: Number of the fold; likewise.
+        data_root: Folder of the data; likewise.
+        cfg_options: Values to change in the config, by keys such as
+            ``'test_dataloader.batch_size'``.
 
     Attributes:
         model: In ``eval()`` mode, on its device.
@@ -66,13 +73,39 @@ class TrainedModel:
         InputError: If config and checkpoint do not fit, or there is no test loader.
     """
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        cfg = read_config(args.config, args.cfg_options)
-        predictor = TorchPredictor(cfg, args.checkpoint, args.device)
-        self.model: BaseRecognizer = predictor.model
-        self.classes = predictor.classes
-        self.loader = _loader(cfg, args)
-        self.checkpoint = Path(args.checkpoint)
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str = '',
+        *,
+        split: str | None = None,
+        fold: int | None = None,
+        data_root: str | Path | None = None,
+        cfg_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        try:
+            self.model = build_model(
+                config, checkpoint, device=device, cfg_options=cfg_options
+            )
+        except CheckpointError as error:
+            raise InputError(str(error)) from error
+        self.classes = class_names(self.model)
+        self.loader = _loader(self.model.cfg, split, fold, data_root)
+        self.checkpoint = Path(checkpoint)
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> TrainedModel:
+        """Return the model of a command line; see :func:`add_model_arguments`."""
+        return cls(
+            args.config,
+            args.checkpoint,
+            args.device,
+            split=args.split,
+            fold=args.fold,
+            data_root=args.data_root,
+            cfg_options=args.cfg_options,
+        )
 
     def dataset(self) -> BaseDataset:
         """Build the dataset of the loader.
@@ -186,11 +219,13 @@ def _infos(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
     return (dataset.get_data_info(i) for i in range(len(dataset)))
 
 
-def _loader(cfg: Config, args: argparse.Namespace) -> ConfigDict:
+def _loader(
+    cfg: Config, split: str | None, fold: int | None, data_root: str | Path | None
+) -> ConfigDict:
     loader = copy.deepcopy(cfg.get('test_dataloader'))
     if not loader or not loader.get('dataset'):
-        raise InputError(f'{args.config} has no test_dataloader with a dataset')
-    given = dict(data_root=args.data_root, split=args.split, fold=args.fold)
+        raise InputError(f'{cfg.filename} has no test_dataloader with a dataset')
+    given = dict(data_root=data_root and str(data_root), split=split, fold=fold)
     loader.dataset.update({k: v for k, v in given.items() if v is not None})
     loader.dataset.test_mode = True
     loader.sampler = dict(type='DefaultSampler', shuffle=False)

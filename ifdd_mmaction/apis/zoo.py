@@ -10,21 +10,13 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import yaml
-from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from torch import nn
 
-from ..checkpoints import read_checkpoint
-from ..models import infer_neck
-from ..weights import load_model
 from .download import ZooError, download, is_whole
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -109,44 +101,6 @@ def get_checkpoint(name: str) -> Path:
         )
     download(url, cached, release.sha256)
     return cached
-
-
-def get_model(
-    name: str, pretrained: bool | str | os.PathLike = False, device: str = 'cpu'
-) -> nn.Module:
-    """Build a recognizer, in evaluation mode.
-
-    Args:
-        name: One of :func:`list_models`.
-        pretrained: ``True`` for the weights of the zoo, or a file of weights
-            (``.pth``, ``.safetensors``); ``False`` for those that the constructors
-            leave: nothing is fetched.
-        device: PyTorch's name of a device.
-
-    Returns:
-        The recognizer, with its config as ``cfg`` and, from the checkpoint,
-        ``dataset_meta`` with the names of the ``classes``.
-
-    Raises:
-        ZooError: If there is no such model or checkpoint.
-        InputError: If they do not fit.
-        CheckpointError: If a checkpoint is damaged or would run code.
-    """
-    cfg = get_config(name)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    infer_neck(cfg.model)
-    path = get_checkpoint(name) if pretrained is True else pretrained
-    model = MODELS.build(cfg.model)
-    meta: Mapping[str, Any] = {}
-    if path:
-        checkpoint = read_checkpoint(path, map_location='cpu')
-        load_model(model, checkpoint, str(path))
-        meta = checkpoint.get('meta') or {}
-    model.cfg = cfg
-    model.dataset_meta = meta.get('dataset_meta') or {}
-    model.to(device)
-    model.eval()  # not chained: some models return None
-    return model
 
 
 def zoo_root() -> Path:

@@ -5,6 +5,7 @@ Each function here corrects one defect, may be called any number of times, and d
 nothing where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`.
 """
 
+from .counting import count_beside_numbers
 from .distributed import (
     init_dist_on_cpu,
     name_fsdp_arguments,
@@ -57,6 +58,7 @@ def apply() -> None:
     checkpoint_without_reentry()
     let_cublas_repeat()
     name_fsdp_arguments()
+    count_beside_numbers()
 
 
 def apply_to_models() -> None:

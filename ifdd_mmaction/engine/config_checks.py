@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..checkpoints import CheckpointError
 from ..errors import InputError
-from ..models.infer_neck import dry_run
+from ..models.infer_neck import dry_run, infer_neck
 
 #: Environment variable: if set, errors before the run begins keep their traceback.
 TRACEBACK = 'IFDD_TRACEBACK'
@@ -143,15 +144,18 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
     A neck is built for clips of one size, unless it has ``compress=False``.
 
     Args:
-        cfg: Config of a run; its neck is inferred already.
+        cfg: Config of a run; it is left as it is.
         loaders: Names of the data loaders to check.
 
     Raises:
-        InputError: If a pipeline makes clips of a shape that the neck does not take.
+        InputError: If a pipeline makes clips of a shape that the neck does not take, or
+            a number of the neck is not what follows from its ``clip_shape``.
     """
     neck = cfg.model.get('neck')
     if not neck or neck.type != 'IFDDNeck':
         return
+    model = deepcopy(cfg.model)
+    infer_neck(model)
     trained = neck.get('clip_shape') or clip_shape(cfg, 'train_dataloader')
     fitting = {trained and tuple(trained)}
     for loader in loaders:
@@ -159,7 +163,7 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
         if shape is None or shape in fitting:
             continue
         try:
-            _pass_neck(neck, dry_run(cfg.model, shape))
+            _pass_neck(model.neck, dry_run(model, shape))
         except ValueError as error:
             remedy = f' Resize and crop to {tuple(trained)}.' if trained else ''
             raise InputError(

@@ -2,7 +2,9 @@
 
 from ..datasets.transforms.clip_data_preprocessor import ClipDataPreprocessor
 from . import backbones, heads, losses, necks
-from .infer_neck import infer_neck
+from .infer_neck import infer_at_build, infer_neck
+
+infer_at_build()
 
 __all__ = [
     'ClipDataPreprocessor',

@@ -7,20 +7,82 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from mmaction.models import Recognizer2D
+from mmaction.models import BaseRecognizer, Recognizer2D
 from mmaction.registry import MODELS
 from mmengine.config import ConfigDict
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InputError
+from ..randomness import generators_kept
+from .heads import IFDDHead
 from .necks.feature_pyramid import describe, to_pyramid
+from .necks.ifdd_neck import IFDDNeck
 from .necks.pyramid_aggregation import relative_strides
+
+#: Libraries whose models MMAction2's recognizers reduce to a vector.
+POOLED = ('timm', 'torchvision', 'mmcls', 'mmpretrain')
+
+
+def infer_at_build() -> None:
+    """Have every recognizer that is built infer its IFDD neck from its backbone.
+
+    ``import ifdd_mmaction`` calls it. The Runner, MMAction2's tools, its inferencers
+    and ``MODELS.build`` of any registry all end in the constructor that is wrapped
+    here. Copies of the configs of neck and head are completed; the caller's stay as
+    they are. Without an :class:`IFDDNeck` that has a ``clip_shape`` nothing differs.
+    """
+    upstream = BaseRecognizer.__init__
+    if upstream.__module__ == __name__:
+        return
+
+    def __init__(
+        self: BaseRecognizer,
+        backbone: dict,
+        cls_head: dict | None = None,
+        neck: dict | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        if not _inferred(neck):
+            upstream(self, backbone, cls_head, neck, *args, **kwargs)
+            return
+        _check_backbone(backbone)
+        # In upstream's order, so that a seed gives the weights that it always gave.
+        upstream(self, backbone, None, None, *args, **kwargs)
+        model = ConfigDict(neck=deepcopy(neck), cls_head=deepcopy(cls_head))
+        two_d = isinstance(self, Recognizer2D)
+        pyramid = _run_shapes(self.backbone, model.neck.clip_shape, two_d)
+        _complete(model, pyramid, two_d)
+        self.neck = MODELS.build(model.neck)
+        if cls_head is not None:
+            self.cls_head = MODELS.build(model.cls_head)
+
+    BaseRecognizer.__init__ = __init__
+
+
+def infer_neck(model: ConfigDict) -> None:
+    """Write what follows from the backbone into the config of neck and head.
+
+    Building a recognizer does so by itself; this is for code that reads the numbers.
+    Does nothing without an :class:`IFDDNeck` that has a ``clip_shape``. Otherwise
+    ``in_channels``, ``input_size``, ``num_segments`` (2-D recognizers), the strides of
+    the aggregation and the head's ``in_channels`` are written where they are absent.
+
+    Args:
+        model: Config of a recognizer, written to in place.
+
+    Raises:
+        InputError: If a value that is given is wrong; the message has the right one.
+    """
+    if _inferred(model.get('neck')):
+        _complete(model, dry_run(model, model.neck.clip_shape), is_2d(model))
 
 
 def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
     """Return the pyramid that a recognizer's neck gets from one clip.
 
     The backbone is built and then run on the ``meta`` device: shapes, no arithmetic.
+    Random numbers drawn afterwards are those that would have been drawn without it.
 
     Args:
         model: Config of a recognizer; it is left as it is.
@@ -30,23 +92,32 @@ def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
         InputError: If the backbone returns no pyramid; the message names the argument
             to set.
     """
+    backbone = deepcopy(model.backbone)
+    if 'pretrained' in backbone:
+        backbone.pretrained = None  # a shape needs no weights
+    _check_backbone(backbone)
+    with generators_kept():
+        return _run_shapes(MODELS.build(backbone), clip_shape, is_2d(model))
+
+
+def is_2d(model: ConfigDict) -> bool:
+    """Return whether a config's recognizer hands single frames to its backbone."""
+    return _is_a(model, Recognizer2D)
+
+
+def _run_shapes(
+    backbone: nn.Module, clip_shape: Sequence[int], two_d: bool
+) -> list[Tensor]:
+    """Run a copy of a backbone on the ``meta`` device; see :func:`dry_run`."""
+    if len(clip_shape) != 3:
+        raise InputError(f'neck.clip_shape={tuple(clip_shape)}: give (T, H, W)')
     t, h, w = clip_shape
-    backbone_cfg = deepcopy(model.backbone)
-    if 'pretrained' in backbone_cfg:
-        backbone_cfg.pretrained = None  # a shape needs no weights
-    if str(backbone_cfg.type).startswith(
-        ('timm.', 'torchvision.', 'mmcls.', 'mmpretrain.')
-    ):
-        raise InputError(
-            f'backbone.type={backbone_cfg.type!r}: Recognizer2D reduces what such a '
-            "model returns to one cell. Take type='TimmPyramid', model_name=..."
-        )
-    # Some constructors read numbers from tensors, which 'meta' has none of: build
-    # first, move then.
-    backbone = MODELS.build(backbone_cfg).to('meta')
+    # A copy of what was built: some constructors read numbers from tensors, which
+    # 'meta' has none of.
+    backbone = deepcopy(backbone).to('meta')
     backbone.eval()  # not chained: some backbones return None
-    with torch.no_grad():
-        if not is_2d(model):
+    with torch.no_grad(), generators_kept():
+        if not two_d:
             return to_pyramid(backbone(torch.empty(1, 3, t, h, w, device='meta')))
         features = backbone(torch.empty(t, 3, h, w, device='meta'))
     if isinstance(features, Tensor):
@@ -64,29 +135,30 @@ def dry_run(model: ConfigDict, clip_shape: Sequence[int]) -> list[Tensor]:
     return to_pyramid([level[None].transpose(1, 2) for level in features])
 
 
-def is_2d(model: ConfigDict) -> bool:
-    """Return whether a config's recognizer hands single frames to its backbone."""
-    kind = MODELS.get(model.type) if isinstance(model.type, str) else model.type
-    return isinstance(kind, type) and issubclass(kind, Recognizer2D)
+def _check_backbone(backbone: dict) -> None:
+    kind = backbone['type']
+    module = kind if isinstance(kind, str) else kind.__module__
+    if module.split('.')[0] in POOLED and '.' in module:
+        raise InputError(
+            f'backbone.type={kind!r}: the recognizers of MMAction2 reduce what such a '
+            "model returns to one cell. Take type='TimmPyramid', model_name=..."
+        )
 
 
-def infer_neck(model: ConfigDict) -> None:
-    """Write what follows from the backbone into the config of neck and head.
+def _is_a(config: dict, kind: type) -> bool:
+    """Return whether a config is of a class or of one derived from it."""
+    found = config.get('type')
+    found = MODELS.get(found) if isinstance(found, str) else found
+    return isinstance(found, type) and issubclass(found, kind)
 
-    Does nothing without an ``IFDDNeck`` that has a ``clip_shape``. Otherwise
-    ``in_channels``, ``input_size``, ``num_segments`` (2-D recognizers), the strides of
-    the aggregation and the head's ``in_channels`` are written where they are absent.
 
-    Args:
-        model: Config of a recognizer, written to in place.
+def _inferred(neck: dict | None) -> bool:
+    return bool(neck and neck.get('clip_shape') and _is_a(neck, IFDDNeck))
 
-    Raises:
-        InputError: If a value that is given is wrong; the message has the right one.
-    """
-    neck = model.get('neck')
-    if not neck or neck.type != 'IFDDNeck' or not neck.get('clip_shape'):
-        return
-    pyramid = dry_run(model, neck.clip_shape)
+
+def _complete(model: ConfigDict, pyramid: list[Tensor], two_d: bool) -> None:
+    """Write what a pyramid tells into the configs of neck and head."""
+    neck = model.neck
     aggregation = neck.get('aggregation', {})
     if aggregation is None:
         pyramid = pyramid[-1:]
@@ -100,9 +172,9 @@ def infer_neck(model: ConfigDict) -> None:
     channels = (aggregation or {}).get('out_channels') or last.shape[1]
     _settle(neck, 'neck', 'in_channels', [level.shape[1] for level in pyramid])
     _settle(neck, 'neck', 'input_size', list(last.shape[2:]))
-    if is_2d(model):
+    if two_d:
         _settle(neck, 'neck', 'num_segments', neck.clip_shape[0])
-    if model.get('cls_head') and model.cls_head.type == 'IFDDHead':
+    if model.get('cls_head') and _is_a(model.cls_head, IFDDHead):
         _settle(model.cls_head, 'cls_head', 'in_channels', channels)
 
 

@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 from ifdd_mmaction.apis import TorchPredictor
-from ifdd_mmaction.apis.predictor import read_config
+from ifdd_mmaction.apis.models import read_config
 from ifdd_mmaction.errors import InputError
 from tests.apis.models import CONFIG, DFEW, save_checkpoint
 from tests.golden import ROOT

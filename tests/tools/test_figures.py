@@ -49,7 +49,9 @@ def load_trained(kind, checkpoints, data):
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     arguments = [CONFIGS[kind], checkpoints[kind], '--data-root', data]
-    return TrainedModel(parser.parse_args([str(argument) for argument in arguments]))
+    return TrainedModel.from_args(
+        parser.parse_args([str(argument) for argument in arguments])
+    )
 
 
 def assert_picture(path):

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ifdd_mmaction.analysis.measuring import Setup, peak_growth
-from ifdd_mmaction.models import infer_neck
 
 CONTENDERS = ('ours', 'compiled', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
 REFERENCE = 'stock'
@@ -138,9 +137,9 @@ def model_config(
     # What happens to clips before the model is the loaders' and no part of this.
     model.data_preprocessor = None
     if clip is not None and model.get('neck') and model.neck.type == 'IFDDNeck':
-        model.neck.pop('input_size', None)
+        for inferred in ('in_channels', 'input_size', 'num_segments'):
+            model.neck.pop(inferred, None)
         model.neck.clip_shape = list(clip)
-        infer_neck(model)
     if name == 'stock':
         model.backbone.fused = False
     elif name == 'no-neck':

@@ -21,9 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from disentanglement_report import to_json, to_markdown
-from mmaction.registry import MODELS
 from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -44,15 +42,14 @@ from ifdd_mmaction.analysis import (
     largest_share,
     read_timed_clips,
 )
-from ifdd_mmaction.apis.predictor import read_config
-from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
+from ifdd_mmaction.apis import build_model
+from ifdd_mmaction.apis.models import read_config
+from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
-from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.necks import IFDDNeck
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing, save_figure
-from ifdd_mmaction.weights import load_model
 
 NEUTRAL = 'neutral'
 #: Mean over these dimensions of (N, C, T, H, W).
@@ -91,22 +88,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def build_model(cfg: Config, path: Path) -> tuple[BaseModel, dict[str, Any]]:
-    """Build the model with the weights of a checkpoint; return its ``meta`` too."""
-    infer_neck(cfg.model)
-    model = MODELS.build(cfg.model)
+def load_model(cfg: Config, path: Path) -> BaseModel:
+    """Build the model with the weights of a checkpoint."""
+    model = build_model(cfg, path)
     neck = getattr(model, 'neck', None)
     if not isinstance(neck, IFDDNeck) or neck.split is None:
         raise ProbeError(
             f'{cfg.filename}: the neck is {type(neck).__name__} and splits no clip. '
             'Give a config whose neck is an IFDDNeck with a split or a lifting.'
         )
-    try:
-        checkpoint = read_checkpoint(path, map_location='cpu')
-        load_model(model, checkpoint, str(path))
-    except (CheckpointError, InputError) as error:
-        raise ProbeError(str(error)) from error
-    return model.to(get_device()).eval(), checkpoint.get('meta') or {}
+    return model
 
 
 def data_settings(cfg: Config, args: argparse.Namespace, split: str) -> ConfigDict:
@@ -308,8 +299,9 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
     loaders = {split: data_settings(cfg, args, split) for split in ('train', 'test')}
     dataset = loaders['test'].dataset
     truth = read_timed_clips(dataset.data_root)
-    model, meta = build_model(cfg, args.checkpoint)
-    trained = (meta.get('dataset_meta') or {}).get('fold', dataset.fold)
+    model = load_model(cfg, args.checkpoint)
+    meta = model.checkpoint_meta
+    trained = model.dataset_meta.get('fold', dataset.fold)
     if trained != dataset.fold:
         print(
             f'warning: the checkpoint was trained on fold {trained}; subjects of the '
@@ -364,7 +356,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         cfg = read_config(args.config, args.cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         probe(cfg, args)
-    except (DatasetError, InputError, ProbeError, ImportError) as error:
+    except (
+        CheckpointError, DatasetError, InputError, ProbeError, ImportError
+    ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 import ifdd_mmaction
+from ifdd_mmaction import apis
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
+from ifdd_mmaction.models import infer_neck
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,16 +95,11 @@ def build_model(config: str) -> tuple[Config, nn.Module]:
     Raises:
         ConvertError: If the config cannot be read or its model not be built.
     """
-    from mmaction.registry import MODELS
-
-    from ifdd_mmaction.models import infer_neck
-
     try:
-        cfg = Config.fromfile(config)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        infer_neck(cfg.model)
-        return cfg, MODELS.build(cfg.model)
-    except Exception as error:  # a config is code: anything may go wrong in it
+        model = apis.build_model(config, device='cpu')
+        infer_neck(model.cfg.model)  # whose numbers the converters read
+        return model.cfg, model
+    except InputError as error:
         raise ConvertError(f'--config {config}: no model of it: {error}') from error
 
 

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     out = args.out or Path(args.checkpoint).with_name('clip_split.png')
     try:
-        trained = TrainedModel(args)
+        trained = TrainedModel.from_args(args)
         trained.require_split()
         dataset = trained.dataset()
         root = Path(trained.loader.dataset.get('data_root', ''))

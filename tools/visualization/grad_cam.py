@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     out = args.out or Path(args.checkpoint).with_name('grad_cam.png')
     try:
-        trained = TrainedModel(args)
+        trained = TrainedModel.from_args(args)
         trained.require_split()
         dataset = trained.dataset()
         target = None if args.target is None else trained.class_index(args.target)

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     out = args.out or Path(args.checkpoint).with_name('tsne.png')
     try:
-        trained = TrainedModel(args)
+        trained = TrainedModel.from_args(args)
         folder = out.parent / f'{out.stem}_features'
         extract_features(trained, folder, args.features)
         points = {}

@@ -90,17 +90,17 @@ class IFDDNeck(BaseModule):
         relaxed: Whether the context constraint compares averages only.
         num_segments: Frames of a clip, under ``Recognizer2D`` only; see
             :func:`to_pyramid`.
-        clip_shape: (T, H, W) of the clip that the backbone gets. Used by
-            :func:`ifdd_mmaction.models.infer_neck` alone, which fills in what this
-            neck can know from its backbone: ``in_channels``, ``input_size``,
-            ``num_segments`` and the aggregation's strides.
+        clip_shape: (T, H, W) of the clip that the backbone gets. From it the
+            recognizer that the neck is built for infers ``in_channels``,
+            ``input_size``, ``num_segments`` and the aggregation's strides; see
+            :func:`ifdd_mmaction.models.infer_neck`. The neck itself does not use it.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     ``in_channels``, ``num_frames`` and ``input_size`` are filled into the three
     configs, so that they need to be written once.
 
     Raises:
-        ValueError: If ``in_channels`` or ``input_size`` is neither given nor inferred.
+        InputError: If ``in_channels`` or ``input_size`` is neither given nor inferred.
     """
 
     def __init__(
@@ -117,11 +117,11 @@ class IFDDNeck(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if in_channels is None or input_size is None:
-            raise ValueError(
-                f'IFDDNeck(in_channels={in_channels}, input_size={input_size}): write '
-                'both, or give clip_shape=(T, H, W) of the clips and train with this '
-                "project's tools, which infer them. `python tools/analysis/"
-                'get_flops.py CONFIG` prints the lines to write.'
+            raise InputError(
+                f'IFDDNeck(in_channels={in_channels}, input_size={input_size}): give '
+                'clip_shape=(T, H, W) of the clips to the neck of a recognizer, which '
+                'infers both, or write both: `python tools/analysis/get_flops.py '
+                'CONFIG` prints them'
             )
         stages = list(in_channels)
         channels, size = stages[-1], tuple(input_size)

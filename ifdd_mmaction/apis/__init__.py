@@ -9,6 +9,7 @@ from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments
+from .training import test, train
 from .zoo import ZooError, get_checkpoint, get_config, get_model, list_models
 
 __all__ = [
@@ -30,4 +31,6 @@ __all__ = [
     'get_model',
     'list_models',
     'read_features',
+    'test',
+    'train',
 ]

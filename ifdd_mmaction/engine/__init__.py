@@ -8,6 +8,7 @@ from .class_names_hook import ClassNamesHook
 from .clip_shapes import check_clip_shapes, clip_shape
 from .config_errors import BegunHook, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
+from .load_config import load_config
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook
 from .resumable_train_loop import ResumableTrainLoop
 
@@ -27,4 +28,5 @@ __all__ = [
     'clip_shape',
     'config_errors',
     'latest_checkpoint',
+    'load_config',
 ]

@@ -5,23 +5,23 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import DictAction
 
 from ifdd_cli import main
 
-from .apis.training import UNWRITABLE
 from .checkpoints import CheckpointError
 from .datasets import DatasetError
 from .engine import NonFiniteError
-from .errors import InputError
+from .errors import UNWRITABLE, InputError
 
 __all__ = [
     'add_base',
     'add_cfg_options',
     'add_launcher',
+    'cfg_option_words',
     'describe',
     'exit_code',
     'main',
@@ -67,6 +67,30 @@ def parse_cfg_options(words: Sequence[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     add_cfg_options(parser)
     return parser.parse_args(['--cfg-options', *words]).cfg_options if words else {}
+
+
+def cfg_option_words(options: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Return options as the words of a command line; words stay as they are.
+
+    Raises:
+        InputError: If a command line cannot hold a value.
+
+    Example:
+        >>> cfg_option_words({'train_cfg.max_epochs': 2, 'model.neck.split': None})
+        ['train_cfg.max_epochs=2', 'model.neck.split=None']
+    """
+    if not isinstance(options, Mapping):
+        return list(options)
+    words = []
+    for key, value in options.items():
+        text = str(value)
+        if isinstance(value, (list, tuple)):
+            text = text.replace(' ', '').replace("'", '')
+        word = f'{key}={text}'
+        if parse_cfg_options([word]) != {key: value}:
+            raise InputError(f'{key}={value!r}: write it into a config file')
+        words.append(word)
+    return words
 
 
 def add_base(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,11 @@
-"""Trained models at work on videos.
+"""What the tools do, in one call each, and trained models at work on videos.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
+from .exporting import export
 from .features import FEATURES, extract_features, read_features
+from .folds import kfold
 from .inferencer import DFERInferencer
 from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
@@ -25,10 +27,12 @@ __all__ = [
     'ZooError',
     'add_model_arguments',
     'build_predictor',
+    'export',
     'extract_features',
     'get_checkpoint',
     'get_config',
     'get_model',
+    'kfold',
     'list_models',
     'read_features',
     'test',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import errno
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,14 +23,10 @@ from ..engine import (
     latest_checkpoint,
     load_config,
 )
-from ..errors import InputError
+from ..errors import UNWRITABLE, InputError
 from ..models import infer_neck
 from .zoo import get_config
 
-#: Errors of a full disk, a quota, and a folder that may not be written to.
-UNWRITABLE = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM
-)  # fmt: skip
 #: Suffixes of the predictions that :func:`test` writes.
 DUMPS = ('.json', '.pkl', '.pickle')
 
@@ -87,10 +82,10 @@ def train(
         SystemExit: With code 75, if SIGTERM ended the training after it was saved.
 
     Example:
-        >>> train('ifdd_vit_sample', fold=9)
+        >>> train('ifdd_vit_sample', fold=9)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        ifdd_mmaction.datasets.errors.DatasetError: fold 9: DFEWDataset has folds 1,...
+        ifdd_mmaction.datasets...DatasetError: fold 9: DFEWDataset has folds 1, 2...
 
         With the data of ``tools/data/make_sample_dfew.py`` in ``data/sample_dfew``:
 

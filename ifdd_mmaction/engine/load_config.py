@@ -10,8 +10,8 @@ from mmengine.config import Config
 
 from ..errors import InputError
 
-#: Stands for the base in such a file: ``_base_ = ['../{{$IFDD_BASE:ifdd_vit_dfew}}.py']``.
-#: MMEngine substitutes variables of the environment and nothing else.
+#: Stands for the base in such a file, ``../{{$IFDD_BASE:ifdd_vit_dfew}}.py``: MMEngine
+#: substitutes variables of the environment and nothing else.
 BASE = 'IFDD_BASE'
 
 
@@ -31,7 +31,7 @@ def load_config(path: str | Path, base: str | None = None, **kwargs: Any) -> Con
     Example:
         >>> from ifdd_mmaction.apis import get_config
         >>> leaf = get_config('ifdd_vit_dfew').filename
-        >>> load_config(leaf, base='ifdd_cnn_dfew')
+        >>> load_config(leaf, base='ifdd_cnn_dfew')  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
         ifdd_mmaction.errors.InputError: ...ifdd_vit_dfew.py has a base of its own...

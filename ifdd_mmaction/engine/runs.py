@@ -1,6 +1,6 @@
 """Train and test in processes of their own: finished runs are not run again.
 
-What tools that make many runs share (``tools/kfold.py``, ``tools/analysis/ablate.py``).
+What makes many runs is built on it: ``apis.kfold`` and ``tools/analysis/ablate.py``.
 A run has a folder of its own, with ``log.txt`` of what the tools said,
 ``settings.json`` of what it was started with, the dumped predictions, and, when it is
 finished, ``scores.json``.
@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from ..fileio import write_atomic
+from .load_config import load_config
 from .resumable_checkpoint_hook import EXIT_PREEMPTED
 
 SCORES = ('WAR', 'UAR', 'F1')
@@ -45,6 +44,7 @@ class Run:
         tools: Folder of ``train.py`` and ``test.py``.
         config: Config file.
         folder: Work dir; it belongs to this run alone.
+        base: Base of a config that leaves it open; see :func:`load_config`.
         fold: Number of the fold, or None for the config's.
         seed: Random seed, or None for the config's.
         options: ``KEY=VALUE`` for ``--cfg-options`` of training and testing.
@@ -56,6 +56,7 @@ class Run:
     tools: Path
     config: Path
     folder: Path
+    base: str | None = None
     fold: int | None = None
     seed: int | None = None
     options: Sequence[str] = ()
@@ -70,10 +71,10 @@ def claim(runs: Sequence[Run]) -> None:
     Raises:
         RunError: If a folder holds a run with other settings; nothing is written then.
     """
-    digests = {config: _digest(config) for config in {run.config for run in runs}}
+    digests = {pair: _digest(*pair) for pair in {(r.config, r.base) for r in runs}}
     stamps = {
         run.folder / 'settings.json': dict(
-            config=digests[run.config],
+            config=digests[run.config, run.base],
             fold=run.fold,
             seed=run.seed,
             options=sorted(run.options),
@@ -140,10 +141,10 @@ def execute_all(
             raise
 
 
-def _digest(config: Path) -> str:
+def _digest(config: Path, base: str | None) -> str:
     """Return a hash of what a config and its bases say: comments change nothing."""
-    settings = Config.fromfile(config, import_custom_modules=False).to_dict()
-    settings.setdefault('randomness', dict(seed=0))  # as tools/train.py does
+    settings = load_config(config, base, import_custom_modules=False).to_dict()
+    settings.setdefault('randomness', dict(seed=0))  # as apis.train does
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -187,6 +188,8 @@ def _call(run: Run, command: list[str]) -> None:
         launch += ['-m', 'torch.distributed.run', '--standalone']
         launch += [f'--nproc_per_node={run.gpus}']
         arguments += ['--launcher', 'pytorch']
+    if run.base is not None:
+        arguments += ['--base', run.base]
     if run.fold is not None:
         arguments += ['--fold', str(run.fold)]
     if run.options:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from disentanglement_report import to_json, to_markdown
 from mmaction.registry import MODELS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -46,6 +46,7 @@ from ifdd_mmaction.analysis import (
 )
 from ifdd_mmaction.apis.predictor import read_config
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
+from ifdd_mmaction.cli import add_cfg_options
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
@@ -79,9 +80,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--clips', type=int, default=6, help='clips in the picture (%(default)s)'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
-    )
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     for path in (args.config, args.checkpoint):
         if not path.is_file():

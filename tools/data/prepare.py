@@ -21,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ifdd_mmaction.cli import describe
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.prepare import (
     PROTOCOLS,
@@ -40,7 +41,7 @@ from ifdd_mmaction.datasets.prepare import (
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     about, _, codes = __doc__.partition('Exit codes:')
     parser = argparse.ArgumentParser(
-        description=about.splitlines()[0].split(':')[0], epilog='Exit codes:' + codes
+        description=describe(about), epilog='Exit codes:' + codes
     )
     add = parser.add_argument
     add('dataset', choices=sorted(PROTOCOLS))

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from mmaction.registry import DATASETS
 
 from ifdd_mmaction.apis import get_checkpoint, get_config, list_models
-from ifdd_mmaction.apis.predictor import class_names
 from ifdd_mmaction.apis.zoo import zoo_root
 from ifdd_mmaction.cli import describe
 from ifdd_mmaction.errors import InputError
@@ -57,8 +57,9 @@ def entries() -> dict[str, dict[str, Any]]:
 
 def row(name: str, entry: dict[str, Any]) -> list[str]:
     """Return the cells of a released model."""
-    cfg = get_config(name)
-    classes = class_names(cfg, {}, cfg.model.cls_head.num_classes)
+    dataset = get_config(name).test_dataloader.dataset
+    classes = (dataset.get('metainfo') or {}).get('classes')
+    classes = classes or DATASETS.get(dataset.type).METAINFO['classes']
     about, result = entry['Metadata'], entry['Results'][0]
     metrics = (f'{key} {value} %' for key, value in result['Metrics'].items())
     return [

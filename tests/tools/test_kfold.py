@@ -92,7 +92,8 @@ def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     asked = words.read_text().splitlines()
     assert asked[1:] == [
         str(leaf), '--work-dir', str(work_dir), '--gpus', '4',
-        '--base', 'ifdd_cnn_sample', '--seed', '3', '--folds', '2', '--out', f'{work_dir}/fold2/folds', *options,
+        '--base', 'ifdd_cnn_sample', '--seed', '3', '--folds', '2',
+        '--out', f'{work_dir}/fold2/folds', *options,
     ]  # fmt: skip
 
 

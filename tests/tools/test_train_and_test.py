@@ -296,9 +296,10 @@ def test_the_functions_raise_what_the_tools_print(data, tmp_path):
         test(TINY, 'absent.pth')
     damaged = tmp_path / 'a.pth'
     damaged.write_bytes(b'no checkpoint')
+    roots = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
     with pytest.raises(CheckpointError, match=str(damaged)):
-        test(TINY, damaged)
-    with pytest.raises(InputError, match='--dump x.csv'):
+        test(TINY, damaged, work_dir=tmp_path / 'work', cfg_options=roots)
+    with pytest.raises(InputError, match=r'--dump x\.csv'):
         test(TINY, damaged, dump='x.csv')
     options = {'optim_wrapper.type': 'ApexOptimWrapper'}
     with pytest.raises(InputError, match='--amp replaces OptimWrapper'):

@@ -10,8 +10,6 @@ from typing import Any
 
 from mmengine.config import DictAction
 
-from ifdd_cli import main
-
 from .checkpoints import CheckpointError
 from .datasets import DatasetError
 from .engine import NonFiniteError
@@ -111,6 +109,18 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``ifdd VERB ...``; return its exit code.
+
+    Args:
+        argv: The words after ``ifdd``; those of the command line by default.
+    """
+    # Beside the package, so that `ifdd --help` does not import it.
+    from ifdd_cli import main as ifdd
+
+    return ifdd(argv)
 
 
 def exit_code(call: Callable[[], object]) -> int:

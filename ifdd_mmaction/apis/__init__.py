@@ -9,6 +9,7 @@ from .folds import kfold
 from .inferencer import DFERInferencer
 from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
+from .preparing import prepare
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments
 from .training import test, train
@@ -34,6 +35,7 @@ __all__ = [
     'get_model',
     'kfold',
     'list_models',
+    'prepare',
     'read_features',
     'test',
     'train',

@@ -10,8 +10,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ifdd_cli import tools_folder
-
 from ..cli import cfg_option_words, parse_cfg_options
 from ..datasets import DatasetError, check_datasets, set_fold
 from ..datasets.folds import LOADERS, folds_of, innermost
@@ -20,6 +18,7 @@ from ..engine.runs import Run, RunError, claim, execute_all
 from ..errors import InputError
 from ..evaluation import fold_table, write_table
 from .predictor import read_config
+from .zoo import zoo_root
 
 
 def kfold(
@@ -73,7 +72,7 @@ def kfold(
     options = cfg_option_words(cfg_options)
     runs = [
         Run(
-            tools=tools_folder(),
+            tools=zoo_root() / 'tools',
             config=config,
             folder=work_dir / f'fold{fold}',
             base=base,

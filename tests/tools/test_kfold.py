@@ -67,15 +67,16 @@ def test_a_fold_without_data_is_refused_before_any_training(
 def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     kfold, data, tmp_path, monkeypatch, how
 ):
-    leaf = ROOT / 'configs' / '_base_' / 'options' / 'ema.py'
+    leaf = ROOT / 'configs/_base_/options/ema.py'
+    base = '../tests/data/tiny_dfew'
     if how == 'environment':  # that of the job is another one
-        monkeypatch.setenv('IFDD_BASE', 'ifdd_cnn_sample')
-    base = ['--base', 'ifdd_cnn_sample'] if how == 'argument' else []
+        monkeypatch.setenv('IFDD_BASE', base)
+    given = ['--base', base] if how == 'argument' else []
     script, work_dir = tmp_path / 'kfold.sbatch', tmp_path / 'my work'
     options = ['--cfg-options', *data_options(data, *LOADERS)]
     assert kfold(
         leaf, '--folds', '1-2', '--work-dir', work_dir, '--gpus', 4, '--seed', 3,
-        *base, '--slurm', script, '--sbatch=--partition=gpu', *options,
+        *given, '--slurm', script, '--sbatch=--partition=gpu', *options,
     ) == 0  # fmt: skip
     subprocess.run(['bash', '-n', script], check=True)
     text = script.read_text()
@@ -92,7 +93,7 @@ def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     asked = words.read_text().splitlines()
     assert asked[1:] == [
         str(leaf), '--work-dir', str(work_dir), '--gpus', '4',
-        '--base', 'ifdd_cnn_sample', '--seed', '3', '--folds', '2',
+        '--base', base, '--seed', '3', '--folds', '2',
         '--out', f'{work_dir}/fold2/folds', *options,
     ]  # fmt: skip
 

@@ -146,7 +146,10 @@ def exit_code(call: Callable[[], object]) -> int:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        code, said = 3, f'{error.filename} cannot be written: {error.strerror}'
+        code, said = (
+            3,
+            f'{error.filename or "a file"} cannot be written: {error.strerror}',
+        )
     else:
         return 0
     print(said, file=sys.stderr)

@@ -131,9 +131,9 @@ def _describe(
 ) -> dict[str, str]:
     """Return what a user of the file must know, each value as JSON."""
     preprocessor = predictor.model.data_preprocessor
-    if getattr(preprocessor, 'to_rgb', False):
+    if to_rgb := getattr(preprocessor, 'to_rgb', False):
         raise InputError(
-            'data_preprocessor.to_rgb=True: frames are RGB already; unset it'
+            f'data_preprocessor.to_rgb={to_rgb}: frames are RGB already; unset it'
         )
     mean, std = [0.0] * 3, [1.0] * 3
     if hasattr(preprocessor, 'mean'):

@@ -151,8 +151,10 @@ def _check_options(
     if val_split is not None and not 0 < val_split < 1:
         raise InputError(f'--val-split is {val_split}, not between 0 and 1')
     if val_split and split == 'test':
-        raise InputError('--val-split is carved from train, not from --split test')
+        raise InputError(f'--val-split is carved from train, not from --split {split}')
     if extract and not PROTOCOLS[dataset].extracted:
         raise InputError(f'no release of {dataset} has videos to extract')
     if frame_dir and video_dir and not extract:
-        raise InputError('give one of --frame-dir and --video-dir')
+        raise InputError(
+            f'give one of --frame-dir {frame_dir} and --video-dir {video_dir}'
+        )

@@ -1,188 +1,225 @@
-"""The console command ``ifdd``."""
+"""The command ``ifdd``, and the options that the tools share.
+
+Each verb of ``ifdd`` runs the tool of that name in this process: it has the tool's
+options, which the tool reads, and its exit codes.
+"""
 
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
+import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from .errors import InputError
+from mmengine.config import DictAction
 
-if TYPE_CHECKING:
-    from .apis import DFERInferencer
+from .checkpoints import CheckpointError
+from .datasets import DatasetError
+from .engine import NonFiniteError
+from .errors import UNWRITABLE, InputError
 
+__all__ = [
+    'add_base',
+    'add_cfg_options',
+    'add_launcher',
+    'cfg_option_words',
+    'describe',
+    'exit_code',
+    'main',
+    'parse_cfg_options',
+]
 
-def add_infer(commands: argparse._SubParsersAction) -> None:
-    """Add the command ``infer``."""
-    parser = commands.add_parser(
-        'infer',
-        help='emotions over time of the faces in videos',
-        description='Find and follow the faces of videos and tell their emotions over '
-        'time. Exit codes: 0 done, 2 something cannot be used; each such video is '
-        'named, the others are done.',
-    )
-    parser.add_argument(
-        'inputs',
-        nargs='+',
-        metavar='VIDEO',
-        help='files, folders, patterns; a number is a webcam',
-    )
-    parser.add_argument(
-        '--config', required=True, help='config of the model, or its name in the zoo'
-    )
-    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
-    parser.add_argument(
-        '--out-dir', default='work_dirs/infer', help='a folder in it for each video'
-    )
-    parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
-    parser.add_argument('--batch-size', type=int, default=8)
-    faces = parser.add_argument_group('faces')
-    faces.add_argument(
-        '--detector',
-        default='centerface',
-        metavar='centerface|none|FILE.onnx',
-        help='none: the frames are cut to the face; FILE.onnx: a YuNet model',
-    )
-    faces.add_argument(
-        '--detect-size',
-        type=int,
-        default=320,
-        help='long side of the image that is searched, in pixels (%(default)s)',
-    )
-    faces.add_argument(
-        '--detect-every', type=int, default=1, help='search every n-th frame'
-    )
-    faces.add_argument(
-        '--max-gap',
-        type=float,
-        default=1.0,
-        help='seconds that a face may be hidden (%(default)s)',
-    )
-    faces.add_argument('--crop', default='square', choices=('square', 'align'))
-    time = parser.add_argument_group('time, in seconds')
-    time.add_argument(
-        '--window', type=float, default=2.0, help='length of a clip (%(default)s)'
-    )
-    time.add_argument(
-        '--stride', type=float, default=0.5, help='from clip to clip (%(default)s)'
-    )
-    time.add_argument(
-        '--smooth',
-        type=float,
-        default=0.5,
-        help='standard deviation of the average over clips, 0 for none (%(default)s)',
-    )
-    time.add_argument(
-        '--fps', type=float, default=25.0, help='of folders of images (%(default)s)'
-    )
-    time.add_argument(
-        '--record', type=float, default=10.0, help='of a webcam (%(default)s)'
-    )
-    parser.add_argument('--no-video', action='store_true', help='no annotated video')
-    parser.add_argument(
-        '--no-pictures', action='store_true', help='tables alone, no picture at all'
-    )
-    parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    parser.set_defaults(run=infer)
+#: The tool of each verb, and what it does.
+VERBS = {
+    'train': ('train.py', 'train a recognizer'),
+    'test': ('test.py', 'test a checkpoint: WAR, UAR, recall of each class'),
+    'infer': ('infer.py', 'emotions over time of the faces in videos'),
+    'export': ('export.py', 'export a checkpoint to ONNX or torch.export'),
+    'zoo': ('zoo.py', 'list the released checkpoints, download one'),
+    'prepare': ('data/prepare.py', 'check, extract, split and pack a dataset'),
+    'kfold': ('kfold.py', 'train and test every fold, and make one table'),
+}
 
 
-def infer(args: argparse.Namespace) -> int:
-    """Run the command ``infer``; return its exit code."""
-    # Here: `ifdd --help` needs none of it.
-    from .apis import DFERInferencer
-    from .video import result_folders
+def describe(doc: str | None) -> str:
+    """Return what the head of a tool says it does: its first line, to a colon.
 
-    found = _find(args.inputs)
-    inferencer = DFERInferencer(
-        args.config,
-        args.checkpoint,
-        args.device,
-        detector=args.detector,
-        detect_size=args.detect_size,
-        detect_every=args.detect_every,
-        max_gap=args.max_gap,
-        crop=args.crop,
-        window=args.window,
-        stride=args.stride,
-        smooth=args.smooth,
-        fps=args.fps,
-        show_progress=not args.quiet,
-    )
-    # The model comes first: a recording for one that cannot be used would be lost.
-    videos = [_record(v, args) if isinstance(v, int) else v for v in found]
-    failed = 0
-    folders = result_folders(args.out_dir, videos)
-    for video, folder in zip(videos, folders, strict=True):
-        try:
-            _infer_one(inferencer, video, folder, args)
-        except InputError as error:
-            failed += 1
-            print(f'ifdd: {error}', file=sys.stderr)
-    if failed and len(videos) > 1:
-        print(f'ifdd: {failed} of {len(videos)} videos failed', file=sys.stderr)
-    return 2 if failed else 0
+    Example:
+        >>> describe('Train a recognizer: ``python tools/train.py``.')
+        'Train a recognizer'
+    """
+    line = (doc or '').strip().partition('\n')[0]
+    return re.sub(r':\s.*|[.:]$', '', line)
 
 
-def _find(inputs: Sequence[str]) -> list[str | int]:
-    """Return the videos that are asked for; a number is a webcam."""
-    from .video import find_videos
-
-    found: list[str | int] = []
-    for name in inputs:
-        if name.isdecimal() and not Path(name).exists():
-            found.append(int(name))
-        else:
-            found += find_videos([name])
-    return list(dict.fromkeys(found))
-
-
-def _record(camera: int, args: argparse.Namespace) -> str:
-    from .video import record_webcam
-
-    print(f'recording camera {camera} for {args.record:g} s; Ctrl-C ends it')
-    path = Path(args.out_dir) / f'webcam{camera}.mp4'
-    return str(record_webcam(camera, path, args.record))
-
-
-def _infer_one(
-    inferencer: DFERInferencer, video: str, folder: Path, args: argparse.Namespace
+def add_cfg_options(
+    parser: argparse.ArgumentParser,
+    text: str = 'KEY=VALUE into the config',
+    as_words: bool = False,
 ) -> None:
-    from .video import h264_encoder
+    """Add ``--cfg-options``.
 
-    result = inferencer.infer_video(video, args.batch_size)
-    result.write_json(folder / 'emotions.json')
-    result.write_csv(folder / 'emotions.csv')
-    settings = result.settings
-    print(f'{video}: {result.frames} frames, {result.seconds:.1f} s')
-    print(
-        f'  faces: {settings["detector"]}, '
-        f'{settings["detector_frames_per_second"]:.1f} frames a second'
+    Args:
+        parser: It gets the option.
+        text: Its help.
+        as_words: Whether to keep the words for another command line, a list, in place
+            of reading their values; see :func:`parse_cfg_options`.
+    """
+    kind: dict[str, Any] = dict(default=[]) if as_words else dict(action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', help=text, **kind)
+
+
+def parse_cfg_options(words: Sequence[str]) -> dict[str, Any]:
+    """Read the values of ``KEY=VALUE ...`` as :func:`add_cfg_options` does.
+
+    Example:
+        >>> parse_cfg_options(['train_cfg.max_epochs=2', 'model.neck.split=None'])
+        {'train_cfg.max_epochs': 2, 'model.neck.split': None}
+    """
+    parser = argparse.ArgumentParser()
+    add_cfg_options(parser)
+    return parser.parse_args(['--cfg-options', *words]).cfg_options if words else {}
+
+
+def cfg_option_words(options: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Return options as the words of a command line; words stay as they are.
+
+    Raises:
+        InputError: If a command line cannot hold a value.
+
+    Example:
+        >>> cfg_option_words({'train_cfg.max_epochs': 2, 'model.neck.split': None})
+        ['train_cfg.max_epochs=2', 'model.neck.split=None']
+    """
+    if not isinstance(options, Mapping):
+        return list(options)
+    words = []
+    for key, value in options.items():
+        text = str(value)
+        if isinstance(value, (list, tuple)):
+            text = text.replace(' ', '').replace("'", '')
+        word = f'{key}={text}'
+        if parse_cfg_options([word]) != {key: value}:
+            raise InputError(f'{key}={value!r}: write it into a config file')
+        words.append(word)
+    return words
+
+
+def add_base(parser: argparse.ArgumentParser) -> None:
+    """Add ``--base``, the config that one of ``configs/ablation`` changes."""
+    parser.add_argument(
+        '--base',
+        metavar='NAME',
+        help='config that one of configs/ablation or configs/_base_ changes, such as '
+        'ifdd_cnn_dfew ($IFDD_BASE, or else ifdd_vit_dfew)',
     )
-    print(result.summary())
-    if not args.no_pictures:
-        inferencer.show(video, result, folder, annotated=not args.no_video)
-        if not args.no_video and h264_encoder() is None:
-            print(
-                '  annotated.mp4 is MPEG-4 part 2, which browsers do not play; for '
-                'H.264: pip install "ifdd-mmaction[video]"'
-            )
-    print(f'  results: {folder}', flush=True)
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Add ``--launcher``, and ``--local-rank`` for old launchers."""
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+
+
+def exit_code(call: Callable[[], object]) -> int:
+    """Call what a tool is for; print an error as one line.
+
+    Returns:
+        0 done, 2 wrong data or arguments, 3 a checkpoint cannot be read or a folder
+        cannot be written to, 4 the loss is not finite.
+
+    Example:
+        >>> exit_code(lambda: print('done'))
+        done
+        0
+    """
+    try:
+        call()
+    except (DatasetError, InputError) as error:
+        code, said = 2, str(error)
+    except CheckpointError as error:
+        code, said = 3, str(error)
+    except NonFiniteError as error:
+        code, said = 4, str(error)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        code, said = (
+            3,
+            f'{error.filename or "a file"} cannot be written: {error.strerror}',
+        )
+    else:
+        return 0
+    print(said, file=sys.stderr)
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``ifdd``; return its exit code: 0, or 2 for what cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog='ifdd', description='Dynamic facial expression recognition'
-    )
-    add_infer(parser.add_subparsers(required=True, metavar='COMMAND'))
-    args = parser.parse_args(argv)
-    try:
-        return args.run(args)
-    except (InputError, OSError) as error:
-        print(f'ifdd: {error}', file=sys.stderr)
+    """Run ``ifdd VERB ...`` in this process.
+
+    Args:
+        argv: The words after ``ifdd``; those of the command line by default.
+
+    Returns:
+        The exit code: that of the tool, or 2 for a verb that there is not.
+
+    Example:
+        >>> main(['trian'])
+        2
+        >>> main([])  # doctest: +ELLIPSIS
+        usage: ifdd VERB ...
+        0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ('-h', '--help'):
+        print(usage())
+        return 0
+    verb, *arguments = words
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0)
+        print(f'ifdd: no verb {verb}, do you mean {near[0]}?', file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print('ifdd: interrupted', file=sys.stderr)
-        return 130
+    tool = tools_folder() / VERBS[verb][0]
+    if not tool.is_file():
+        print(f'ifdd: no file {tool}: install the package again', file=sys.stderr)
+        return 2
+    before = sys.argv, sys.path[:]
+    sys.argv = [f'ifdd {verb}', *arguments]
+    sys.path.insert(0, str(tool.parent))  # as Python does for a script
+    try:
+        runpy.run_path(str(tool), run_name='__main__')
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    finally:
+        sys.argv, sys.path[:] = before
+    return 0
+
+
+def usage() -> str:
+    """Return the verbs, a line each."""
+    lines = [
+        'usage: ifdd VERB ...',
+        '',
+        'Dynamic facial expression recognition. ifdd VERB --help lists the options.',
+        '',
+        *(f'  {verb:8} {about}' for verb, (_, about) in VERBS.items()),
+    ]
+    return '\n'.join(lines)
+
+
+def tools_folder() -> Path:
+    """Return the folder of the tools: of the installed package, or of the clone."""
+    package = Path(__file__).parent
+    installed = package / '.mim' / 'tools'
+    return installed if installed.is_dir() else package.parent / 'tools'

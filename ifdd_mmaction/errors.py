@@ -1,4 +1,11 @@
-"""The error of what a user hands in."""
+"""The error of what a user hands in, and those of the system that users can mend."""
+
+import errno
+
+#: Errors of a full disk, a quota, and a folder that may not be written to.
+UNWRITABLE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM
+)  # fmt: skip
 
 
 class InputError(ValueError):

@@ -1,17 +1,33 @@
-"""The command ``ifdd``: what it writes, and what it says of bad input."""
+"""The command ``ifdd``: its verbs are the tools; what ``ifdd infer`` writes."""
 
 import csv
+import hashlib
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ifdd_mmaction.cli import main
+from ifdd_mmaction.cli import (
+    VERBS,
+    cfg_option_words,
+    describe,
+    exit_code,
+    main,
+    parse_cfg_options,
+)
+from ifdd_mmaction.errors import InputError
 from tests.apis.models import CONFIG, DFEW, save_checkpoint
+from tests.datasets.layouts import make_dfew
+from tests.golden import ROOT
+from tests.processes import run_script
 from tests.scenes import numbered_frames, scene, write_video
-from tests.tools.runs import run_tool
+from tests.tools.runs import TINY, data_options, run_tool
 
+LOADERS = ('train', 'val', 'test')
 FRAMES = [scene([(160 + 2 * i, 180, 70)], smile=i / 50) for i in range(50)]
 
 
@@ -183,3 +199,142 @@ def test_folders_of_images_are_clips(tmp_path, model):
     assert data['seconds'] == 1.0 and data['settings']['crop'] is None
     assert np.isclose(sum(data['tracks'][0]['windows'][0]['smoothed']), 1, atol=1e-3)
     assert not (out / '00001' / 'annotated.mp4').exists()
+
+
+def ifdd(*words):
+    """Run ``ifdd`` in a process that has the imports done."""
+    return run_script([ROOT / 'ifdd_mmaction' / '__main__.py', *words])
+
+
+def test_help_has_a_line_for_each_verb(capfd):
+    assert main(['--help']) == 0
+    lines = capfd.readouterr().out.splitlines()
+    shown = [line.split()[0] for line in lines if line.startswith('  ')]
+    assert shown == list(VERBS)
+    assert shown == ['train', 'test', 'infer', 'export', 'zoo', 'prepare', 'kfold']
+
+
+@pytest.mark.parametrize('verb, near', [('trian', 'train'), ('Zoo', 'zoo')])
+def test_an_unknown_verb_is_one_line_with_the_nearest(verb, near, capfd):
+    assert main([verb, '--seed', '1']) == 2
+    said = capfd.readouterr()
+    assert said.err == f'ifdd: no verb {verb}, do you mean {near}?\n'
+    assert said.out == ''
+
+
+SAME = {
+    'train': [['none.py'], [TINY, '--fold', 6], [TINY, '--seed', 'x'], ['--help']],
+    'test': [[TINY, 'none.pth'], [TINY, __file__, '--dump', 'x.csv'], ['--help']],
+    'infer': [['absent.mp4', '--config', 'absent.py'], ['--help']],
+    'export': [[TINY, 'none.pth', 'x.pb'], [TINY, 'none.pth', 'x.pt2'], ['--help']],
+    'zoo': [['list'], ['list', '*vit*', '--all'], ['download', 'x'], ['x'], ['--help']],
+    'prepare': [['dfew', 'absent'], ['dfew', '.', '--workers', 0], ['--help']],
+    'kfold': [[TINY, '--folds', 'a'], [TINY, '--folds', 9], ['--help']],
+}
+
+
+@pytest.mark.parametrize('verb', SAME)
+def test_a_verb_says_and_ends_as_its_tool(verb):
+    tool, _ = VERBS[verb]
+    for arguments in SAME[verb]:
+        expected = run_tool(tool, *arguments, check=None)
+        found = ifdd(verb, *arguments)
+        name = tool.rpartition('/')[2]
+        for stream in ('stdout', 'stderr'):
+            # Lines of a usage are broken elsewhere: the name is of another length.
+            theirs = getattr(expected, stream).replace(name, f'ifdd {verb}')
+            assert ''.join(getattr(found, stream).split()) == ''.join(theirs.split())
+        assert found.returncode == expected.returncode == (
+            0 if arguments[0] in ('--help', 'list') else 2
+        )  # fmt: skip
+
+
+def test_training_and_testing_by_verb_give_what_the_tools_give(tmp_path):
+    data = make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=10)
+    options = ['--cfg-options', *data_options(data, *LOADERS), 'train_cfg.max_epochs=1']
+    sums, reports = [], []
+    for name, run in (('verb', ifdd), ('tool', lambda v, *w: run_tool(f'{v}.py', *w))):
+        work, dump = tmp_path / name, tmp_path / f'{name}.json'
+        common = ['--work-dir', work, *options]
+        assert run('train', TINY, '--seed', 3, *common).returncode == 0
+        checkpoint = work / 'epoch_1.pth'
+        result = run('test', TINY, checkpoint, '--dump', dump, *common)
+        assert 'recall happy' in result.stdout
+        sums.append(re.findall(r'^dfer/.*|^  recall.*', result.stdout, re.MULTILINE))
+        reports.append(json.loads(dump.read_text()))
+    assert sums[0] == sums[1] and reports[0] == reports[1]
+    damaged = tmp_path / 'damaged.pth'
+    damaged.write_bytes(checkpoint.read_bytes()[:5000])
+    assert ifdd('test', TINY, damaged, *options).returncode == 3
+
+
+def test_a_checkpoint_of_the_zoo_is_put_into_a_folder(tmp_path, capfd):
+    assert main(['zoo', 'list']) == 0
+    (line,) = (x for x in capfd.readouterr().out.splitlines() if 'vit' in x)
+    assert line == (
+        'ifdd_vit_sample  happy, sad, neutral, angry, surprise, disgust, fear  '
+        'Drawn-Sample  0.27 M parameters  WAR 81.55 %, UAR 81.55 %, F1 82.28 %'
+    )
+    words = ['zoo', 'download', 'ifdd_vit_sample', '--out', str(tmp_path / 'zoo')]
+    assert main(words) == 0
+    config, checkpoint = sorted((tmp_path / 'zoo').iterdir())
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert digest[:8] in checkpoint.name and config.name == 'ifdd_vit_sample.py'
+    # The two belong together, and to nothing else.
+    video = write_video(tmp_path / 'clip.mp4', FRAMES)
+    words = ['--config', config, '--checkpoint', checkpoint, '--no-pictures']
+    out = tmp_path / 'out'
+    result = ifdd('infer', video, *words, '--out-dir', out, '--quiet')
+    assert result.returncode == 0, result.stderr
+    assert (out / 'clip' / 'emotions.csv').is_file()
+
+
+@pytest.mark.slow
+def test_the_module_is_the_same_command():
+    command = [sys.executable, '-W', 'ignore', '-m', 'ifdd_mmaction']
+    for words in ([], ['tets']):
+        result = subprocess.run(
+            [*command, *words], cwd=ROOT, capture_output=True, text=True
+        )
+        expected = ifdd(*words)
+        assert result.returncode == expected.returncode
+        assert (result.stdout, result.stderr) == (expected.stdout, expected.stderr)
+
+
+def test_a_verb_leaves_the_arguments_and_the_path_as_they_were(capfd):
+    before = sys.argv, list(sys.path)
+    assert main(['zoo', 'download', 'x']) == 2
+    assert before == (sys.argv, sys.path)
+    assert "no model 'x' in the zoo" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'value', [3, 0.5, True, None, 'adam', [1, 2], [8, 'a'], (1, 2)]
+)
+def test_options_are_written_as_words_and_read_again(value):
+    words = cfg_option_words({'a.b': value, 'c': 1})
+    assert parse_cfg_options(words) == {'a.b': value, 'c': 1}
+    assert cfg_option_words(words) == words
+
+
+@pytest.mark.parametrize('value', [{'type': 'X'}, '3', 'a,b', object])
+def test_what_a_command_line_cannot_hold_is_refused(value):
+    with pytest.raises(InputError, match=r'^a\.b=.*: write it into a config file'):
+        cfg_option_words({'a.b': value})
+
+
+def test_an_error_of_no_kind_that_is_known_is_not_hidden():
+    def fail():
+        raise FileNotFoundError(2, 'No such file', 'x')
+
+    with pytest.raises(FileNotFoundError):
+        exit_code(fail)
+
+
+@pytest.mark.parametrize('doc, expected', [
+    ('Check a dataset: ``python x``.\n\nMore.', 'Check a dataset'),
+    ('Train and test every fold.\n', 'Train and test every fold'),
+    (None, ''),
+])  # fmt: skip
+def test_what_a_tool_is_for_is_the_first_line_of_its_docstring(doc, expected):
+    assert describe(doc) == expected

@@ -153,7 +153,8 @@ def test_the_sdist_and_the_wheel_hold_what_is_needed(distributions):
     assert wanted <= names
     assert not any('__pycache__' in n or n.endswith('.safetensors') for n in names)
     top = {name.split('/')[0] for name in names}
-    assert {t for t in top if not t.endswith('.dist-info')} == {'ifdd_mmaction'}
+    packages = {t for t in top if not t.endswith('.dist-info')}
+    assert packages == {'ifdd_mmaction'}
 
 
 def test_an_editable_installation_links_to_the_files(tree, tmp_path):
@@ -182,6 +183,17 @@ def test_the_shipped_models_work_offline(python, tmp_path):
     count, file = models.split()
     assert int(count) == configs
     assert Path(file).is_relative_to(python.parents[1])
+
+
+def test_the_verbs_find_their_tools(python, tmp_path):
+    """The installed command, in an empty folder."""
+    ifdd = python.with_name('ifdd')
+    assert '  kfold ' in run(ifdd, '--help', cwd=tmp_path)
+    said = run(ifdd, 'zoo', 'list', cwd=tmp_path, IFDD_ZOO_OFFLINE='1')
+    assert f'{VIT}  happy, sad, ' in said
+    said = run(ifdd, 'zoo', 'download', VIT, '--out', 'zoo', cwd=tmp_path)
+    assert Path(ENTRY['Weights']).name in said
+    assert '--detect-anomaly' in run(ifdd, 'train', '--help', cwd=tmp_path)
 
 
 def test_mim_finds_and_downloads_models(mim, tmp_path):

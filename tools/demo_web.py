@@ -21,8 +21,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from split_view import view_split
+
 from ifdd_mmaction.apis import DFERInferencer
-from ifdd_mmaction.apis.split_view import view_split
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo, Frame
 from ifdd_mmaction.visualization import plot_clip_split, save_figure

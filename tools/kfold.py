@@ -18,23 +18,16 @@ import re
 import shlex
 import signal
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-
-from ifdd_mmaction.apis.models import read_config
-from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
-from ifdd_mmaction.engine.runs import Run, RunError, claim, execute_all
+from ifdd_mmaction.apis import kfold
+from ifdd_mmaction.apis.folds import choose_folds
+from ifdd_mmaction.cli import add_base, add_cfg_options
+from ifdd_mmaction.datasets import DatasetError
+from ifdd_mmaction.engine.runs import RunError
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.evaluation import fold_table, write_table
 from ifdd_mmaction.fileio import write_atomic
-
-TOOLS = Path(__file__).resolve().parent
 
 
 def fold_list(text: str) -> list[int]:
@@ -49,7 +42,7 @@ def fold_list(text: str) -> list[int]:
     return sorted(folds)
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train and test every fold')
     parser.add_argument('config', type=Path)
     parser.add_argument('--folds', type=fold_list, help='1-5 or 1,3 (default: all)')
@@ -76,49 +69,25 @@ def parse_args() -> argparse.Namespace:
         metavar='OPTION',
         help='with --slurm: a line for it, as --sbatch=--partition=gpu',
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='KEY=VALUE into the config'
-    )
-    args = parser.parse_args()
+    add_base(parser)
+    add_cfg_options(parser, as_words=True)
+    args = parser.parse_args(argv)
     if not args.config.is_file():
         parser.error(f'no config {args.config}')
     if not args.work_dir:
         args.work_dir = Path('work_dirs') / args.config.stem
+    if args.slurm:
+        # The environment of a job is another one.
+        args.base = args.base or os.environ.get('IFDD_BASE')
     return args
-
-
-def load_config(args: argparse.Namespace) -> Config:
-    """Load the config as ``tools/train.py`` will."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='*', action=DictAction)
-    options = parser.parse_args(['--cfg-options', *args.cfg_options])
-    cfg = read_config(args.config, options.cfg_options)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    return cfg
-
-
-def choose_folds(cfg: Config, wanted: Sequence[int] | None) -> list[int]:
-    """Return the folds, all of which have data.
-
-    Raises:
-        DatasetError: If the config has no folds, or the data of one is not there.
-    """
-    datasets = [d for name in LOADERS for d in innermost(cfg.get(name) or {})]
-    known = [folds for d in datasets if (folds := folds_of(d))]
-    folds = wanted or (known[0] if known else None)
-    if not folds:
-        raise DatasetError('which folds there are is not known: give --folds')
-    for fold in folds:
-        set_fold(cfg, fold)
-        # A wrong fold 5 should not wait for the end of fold 4.
-        check_datasets(cfg, LOADERS)
-    return list(folds)
 
 
 def command(args: argparse.Namespace, folds: str, *out: str) -> str:
     """Return the shell command for some folds, the text of ``folds`` unquoted."""
-    line = [sys.executable, str(TOOLS / 'kfold.py'), str(args.config)]
+    line = [sys.executable, str(Path(__file__).resolve()), str(args.config)]
     line += ['--work-dir', str(args.work_dir), '--gpus', str(args.gpus)]
+    if args.base:
+        line += ['--base', args.base]
     if args.seed is not None:
         line += ['--seed', str(args.seed)]
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
@@ -141,7 +110,6 @@ def slurm_script(args: argparse.Namespace, folds: Sequence[int]) -> str:
         '--requeue',
         *args.sbatch,
     ]
-    base = os.environ.get('IFDD_BASE')
     lines = [
         '#!/usr/bin/env bash',
         *(f'#SBATCH {directive}' for directive in directives),
@@ -149,68 +117,31 @@ def slurm_script(args: argparse.Namespace, folds: Sequence[int]) -> str:
         f'#   {command(args, numbers)}',
         'set -euo pipefail',
         f'cd {shlex.quote(str(Path.cwd()))}',
-        *([f'export IFDD_BASE={shlex.quote(base)}'] if base else []),
         f'exec {command(args, chr(34) + "$SLURM_ARRAY_TASK_ID" + chr(34), table)}',
     ]
     return '\n'.join(lines) + '\n'
 
 
-def run_folds(args: argparse.Namespace, folds: Sequence[int]) -> int:
-    """Run the folds one after the other and write the table."""
-    runs = [
-        Run(
-            tools=TOOLS,
-            config=args.config,
-            folder=args.work_dir / f'fold{fold}',
-            fold=fold,
-            seed=args.seed,
-            options=args.cfg_options,
-            gpus=args.gpus,
-        )
-        for fold in folds
-    ]
-    claim(runs)
-    print(f'{len(runs)} folds, logs in {args.work_dir}/fold*/log.txt', flush=True)
-    rows: list[dict[str, Any]] = []
-    begin = time.monotonic()
-    for count, (run, result) in enumerate(execute_all(runs), start=1):
-        if isinstance(result, RunError):
-            said = f'FAILED: {result}'
-        else:
-            rows.append(dict(fold=run.fold, **result))
-            said = ', '.join(describe(k, scores) for k, scores in result.items())
-        minutes = (time.monotonic() - begin) / 60
-        where = f'[{count}/{len(runs)}, {minutes:.1f} min]'
-        print(f'{where} fold {run.fold}: {said}', flush=True)
-    if rows:
-        markdown, record = fold_table(rows)
-        record |= dict(
-            config=str(args.config), seed=args.seed, cfg_options=args.cfg_options
-        )
-        out = args.out or args.work_dir / 'folds'
-        write_table(out, markdown, record)
-        print(f'\n{markdown}\n\nwritten to {out}.md and {out}.json')
-    return 0 if len(rows) == len(runs) else 1
+def write_array(args: argparse.Namespace) -> None:
+    """Write the job array."""
+    folds = choose_folds(args.config, args.folds, args.base, args.cfg_options)
+    # SLURM opens its log there before the first task starts.
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    write_atomic(args.slurm, slurm_script(args, folds).encode())
+    print(f'submit with: sbatch {shlex.quote(str(args.slurm))}')
 
 
-def describe(name: str, scores: Mapping[str, Any]) -> str:
-    war, uar = (100 * scores[k] for k in ('WAR', 'UAR'))
-    return f'{name} (epoch {scores["epoch"]}) WAR {war:.2f} % UAR {uar:.2f} %'
-
-
-def main() -> int:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
     # As an interrupt: the run is told, saves, and ends first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        folds = choose_folds(load_config(args), args.folds)
-        if not args.slurm:
-            return run_folds(args, folds)
-        # SLURM opens its log there before the first task starts.
-        args.work_dir.mkdir(parents=True, exist_ok=True)
-        write_atomic(args.slurm, slurm_script(args, folds).encode())
-        print(f'submit with: sbatch {shlex.quote(str(args.slurm))}')
-        return 0
+        if args.slurm:
+            write_array(args)
+            return 0
+        settings = vars(args)
+        del settings['slurm'], settings['sbatch']
+        return 1 if kfold(**settings)['failed'] else 0
     except (DatasetError, InputError, RunError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,33 +1,32 @@
-"""Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``.
+"""Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``, or ``ifdd test``.
 
-The options are MMAction2's. Exit codes: 0 tested, 2 wrong data or arguments, 3 the
-checkpoint cannot be read.
+The options are MMAction2's, --fold and --base. Exit codes: 0 tested, 2 wrong data or
+arguments, 3 the checkpoint cannot be read or the work dir cannot be written.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
-from ifdd_mmaction.checkpoints import CheckpointError
-from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import (
-    BegunHook,
-    check_checkpoint,
-    check_clip_shapes,
-    config_errors,
+from ifdd_mmaction.apis import test
+from ifdd_mmaction.apis.training import DUMPS
+from ifdd_mmaction.cli import (
+    add_base,
+    add_cfg_options,
+    add_launcher,
+    describe,
+    exit_code,
 )
-from ifdd_mmaction.errors import InputError
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test a recognizer')
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=describe(__doc__))
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder of the logs')
@@ -45,66 +44,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--interval', type=int, default=1, help='draw every N-th clip (1)'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
-    )
-    args = parser.parse_args()
+    add_base(parser)
+    add_cfg_options(parser)
+    add_launcher(parser)
+    args = parser.parse_args(argv)
     if not Path(args.config).is_file():
         parser.error(f'no config {args.config}')
     if args.interval < 1:
         parser.error(f'--interval {args.interval}: give 1 or more')
-    if args.dump and not args.dump.endswith(('.json', '.pkl', '.pickle')):
+    if args.dump and not args.dump.endswith(DUMPS):
         parser.error(f'--dump {args.dump}: give a .json, .pkl or .pickle file')
     if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
         parser.error(f'no checkpoint {args.checkpoint}')
     return args
 
 
-def merge_args(cfg: Config, args: argparse.Namespace) -> None:
-    """Write the command line into the config."""
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-    cfg.launcher = args.launcher
-    cfg.load_from = args.checkpoint
-    if args.work_dir:
-        cfg.work_dir = args.work_dir
-    elif not cfg.get('work_dir'):
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
-    if args.fold is not None:
-        set_fold(cfg, args.fold)
-        if not args.work_dir:
-            cfg.work_dir = str(Path(cfg.work_dir) / f'fold{args.fold}')
-    if args.show_dir:
-        cfg.setdefault('default_hooks', {})['visualization'] = dict(
-            type='ClipVisualizationHook',
-            enable=True,
-            interval=args.interval,
-            out_dir=args.show_dir,
-        )
-    if not args.dump:
-        return
-    evaluators = cfg.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    if args.dump.endswith('.json'):
-        for evaluator in evaluators:
-            if evaluator.type == 'DFERMetric':
-                evaluator.dump = args.dump
-                return
-        print(
-            f'--dump {args.dump} needs a DFERMetric in test_evaluator', file=sys.stderr
-        )
-        sys.exit(2)
-    dump = dict(type='DumpResults', out_file_path=args.dump)
-    cfg.test_evaluator = [*evaluators, dump]
-
-
-def scores_table(metrics: dict) -> str:
+def scores_table(metrics: Mapping[str, Any]) -> str:
     """Lay out WAR, UAR, F1 and the recall of each class, whatever their prefix."""
     scores = {k: v for k, v in metrics.items() if isinstance(v, float)}
     recalls = {k.rsplit('/', 1)[1]: v for k, v in scores.items() if '/recall/' in k}
@@ -115,30 +70,18 @@ def scores_table(metrics: dict) -> str:
     return '\n'.join(lines)
 
 
-def main() -> None:
-    args = parse_args()
-    begun = BegunHook()
-    try:
-        with config_errors(args.config, begun):
-            cfg = Config.fromfile(args.config)
-            merge_args(cfg, args)
-            if Path(args.checkpoint).is_file():
-                check_checkpoint(args.checkpoint)
-            init_default_scope(cfg.get('default_scope', 'mmaction'))
-            # Before the runner: wrong data leaves no work dir behind.
-            check_datasets(cfg, ('test_dataloader',))
-            check_clip_shapes(cfg, ('test_dataloader',))
-            runner = Runner.from_cfg(cfg)
-            runner.register_hook(begun)
-            metrics = runner.test()
-        if is_main_process():
-            print(scores_table(metrics))
-    except (DatasetError, InputError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
-        sys.exit(3)
+def run(args: dict[str, Any]) -> None:
+    metrics = test(**args)
+    if is_main_process():
+        print(scores_table(metrics))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = vars(parse_args(argv))
+    del args['local_rank']
+    code = exit_code(lambda: run(args))
+    if code:
+        sys.exit(code)
 
 
 if __name__ == '__main__':

@@ -1,41 +1,29 @@
-"""Train a recognizer: ``python tools/train.py CONFIG``.
+"""Train a recognizer: ``python tools/train.py CONFIG``, or ``ifdd train CONFIG``.
 
-The options are MMAction2's, --fold and --detect-anomaly. Exit codes: 0 trained, 2
-wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4 the
-loss is not finite, 75 ended by SIGTERM after saving: continue with --resume.
+The options are MMAction2's, --fold, --base and --detect-anomaly. Exit codes: 0 trained,
+2 wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4
+the loss is not finite, 75 ended by SIGTERM after saving: continue with --resume.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.registry import RUNNERS, init_default_scope
-
-from ifdd_mmaction.checkpoints import CheckpointError
-from ifdd_mmaction.datasets import DatasetError, check_datasets, set_fold
-from ifdd_mmaction.engine import (
-    BegunHook,
-    NonFiniteError,
-    check_checkpoint,
-    check_clip_shapes,
-    config_errors,
-    latest_checkpoint,
+from ifdd_mmaction.apis import train
+from ifdd_mmaction.cli import (
+    add_base,
+    add_cfg_options,
+    add_launcher,
+    describe,
+    exit_code,
 )
-from ifdd_mmaction.errors import InputError
-
-#: What a full disk, a quota and a folder that may not be written say.
-UNWRITABLE = (
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM
-)  # fmt: skip
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train a recognizer')
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=describe(__doc__))
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument(
@@ -44,7 +32,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resume',
         nargs='?',
-        const='auto',
+        const=True,
+        default=False,
         help='resume from PATH, or from the newest checkpoint of the work dir that is '
         'not damaged; without any, start',
     )
@@ -71,110 +60,22 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='name the operation whose gradient is NaN (slow)',
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
-    )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
-    )
-    args = parser.parse_args()
+    add_base(parser)
+    add_cfg_options(parser)
+    add_launcher(parser)
+    args = parser.parse_args(argv)
     if not Path(args.config).is_file():
         parser.error(f'no config {args.config}')
     return args
 
 
-def merge_args(cfg: Config, args: argparse.Namespace) -> None:
-    """Write the command line into the config."""
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-    cfg.launcher = args.launcher
-    if args.work_dir:
-        cfg.work_dir = args.work_dir
-    elif not cfg.get('work_dir'):
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
-    if args.fold is not None:
-        set_fold(cfg, args.fold)
-        if not args.work_dir:
-            cfg.work_dir = str(Path(cfg.work_dir) / f'fold{args.fold}')
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.amp:
-        if cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
-            print(
-                f'--amp replaces OptimWrapper, the config has {cfg.optim_wrapper.type}',
-                file=sys.stderr,
-            )
-            sys.exit(2)
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume:
-        resume(cfg, args.resume)
-    if args.auto_scale_lr:
-        cfg.auto_scale_lr.enable = True
-    cfg.setdefault('randomness', dict(seed=0))
-    if args.seed is not None:
-        cfg.randomness.seed = args.seed
-    if args.diff_rank_seed:
-        cfg.randomness.diff_rank_seed = True
-    if args.deterministic:
-        cfg.randomness.deterministic = True
-
-
-def resume(cfg: Config, wanted: str) -> None:
-    """Choose the checkpoint to resume from: a path, or ``'auto'``.
-
-    Raises:
-        CheckpointError: If it is damaged, or with ``'auto'``, if all are.
-    """
-    if wanted != 'auto':
-        check_checkpoint(wanted)
-        cfg.resume, cfg.load_from = True, wanted
-        return
-    path, damaged = latest_checkpoint(cfg.work_dir)
-    for message in damaged:
-        print(message, file=sys.stderr)
-    if path:
-        print(f'resuming from {path}')
-        cfg.resume, cfg.load_from = True, str(path)
-
-
-def main() -> None:
-    args = parse_args()
-    torch.autograd.set_detect_anomaly(args.detect_anomaly)
-    begun = BegunHook()
-    try:
-        with config_errors(args.config, begun):
-            cfg = Config.fromfile(args.config)
-            merge_args(cfg, args)
-            init_default_scope(cfg.get('default_scope', 'mmaction'))
-            # Before the runner: wrong data leaves no work dir behind.
-            check_datasets(cfg, ('train_dataloader', 'val_dataloader'))
-            # The test would come after days.
-            check_clip_shapes(
-                cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')
-            )
-            # FlexibleRunner, for strategies such as FSDP.
-            runner = RUNNERS.get(cfg.get('runner_type', 'Runner')).from_cfg(cfg)
-            runner.register_hook(begun)
-            runner.train()
-    except (DatasetError, InputError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
-        sys.exit(3)
-    except NonFiniteError as error:
-        print(error, file=sys.stderr)
-        sys.exit(4)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        where = error.filename or cfg.work_dir
-        print(f'{where} cannot be written: {error.strerror}', file=sys.stderr)
-        sys.exit(3)
+def main(argv: Sequence[str] | None = None) -> None:
+    args = vars(parse_args(argv))
+    del args['local_rank']
+    validate = not args.pop('no_validate')
+    code = exit_code(lambda: train(validate=validate, **args))
+    if code:
+        sys.exit(code)
 
 
 if __name__ == '__main__':

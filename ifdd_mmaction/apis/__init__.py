@@ -1,15 +1,19 @@
-"""Trained models at work on videos.
+"""What the tools do, in one call each, and trained models at work on videos.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
+from .exporting import export
 from .features import FEATURES, extract_features, read_features
+from .folds import kfold
 from .inferencer import DFERInferencer
 from .models import build_model, class_names, get_model
 from .onnx_predictor import OnnxPredictor
 from .predictor import Predictor, TorchPredictor, build_predictor
+from .preparing import prepare
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments
+from .training import test, train
 from .zoo import ZooError, get_checkpoint, get_config, list_models
 
 __all__ = [
@@ -27,10 +31,15 @@ __all__ = [
     'build_model',
     'build_predictor',
     'class_names',
+    'export',
     'extract_features',
     'get_checkpoint',
     'get_config',
     'get_model',
+    'kfold',
     'list_models',
+    'prepare',
     'read_features',
+    'test',
+    'train',
 ]

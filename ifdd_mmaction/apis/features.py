@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from mmaction.models.recognizers import BaseRecognizer
 from mmengine.runner import Runner
-from mmengine.utils import ProgressBar
 from torch import Tensor
 
 from ..analysis import disentangle
 from ..errors import InputError
 from ..fileio import write_atomic
 from ..models.necks import IFDDNeck
+from ..progress import track
 from .trained_model import TrainedModel
 
 #: What can be extracted: what the head classifies, and the means of the neck's maps.
@@ -69,19 +69,15 @@ def extract_features(
     loader = dict(trained.loader)
     dataset.get_subset_(list(range(done, total)))
     loader['dataset'] = dataset
-    bar = ProgressBar(total, start=False)
-    bar.completed = done
-    bar.start()
     rows: list[dict[str, Any]] = []
-    for batch in Runner.build_dataloader(loader) if done < total else ():
+    batches = Runner.build_dataloader(loader) if done < total else ()
+    for batch in track(batches, len(batches), 'Batches of clips'):
         rows += _extract(trained.model, batch, names)
-        bar.update(len(batch['data_samples']))
         if len(rows) >= part_size:
             done += _save_part(parts, done, rows)
             rows = []
     if rows:
         _save_part(parts, done, rows)
-    print()
     _join(folder, names, classes, settings)
     return folder
 

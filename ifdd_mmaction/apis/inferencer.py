@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
-from rich.console import Console
-from rich.progress import track as progress_bar
 from torch import Tensor
 
 from ..errors import InputError
 from ..faces import CROPS, Track, build_detector
+from ..progress import track as progress_bar
 from ..video import (
     Frame,
     Video,
@@ -367,15 +366,8 @@ class DFERInferencer(BaseInferencer):
     def _progress(
         self, frames: Iterable[Frame], what: str, length: int | None
     ) -> Iterable[Frame]:
-        console = Console(stderr=True)
         return progress_bar(
-            frames,
-            what,
-            total=length,
-            console=console,
-            # In a file or a pipe a bar would be empty lines between the errors.
-            disable=not (self.show_progress and console.is_terminal),
-            transient=True,
+            frames, length, what, show=self.show_progress, only_terminal=True
         )
 
     def _init_model(  # type: ignore[override]

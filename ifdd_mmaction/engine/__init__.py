@@ -7,6 +7,7 @@ from .class_names_hook import ClassNamesHook
 from .clip_visualization_hook import ClipVisualizationHook
 from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
+from .load_config import load_config
 from .resume import (
     EXIT_PREEMPTED,
     ResumableCheckpointHook,
@@ -32,4 +33,5 @@ __all__ = [
     'clip_shape',
     'config_errors',
     'latest_checkpoint',
+    'load_config',
 ]

@@ -1,6 +1,6 @@
 """Train and test in processes of their own: finished runs are not run again.
 
-What tools that make many runs share (``tools/kfold.py``, ``tools/analysis/ablate.py``).
+What makes many runs is built on it: ``apis.kfold`` and ``tools/analysis/ablate.py``.
 A run has a folder of its own, with ``log.txt`` of what the tools said,
 ``settings.json`` of what it was started with, the dumped predictions, and, when it is
 finished, ``scores.json``.
@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from ..deprecations import former_settings
 from ..fileio import write_atomic
-from .resume.resumable_checkpoint_hook import EXIT_PREEMPTED
+from .load_config import load_config
+from .resume import EXIT_PREEMPTED
 
 SCORES = ('WAR', 'UAR', 'F1')
 #: The checkpoints that are tested, and where their predictions go.
@@ -46,6 +45,7 @@ class Run:
         tools: Folder of ``train.py`` and ``test.py``.
         config: Config file.
         folder: Work dir; it belongs to this run alone.
+        base: Base of a config that leaves it open; see :func:`load_config`.
         fold: Number of the fold, or None for the config's.
         seed: Random seed, or None for the config's.
         options: ``KEY=VALUE`` for ``--cfg-options`` of training and testing.
@@ -57,6 +57,7 @@ class Run:
     tools: Path
     config: Path
     folder: Path
+    base: str | None = None
     fold: int | None = None
     seed: int | None = None
     options: Sequence[str] = ()
@@ -71,12 +72,12 @@ def claim(runs: Sequence[Run]) -> None:
     Raises:
         RunError: If a folder holds a run with other settings; nothing is written then.
     """
-    configs = {run.config: _read(run.config) for run in runs}
-    digests = {config: _digest(settings) for config, settings in configs.items()}
-    former = {digests[c]: _digest(former_settings(configs[c])) for c in configs}
+    read = {pair: _read(*pair) for pair in {(r.config, r.base) for r in runs}}
+    digests = {pair: _digest(settings) for pair, settings in read.items()}
+    former = {digests[p]: _digest(former_settings(read[p])) for p in read}
     stamps: dict[Path, dict[str, Any]] = {
         run.folder / 'settings.json': dict(
-            config=digests[run.config],
+            config=digests[run.config, run.base],
             fold=run.fold,
             seed=run.seed,
             options=sorted(run.options),
@@ -145,11 +146,11 @@ def execute_all(
             raise
 
 
-def _read(config: Path) -> dict[str, Any]:
-    """Return what a config and its bases say."""
-    settings = Config.fromfile(config, import_custom_modules=False).to_dict()
-    settings.setdefault('randomness', dict(seed=0))  # as tools/train.py does
-    settings.get('default_hooks', {}).pop('visualization', None)  # changes no result
+def _read(config: Path, base: str | None) -> dict[str, Any]:
+    """Return what a config and its bases say, less what changes no result."""
+    settings = load_config(config, base, import_custom_modules=False).to_dict()
+    settings.setdefault('randomness', dict(seed=0))  # as apis.train does
+    settings.get('default_hooks', {}).pop('visualization', None)
     return settings
 
 
@@ -198,6 +199,8 @@ def _call(run: Run, command: list[str]) -> None:
         launch += ['-m', 'torch.distributed.run', '--standalone']
         launch += [f'--nproc_per_node={run.gpus}']
         arguments += ['--launcher', 'pytorch']
+    if run.base is not None:
+        arguments += ['--base', run.base]
     if run.fold is not None:
         arguments += ['--fold', str(run.fold)]
     if run.options:

@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 import ifdd_mmaction  # noqa: F401
 import tests.engine.drawn_clips  # noqa: F401
+from ifdd_mmaction.apis.training import choose_checkpoint
 from tests.golden import ROOT, load_tool
 
 DRAWN = ROOT / 'tests' / 'data' / 'drawn.py'
@@ -51,7 +52,7 @@ def drawn_runner(work_dir, options=None) -> Runner:
     cfg.merge_from_dict(options or {})
     cfg.work_dir = str(work_dir)
     init_default_scope('mmaction')
-    load_tool('train.py').resume(cfg, 'auto')
+    choose_checkpoint(cfg)
     # Without a config the runner has none to format, which takes seconds.
     kwargs = {k: v for k, v in cfg.to_dict().items() if k in RUNNER}
     return Runner(**kwargs, experiment_name=f'{work_dir} {time.monotonic_ns()}')

@@ -1,12 +1,16 @@
 """Backbone x neck x frames: the cases, and running one of them.
 
-The tests run it, and so does ``tools/analysis/document_backbones.py``, which writes
-its results to ``docs/backbones.md``.
+The tests run it. ``python -m tests.models.backbone_matrix [NAME ...]`` prints a line of
+JSON for each row of ``docs/backbones.md``, for
+``tools/analysis/document_backbones.py``. Exit codes: 0 all ran, 2 no such row, or a
+package is missing.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -365,3 +369,20 @@ def full_row(case: Case) -> dict[str, Any]:
     return dict(
         recognizer=case.recognizer, set=case.set, levels=levels(case), frames=frames
     )
+
+
+def main(names: list[str]) -> int:
+    for name in names or CASES:
+        if name not in CASES:
+            print(f'no row {name}: {", ".join(CASES)}', file=sys.stderr)
+            return 2
+        if not CASES[name].available:
+            print(f'{name} needs {CASES[name].needs}: install it', file=sys.stderr)
+            return 2
+        row = full_row(CASES[name])
+        print(json.dumps(dict(name=name, row=row, order=list(CASES))), flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -50,6 +50,6 @@ def test_a_config_is_described_by_its_first_sentence(tmp_path):
     config.write_text(
         '# Logits are adjusted (Menon et al.,\n# 2021). Also: more.\nx = 1\n'
     )
-    assert tool.describe(config) == 'Logits are adjusted (Menon et al., 2021)'
+    assert tool.first_sentence(config) == 'Logits are adjusted (Menon et al., 2021)'
     config.write_text('x = 1\n# Not it.\n')
-    assert tool.describe(config) == 'leaf'
+    assert tool.first_sentence(config) == 'leaf'

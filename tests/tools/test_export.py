@@ -10,7 +10,12 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from ifdd_mmaction.apis import OnnxPredictor, TorchPredictor, build_predictor
+from ifdd_mmaction.apis import (
+    OnnxPredictor,
+    TorchPredictor,
+    build_predictor,
+    exporting,
+)
 from ifdd_mmaction.errors import InputError
 from tests.golden import load_tool
 from tests.numeric import assert_close, depth_of
@@ -160,13 +165,13 @@ def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, capfd, monkeyp
 
     # The pipeline of this config leaves frames as large as they are.
     assert 'cannot follow PyramidMViT at clips of (8, 512, 512)' in refused()
-    monkeypatch.setattr(tool, 'trace', lambda scorer, shape: None)
+    monkeypatch.setattr(exporting, '_trace', lambda scorer, shape: None)
 
     def drifted(data):
         return lambda clips: torch.zeros(len(clips), 7)
 
-    monkeypatch.setattr(tool, 'to_onnx', lambda program, metadata: b'')
-    monkeypatch.setattr(tool, 'run_onnx', drifted)
+    monkeypatch.setattr(exporting, '_to_onnx', lambda program, metadata: b'')
+    monkeypatch.setattr(exporting, '_run_onnx', drifted)
     assert 'does not compute what PyTorch does' in refused(*SHAPE)
     with pytest.raises(SystemExit):
         tool.main([str(config), str(checkpoint), 'x.pb'])

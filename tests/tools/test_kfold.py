@@ -63,21 +63,25 @@ def test_a_fold_without_data_is_refused_before_any_training(
     assert not work_dir.exists()
 
 
+@pytest.mark.parametrize('how', ['argument', 'environment'])
 def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
-    kfold, data, tmp_path, monkeypatch
+    kfold, data, tmp_path, monkeypatch, how
 ):
-    monkeypatch.setenv('IFDD_BASE', 'ifdd_vit_sample')
+    leaf = ROOT / 'configs/_base_/options/ema.py'
+    base = '../tests/data/tiny_dfew'
+    if how == 'environment':  # that of the job is another one
+        monkeypatch.setenv('IFDD_BASE', base)
+    given = ['--base', base] if how == 'argument' else []
     script, work_dir = tmp_path / 'kfold.sbatch', tmp_path / 'my work'
     options = ['--cfg-options', *data_options(data, *LOADERS)]
     assert kfold(
-        TINY, '--folds', '1-2', '--work-dir', work_dir, '--gpus', 4, '--seed', 3,
-        '--slurm', script, '--sbatch=--partition=gpu', *options,
+        leaf, '--folds', '1-2', '--work-dir', work_dir, '--gpus', 4, '--seed', 3,
+        *given, '--slurm', script, '--sbatch=--partition=gpu', *options,
     ) == 0  # fmt: skip
     subprocess.run(['bash', '-n', script], check=True)
     text = script.read_text()
     assert '#SBATCH --array=1,2\n' in text and '#SBATCH --gres=gpu:4\n' in text
     assert '#SBATCH --partition=gpu\n' in text
-    assert 'export IFDD_BASE=ifdd_vit_sample\n' in text
     # Run the body with a Python that says what it is asked for.
     words = tmp_path / 'words'
     echo = tmp_path / 'python'
@@ -88,8 +92,9 @@ def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     subprocess.run(['bash', script], env=env, check=True)
     asked = words.read_text().splitlines()
     assert asked[1:] == [
-        str(TINY), '--work-dir', str(work_dir), '--gpus', '4', '--seed', '3',
-        '--folds', '2', '--out', f'{work_dir}/fold2/folds', *options,
+        str(leaf), '--work-dir', str(work_dir), '--gpus', '4',
+        '--base', base, '--seed', '3', '--folds', '2',
+        '--out', f'{work_dir}/fold2/folds', *options,
     ]  # fmt: skip
 
 

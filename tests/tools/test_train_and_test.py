@@ -1,15 +1,22 @@
 """``tools/train.py`` and ``tools/test.py`` on real files, in real processes."""
 
-import argparse
 import json
+import os
 import re
 import shutil
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 
+from ifdd_mmaction.apis import test, train, training
+from ifdd_mmaction.apis.training import set_randomness
+from ifdd_mmaction.checkpoints import CheckpointError
+from ifdd_mmaction.datasets import DatasetError
+from ifdd_mmaction.errors import InputError
 from tests.datasets.layouts import make_dfew, write_list
 from tests.golden import ROOT, load_tool
 from tests.processes import free_port
@@ -222,37 +229,106 @@ test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
     assert not (tmp_path / 'work').exists()
 
 
-def test_the_fold_is_one_option_and_names_the_default_work_dir(data):
-    train, test = (load_tool(f'{name}.py') for name in ('train', 'test'))
-    args = argparse.Namespace(
-        config='some/leaf.py', cfg_options=None, launcher='none', work_dir=None,
-        fold=4, no_validate=False, amp=False, resume=None, auto_scale_lr=False,
-        seed=None, diff_rank_seed=False, deterministic=False, checkpoint='x', dump=None,
-    )  # fmt: skip
-    for tool in (train, test):
-        cfg = Config.fromfile(TINY)
-        tool.merge_args(cfg, args)
-        assert {cfg[f'{name}_dataloader'].dataset.fold for name in LOADERS} == {4}
-        assert cfg.work_dir == 'work_dirs/leaf/fold4'
+@pytest.mark.parametrize('call', [train, partial(test, checkpoint=__file__)])
+def test_the_fold_is_one_option_and_names_the_default_work_dir(
+    call, data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    roots = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
+    given = []
+
+    def note(cfg, *args):
+        given.append(cfg)
+        raise InputError('seen')
+
+    monkeypatch.setattr(training, 'check_checkpoint', lambda path: None)
+    monkeypatch.setattr(training, 'check_clip_shapes', note)
+    config = tmp_path / 'leaf.py'
+    config.write_text(f"_base_ = ['{TINY}']\n")
+    with pytest.raises(InputError, match='seen'):
+        call(config=config, fold=1, cfg_options=roots)
+    (cfg,) = given
+    assert {cfg[f'{name}_dataloader'].dataset.fold for name in LOADERS} == {1}
+    assert cfg.work_dir == 'work_dirs/leaf/fold1'
 
 
 @pytest.mark.parametrize('option', ['diff_rank_seed', 'deterministic'])
-def test_randomness_is_an_option_or_a_value_of_the_config(option, data):
-    args = argparse.Namespace(
-        config='leaf.py', cfg_options=None, launcher='none', work_dir='x', fold=None,
-        no_validate=False, amp=False, resume=None, auto_scale_lr=False, seed=None,
-        diff_rank_seed=False, deterministic=False,
-    )  # fmt: skip
-    for given, expected in (
-        ({}, None),
-        ({option: True}, True),
-        ({'cfg_options': {f'randomness.{option}': True}}, True),
+def test_randomness_is_an_option_or_a_value_of_the_config(option):
+    for given, options, expected in (
+        ({}, {}, None),
+        ({option: True}, {}, True),
+        ({}, {f'randomness.{option}': True}, True),
     ):
         cfg = Config.fromfile(TINY)
-        load_tool('train.py').merge_args(
-            cfg, argparse.Namespace(**{**vars(args), **given})
-        )
+        cfg.merge_from_dict(options)
+        set_randomness(cfg, **given)
         assert cfg.randomness.get(option) is expected
+
+
+def test_a_notebook_trains_and_tests_in_one_call(data, tmp_path):
+    """A config as an object, which stays as it is; both in one process."""
+    cfg = Config.fromfile(TINY)
+    before = cfg.to_dict()
+    options = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
+    options['train_cfg.max_epochs'] = 1
+    runner = train(cfg, work_dir=tmp_path / 'work', seed=3, cfg_options=options)
+    assert runner.work_dir == str(tmp_path / 'work') and runner.iter > 0
+    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
+    dump = tmp_path / 'predictions.json'
+    metrics = test(
+        cfg, checkpoint, work_dir=tmp_path / 'work', dump=dump, cfg_options=options
+    )
+    assert cfg.to_dict() == before
+    report = json.loads(dump.read_text())
+    assert metrics['dfer/WAR'] == report['WAR']
+    # As the tool, to the digit.
+    run_tool(
+        'test.py', TINY, checkpoint, '--work-dir', tmp_path / 'tool', '--dump', dump,
+        '--cfg-options', *data_options(data, *LOADERS),
+    )  # fmt: skip
+    assert json.loads(dump.read_text()) == report
+
+
+def test_the_functions_raise_what_the_tools_print(data, tmp_path):
+    with pytest.raises(DatasetError, match='no folder'):
+        train(TINY, cfg_options={'train_dataloader.dataset.data_root': 'absent'})
+    with pytest.raises(InputError, match='no checkpoint absent'):
+        test(TINY, 'absent.pth')
+    damaged = tmp_path / 'a.pth'
+    damaged.write_bytes(b'no checkpoint')
+    roots = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
+    with pytest.raises(CheckpointError, match=str(damaged)):
+        test(TINY, damaged, work_dir=tmp_path / 'work', cfg_options=roots)
+    with pytest.raises(InputError, match=r'--dump x\.csv'):
+        test(TINY, damaged, dump='x.csv')
+    options = {'optim_wrapper.type': 'ApexOptimWrapper'}
+    with pytest.raises(InputError, match='--amp replaces OptimWrapper'):
+        train(TINY, amp=True, cfg_options=options)
+    with pytest.raises(InputError, match='has a base of its own'):
+        train(TINY, base='ifdd_cnn_dfew')
+
+
+def test_a_work_dir_that_cannot_be_written_is_named(data, tmp_path):
+    options = ['--cfg-options', *data_options(data, *LOADERS)]
+    if os.geteuid():
+        folder = tmp_path / 'closed'
+        folder.mkdir(mode=0o500)
+    else:
+        folder = Path('/proc')
+    result = run_tool('train.py', TINY, '--work-dir', folder / 'a', *options, check=3)
+    line = result.stderr.strip().splitlines()[-1]
+    assert str(folder) in line and 'cannot be written' in line
+
+
+@pytest.mark.parametrize('how', ['argument', 'environment'])
+def test_the_base_of_an_ablation_is_an_argument_or_in_the_environment(how, data):
+    base = 'no_such_config'
+    given = ['--base', base] if how == 'argument' else []
+    env = {} if how == 'argument' else {'IFDD_BASE': base}
+    leaf = ROOT / 'configs' / 'ablation' / 'split_topk.py'
+    result = run_tool('train.py', leaf, *given, check=2, **env)
+    assert 'no_such_config.py' in result.stderr
+    assert 'IFDD_BASE' not in os.environ
 
 
 def test_a_fold_that_the_dataset_does_not_have_takes_one_line(tmp_path):

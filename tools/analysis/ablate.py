@@ -24,31 +24,27 @@ from typing import Any
 
 import torch
 
+from ifdd_mmaction.cli import add_base, add_cfg_options, describe
 from ifdd_mmaction.engine.runs import SCORES, Run, RunError, claim, execute_all
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import mean_std, percent, write_table
 
 TOOLS = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description='Train and test configs over seeds and folds, and make one table'
-    )
+    parser = argparse.ArgumentParser(description=describe(__doc__))
     parser.add_argument('configs', nargs='+', type=Path)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--folds', nargs='+', type=int, default=[None])
-    parser.add_argument(
-        '--base', help='base of the leaves in configs/ablation (IFDD_BASE)'
-    )
+    add_base(parser)
     parser.add_argument('--data-root', help='data root of all loaders')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/ablation'))
     parser.add_argument(
         '--out', type=Path, help='write OUT.md and OUT.json (default: WORK_DIR/table)'
     )
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='KEY=VALUE into every config'
-    )
+    add_cfg_options(parser, 'KEY=VALUE into every config', as_words=True)
     args = parser.parse_args()
     names = [config.stem for config in args.configs]
     if missing := [str(c) for c in args.configs if not c.is_file()]:
@@ -69,6 +65,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
             tools=TOOLS,
             config=config,
             folder=args.work_dir / config.stem / run_name(fold, seed),
+            base=args.base,
             fold=fold,
             seed=seed,
             options=options,
@@ -85,7 +82,7 @@ def run_name(fold: int | None, seed: int) -> str:
     return f'seed{seed}' if fold is None else f'fold{fold}_seed{seed}'
 
 
-def describe(config: Path) -> str:
+def first_sentence(config: Path) -> str:
     """Return the first sentence of a config's comment, which says what it is."""
     lines = config.read_text(encoding='utf-8').splitlines()
     comment = ' '.join(x[1:].strip() for x in takewhile(lambda x: x[:1] == '#', lines))
@@ -98,7 +95,9 @@ def table(results: dict[Path, list[dict]]) -> tuple[str, list[dict]]:
     lines.append('| --- | --- | --- | --- | --- | --- |')
     rows = []
     for config, runs in results.items():
-        row: dict[str, Any] = dict(config=config.stem, what=describe(config), runs=runs)
+        row: dict[str, Any] = dict(
+            config=config.stem, what=first_sentence(config), runs=runs
+        )
         row |= {score: mean_std([run[score] for run in runs]) for score in SCORES}
         rows.append(row)
         cells = [percent(row[score], digits=1) for score in SCORES]
@@ -109,12 +108,10 @@ def table(results: dict[Path, list[dict]]) -> tuple[str, list[dict]]:
 
 def main() -> int:
     args = parse_args()
-    if args.base:
-        os.environ['IFDD_BASE'] = args.base
     runs = plan(args)
     try:
         claim(runs)
-    except RunError as error:
+    except (InputError, RunError) as error:
         print(error, file=sys.stderr)
         return 2
     results: dict[Path, list[dict]] = {config: [] for config in args.configs}

@@ -20,26 +20,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
-import mmaction
 import numpy as np
 import torch
+from measuring import Setup, describe_environment, summarise, take_turns
 from mmaction.datasets import BaseActionDataset, RawframeDataset
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
-import ifdd_mmaction
 from ifdd_mmaction.datasets import DatasetError, images
 from ifdd_mmaction.datasets.storage import (
     ClipSource,
@@ -152,14 +148,17 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
         raise DatasetError(f'{frames}: no folder of frames in it')
     loaders, sizes = make_loaders(folders, args.archive, scratch)
     result = dict(
-        environment=describe_environment(),
+        environment=describe_environment(
+            opencv=cv2.__version__,
+            jpeg_decoder='simplejpeg' if images.decode_jpeg else 'OpenCV',
+        ),
         data=dict(
             frames=str(args.frames or 'made for the run'),
             clips=len(folders),
             bytes_per_frame=sizes,
         ),
         rounds=args.rounds,
-        contenders=take_turns(loaders, len(folders), args.rounds),
+        contenders=compare(loaders, len(folders), args.rounds),
     )
     if args.memory:
         sources = [FrameFolder(folder) for folder in folders]
@@ -227,36 +226,27 @@ def make_loaders(
     return loaders, float(np.mean([file.stat().st_size for file in files]))
 
 
-def take_turns(loaders: dict[str, Load], clips: int, rounds: int) -> dict[str, dict]:
-    """Time the contenders in turns: A B C A B C ..."""
-    cpu: dict[str, list[float]] = {name: [] for name in loaders}
-    wall: dict[str, list[float]] = {name: [] for name in loaders}
-    for turn in range(rounds + 1):
-        for name, load in loaders.items():
-            seconds, ticks = time.process_time(), time.perf_counter()
+def compare(loaders: dict[str, Load], clips: int, rounds: int) -> dict[str, dict]:
+    """Time the loaders in turns on all clips."""
+
+    def load_all(load: Load) -> Callable[[], None]:
+        def run() -> None:
             for i in range(clips):
                 load(i)
-            if turn:  # the first round fills caches
-                cpu[name].append(clips / (time.process_time() - seconds))
-                wall[name].append(clips / (time.perf_counter() - ticks))
-        print(f'round {turn} of {rounds}', file=sys.stderr)
+
+        return run
+
+    runs = {name: load_all(load) for name, load in loaders.items()}
+    seconds, wall = take_turns(runs, rounds, Setup())
     return {
         name: dict(
-            cpu_clips_per_second=summarise(cpu[name]),
-            wall_clips_per_second=summarise(wall[name]),
-            ratio_to_stock=summarise(np.divide(cpu[name], cpu['stock'])),
+            cpu_clips_per_second=summarise(clips / np.array(seconds[name])),
+            wall_clips_per_second=summarise(clips / np.array(wall[name])),
+            ratio_to_stock=summarise(np.divide(seconds['stock'], seconds[name])),
             **({'aim': AIMS[name]} if name in AIMS else {}),
         )
         for name in loaders
     }
-
-
-def summarise(values: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """Return the median and the range of the middle half."""
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return dict(
-        median=round(median, 3), quartile1=round(low, 3), quartile3=round(high, 3)
-    )
 
 
 def watch_memory(sources: list[FrameFolder], clips: int) -> dict:
@@ -299,25 +289,6 @@ def private_mib(pid: int) -> float:
     except OSError:
         return 0.0
     return sum(int(li.split()[1]) for li in lines if li.startswith('Private_')) / 1024
-
-
-def describe_environment() -> dict[str, str]:
-    """Say what was measured on."""
-    with open('/proc/cpuinfo') as file:
-        models = [
-            li.split(':')[1].strip() for li in file if li.startswith('model name')
-        ]
-    return dict(
-        processor=models[0] if models else platform.processor(),
-        cores=str(os.cpu_count()),
-        python=platform.python_version(),
-        torch=torch.__version__,
-        opencv=cv2.__version__,
-        mmaction2=mmaction.__version__,
-        ifdd_mmaction=ifdd_mmaction.__version__,
-        jpeg_decoder='simplejpeg' if images.decode_jpeg else 'OpenCV',
-        load_average=' '.join(f'{load:.1f}' for load in os.getloadavg()),
-    )
 
 
 def to_markdown(result: dict) -> str:

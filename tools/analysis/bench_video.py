@@ -24,10 +24,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import Setup, describe_environment, take_turns
 
 from ifdd_mmaction.decoding import VideoError, VideoReader
 from ifdd_mmaction.fileio import write_atomic
@@ -67,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (VideoError, OSError) as error:
             print(f'bench_video: {error}', file=sys.stderr)
             return 2
-    result = dict(environment=describe_environment(), clips=args.clips, rows=rows)
+    environment = describe_environment(decoder=VideoReader('').decoder)
+    result = dict(environment=environment, clips=args.clips, rows=rows)
     text = to_markdown(result)
     write_atomic(args.out.with_suffix('.json'), json.dumps(result, indent=1).encode())
     write_atomic(args.out.with_suffix('.md'), text.encode())
@@ -119,30 +122,31 @@ def measure(video: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         places = rng.integers(0, total - span + 1, args.clips)
         steps = np.linspace(0, span - 1, count).astype(int)
         clips = [(place + steps).tolist() for place in places]
-        times: dict[str, list[float]] = {name: [] for name in readers}
-        for turn in range(args.rounds + 1):
-            for name, read in readers.items():
-                started = time.process_time()
-                for clip in clips:
-                    read(video, clip)
-                if turn:  # the first round fills caches
-                    spent = time.process_time() - started
-                    times[name].append(1e3 * spent / len(clips))
+        runs = {n: partial(read_all, read, video, clips) for n, read in readers.items()}
+        seconds, _ = take_turns(runs, args.rounds, Setup())
         row = dict(
             video=Path(video).name,
             frames=total,
             first_look_ms=round(first_look, 1),
             pattern=pattern,
-            ms={name: round(float(np.median(ms)), 2) for name, ms in times.items()},
+            ms={
+                name: round(1e3 * float(np.median(own)) / len(clips), 2)
+                for name, own in seconds.items()
+            },
         )
         if 'decord' in readers:
-            ratios = np.divide(times['decord'], times['ours'])
+            ratios = np.divide(seconds['decord'], seconds['ours'])
             row['ours_times_as_fast'] = round(float(np.median(ratios)), 2)
             row['quartiles'] = np.percentile(ratios, (25, 75)).round(2).tolist()
             row['decord_right'] = share_right(readers['decord'], video, clips, right)
         rows.append(row)
         print(f'{row["video"]}: {pattern} {row["ms"]} ms', file=sys.stderr)
     return rows
+
+
+def read_all(read: Read, video: str, clips: list[list[int]]) -> None:
+    for clip in clips:
+        read(video, clip)
 
 
 def available_readers() -> dict[str, Read]:
@@ -169,18 +173,6 @@ def share_right(
         for image, i in zip(read(video, clip), clip, strict=True)
     ]
     return round(float(np.mean(found)), 3)
-
-
-def describe_environment() -> dict[str, str]:
-    """Say what was measured on."""
-    lines = Path('/proc/cpuinfo').read_text().splitlines()
-    models = [line.split(':')[1].strip() for line in lines if 'model name' in line]
-    return dict(
-        processor=models[0] if models else 'unknown',
-        cores=str(os.cpu_count()),
-        decoder=VideoReader('').decoder,
-        load_average=' '.join(f'{load:.1f}' for load in os.getloadavg()),
-    )
 
 
 def to_markdown(result: dict[str, Any]) -> str:

@@ -44,15 +44,9 @@ from contenders import (
     count_flops,
     peak_memory,
 )
+from measuring import DTYPES, Setup, matmul_peak, summarise, take_turns
 from mmengine.registry import init_default_scope
 
-from ifdd_mmaction.analysis.measuring import (
-    DTYPES,
-    Setup,
-    matmul_peak,
-    summarise,
-    take_turns,
-)
 from ifdd_mmaction.fileio import write_atomic
 
 KINDS = dict(forward='forward', step='step', end_to_end='end to end')

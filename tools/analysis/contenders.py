@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from get_flops import whole_flops
+from measuring import Setup, peak_growth
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
@@ -18,8 +19,6 @@ from mmengine.runner import Runner
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from torch import Tensor
 from torch.utils.data import DataLoader
-
-from ifdd_mmaction.analysis.measuring import Setup, peak_growth
 
 CONTENDERS = ('ours', 'compiled', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
 REFERENCE = 'stock'

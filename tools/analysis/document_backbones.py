@@ -2,9 +2,9 @@
 
 ``python tools/analysis/document_backbones.py [--matrix [NAME ...]] [--costs]``
 
-``--matrix`` runs the test matrix of tests/models/backbone_matrix.py, or the rows named,
-``--costs`` counts the configs; without either the page is written anew from the JSON.
-Each row is kept as soon as it has run.
+``--matrix`` runs tests/models/backbone_matrix.py in a clone, all of it or the rows
+named, ``--costs`` counts the configs; without either the page is written anew from the
+JSON. Each row is kept as soon as it has run.
 
 Exit codes: 0 written, 2 wrong arguments, or a package is missing.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,18 +97,18 @@ def render(results: dict[str, Any]) -> str:
 
 def run_matrix(results: dict[str, Any], names: list[str]) -> None:
     """Run cases of the test matrix, all of them by default, into ``results``."""
-    sys.path.insert(0, str(ROOT))
-    from tests.models.backbone_matrix import CASES, full_row
-
-    for name in names or CASES:
-        if not CASES[name].available:
-            print(f'{name} needs {CASES[name].needs}: install it', file=sys.stderr)
-            sys.exit(2)
-        row = full_row(CASES[name])
-        rows = {**results.get('matrix', {}), name: row}
-        results['matrix'] = {k: rows[k] for k in CASES if k in rows}
-        save(results)
-        print(name, row['frames'], flush=True)
+    command = [sys.executable, '-m', 'tests.models.backbone_matrix', *names]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout or ():
+            found = json.loads(line)  # a row each, as soon as it has run
+            rows = {**results.get('matrix', {}), found['name']: found['row']}
+            results['matrix'] = {k: rows[k] for k in found['order'] if k in rows}
+            save(results)
+            print(found['name'], found['row']['frames'], flush=True)
+    if process.returncode:  # it has said why
+        sys.exit(process.returncode)
 
 
 def count_costs(results: dict[str, Any]) -> None:

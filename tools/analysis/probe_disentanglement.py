@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 from disentanglement_report import to_json, to_markdown
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.utils import ProgressBar
 from torch import Tensor
 
 from ifdd_mmaction.analysis import (
@@ -45,10 +44,12 @@ from ifdd_mmaction.analysis import (
 from ifdd_mmaction.apis import build_model
 from ifdd_mmaction.apis.models import read_config
 from ifdd_mmaction.checkpoints import CheckpointError
+from ifdd_mmaction.cli import add_cfg_options
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models.necks import IFDDNeck
+from ifdd_mmaction.progress import track
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing, save_figure
 
 NEUTRAL = 'neutral'
@@ -76,9 +77,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--clips', type=int, default=6, help='clips in the picture (%(default)s)'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
-    )
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     for path in (args.config, args.checkpoint):
         if not path.is_file():
@@ -136,10 +135,9 @@ def collect(
     batches = Runner.build_dataloader(loader)
     classes = batches.dataset.metainfo['classes']
     print(f'{loader.dataset.split}: {len(batches.dataset)} clips')
-    bar = ProgressBar(len(batches))
     clips: list[str] = []
     rows: list[dict[str, Tensor]] = []
-    for batch in batches:
+    for batch in track(batches, len(batches), 'Batches of clips'):
         data = model.data_preprocessor(batch, training=False)
         if data['inputs'].shape[1] != 1:
             raise ProbeError(
@@ -163,8 +161,6 @@ def collect(
         row['right'] = scores.argmax(dim=1).cpu() == row['labels']
         rows.append(row)
         num_frames = parts.x.shape[2]
-        bar.update()
-    print()
     joined = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
     subjects = [truth[name].subject for name in clips]
     return dict(
@@ -230,9 +226,7 @@ def measure_probes(train: dict[str, Any], test: dict[str, Any]) -> dict[str, Any
     subjects, labels = test['subjects'], test['labels'].numpy()
     found: dict[str, Any] = {}
     hits: dict[str, dict[str, np.ndarray]] = {}
-    print('linear probes')
-    bar = ProgressBar(len(FEATURES))
-    for name in FEATURES:
+    for name in track(FEATURES, len(FEATURES), 'Linear probes'):
         features = test[name].numpy()
         hits[name] = dict(
             classes=class_hits(
@@ -248,8 +242,6 @@ def measure_probes(train: dict[str, Any], test: dict[str, Any]) -> dict[str, Any
             {k: cluster_bootstrap(v, subjects) for k, v in hits[name].items()},
             size=features.shape[1],
         )
-        bar.update()
-    print()
     pairs = (('y_d', 'y_s'), ('vector', 'y_s'))
     differences = {
         f'{NAMES[one]} - {NAMES[other]}': {

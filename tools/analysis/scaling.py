@@ -25,8 +25,8 @@ from benchmark import add_setup, read_setup
 from contenders import REFERENCE, Contender, count_flops, peak_memory
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from measuring import Setup, take_turns
 
-from ifdd_mmaction.analysis.measuring import Setup, take_turns
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.visualization.style import BLUE, ORANGE, STYLE, save_figure
 

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from ifdd_mmaction.cli import add_cfg_options, describe
 from ifdd_mmaction.fileio import write_atomic
 
 ROOT = Path(__file__).parents[2]
@@ -177,17 +178,13 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=(__doc__ or '').splitlines()[0].split(':')[0]
-    )
+    parser = argparse.ArgumentParser(description=describe(__doc__))
     parser.add_argument('config', help='config file')
     parser.add_argument('out', type=Path, help='folder of the results')
     parser.add_argument('--minutes', type=float, default=60, help='how long to train')
     parser.add_argument('--every', type=float, default=5, help='seconds of a sample')
     parser.add_argument('--workers', type=int, default=4, help='of each data loader')
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='KEY=VALUE for tools/train.py'
-    )
+    add_cfg_options(parser, 'KEY=VALUE for tools/train.py', as_words=True)
     args = parser.parse_args(argv)
     if args.minutes <= 0 or args.every <= 0:
         parser.error(

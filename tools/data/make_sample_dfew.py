@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
 from sample_faces import VIEW, Actions, Array, Identity, Pose, draw_face
+
+from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_sample_dfew'
 VERSION = 1
@@ -227,17 +228,12 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
         Clip(seed, subject, label, size, frames, str(clips / f'{video:05d}'))
         for video, label, subject in rows
     ]
-    bar, strengths = ProgressBar(len(tasks)), []
     # OpenCV's threads have to end before the workers are forked: ending them in a fork,
     # which does not have them, waits for ever.
     cv2.setNumThreads(0)
     with multiprocessing.Pool(workers, start_worker) as pool:
-        for strength in pool.imap(draw_clip, tasks, chunksize=2):
-            strengths.append(strength)
-            # Not every clip: where the output is a file, each update is a line of it.
-            if len(strengths) % 35 == 0 or len(strengths) == len(tasks):
-                bar.update(len(strengths) - bar.completed)
-    print()
+        drawn = pool.imap(draw_clip, tasks, chunksize=2)
+        strengths = list(track(drawn, len(tasks), f'Drawing {len(tasks)} clips'))
     np.save(root / 'envelope.npy', np.stack(strengths))
     write_csv(root / 'clips.csv', ('id', 'label', 'subject'), rows)
     for k in range(FOLDS):

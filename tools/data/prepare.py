@@ -21,26 +21,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ifdd_mmaction.apis import prepare
+from ifdd_mmaction.cli import describe
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.prepare import (
-    PROTOCOLS,
-    Protocol,
-    check_all,
-    extract_all,
-    make_dataset,
-    make_report,
-    pack_clips,
-    read_lists,
-    summarise,
-    write_report,
-    write_val_split,
-)
+from ifdd_mmaction.datasets.prepare import PROTOCOLS
+from ifdd_mmaction.errors import InputError
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
     about, _, codes = __doc__.partition('Exit codes:')
     parser = argparse.ArgumentParser(
-        description=about.splitlines()[0].split(':')[0], epilog='Exit codes:' + codes
+        description=describe(about), epilog='Exit codes:' + codes
     )
     add = parser.add_argument
     add('dataset', choices=sorted(PROTOCOLS))
@@ -77,87 +68,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         action='store_true',
         help='pixels in place of the files as they are',
     )
-    args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error(f'--workers is {args.workers}, not at least 1')
-    if not 1 <= args.quality <= 100:
-        parser.error(f'--quality is {args.quality}, not 1 to 100')
-    if args.val_split is not None and not 0 < args.val_split < 1:
-        parser.error(f'--val-split is {args.val_split}, not between 0 and 1')
-    if args.val_split and args.split == 'test':
-        parser.error('--val-split is carved from train, not from --split test')
-    if args.extract and not PROTOCOLS[args.dataset].extracted:
-        parser.error(f'no release of {args.dataset} has videos to extract')
-    if args.frame_dir and args.video_dir and not args.extract:
-        parser.error('give one of --frame-dir and --video-dir')
-    args.out = args.out or Path('work_dirs') / f'prepare_{args.dataset}'
-    return args
-
-
-def extract(args: argparse.Namespace, protocol: Protocol, chosen: dict) -> list[str]:
-    """Extract the frames of the listed videos and return what went wrong."""
-    dataset = make_dataset(protocol, args.root)
-    videos = args.video_dir or dataset.VIDEO_DIRS[0]
-    clips = read_lists(protocol, args.root, **chosen, video_dir=videos).clips
-    place = args.root / args.frame_dir
-    place.mkdir(parents=True, exist_ok=True)
-    folders = [place / dataset.frame_folder(name) for name in clips]
-    paths = [clip.path for clip in clips.values()]
-    return extract_all(paths, folders, args.quality, args.workers)
-
-
-def prepare(args: argparse.Namespace) -> int:
-    """Do what the command line asks for and return the exit code."""
-    protocol = PROTOCOLS[args.dataset]
-    chosen: dict = {}
-    if args.split:
-        chosen['splits'] = (args.split,)
-    if args.fold is not None:
-        chosen['folds'] = (args.fold,)
-    failed = []
-    if args.extract:
-        args.frame_dir = args.frame_dir or protocol.extracted
-        failed = extract(args, protocol, chosen)
-        args.video_dir = None
-    lists = read_lists(
-        protocol,
-        args.root,
-        **chosen,
-        frame_dir=args.frame_dir,
-        video_dir=args.video_dir,
-    )
-    if args.val_split:
-        name = f'seed{args.seed}_{100 * args.val_split:g}pct'
-        folder = args.lists or args.root / 'ifdd_splits' / name
-        print(write_val_split(protocol, lists, folder, args.val_split, args.seed))
-    paths = [clip.path for clip in lists.clips.values()]
-    checks = check_all(paths, args.out / 'checked.jsonl', args.workers)
-    report = make_report(protocol, lists, checks, compare_counts=not args.subset)
-    report['root'] = str(args.root.resolve())
-    report['findings']['not_extracted'] = failed
-    write_report(args.out / 'report.json', report)
-    print(summarise(report))
-    print(f'Report: {args.out / "report.json"}')
-    code = 1 if any(report['findings'].values()) else 0
-    if args.pack:
-        try:
-            print(pack_clips(protocol, lists, checks, args.pack, args.decoded))
-        except DatasetError as error:
-            print(f'error: {error}', file=sys.stderr)
-            return 1
-    return code
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parse_args(argv)
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    out = args.out or Path('work_dirs') / f'prepare_{args.dataset}'
     try:
-        return prepare(args)
+        report = prepare(**vars(args))
+    except InputError as error:  # options that do not go together
+        parser.error(str(error))
     except (DatasetError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f'\ninterrupted; run it again to go on ({args.out})', file=sys.stderr)
+        print(f'\ninterrupted; run it again to go on ({out})', file=sys.stderr)
         return 130
+    return 1 if any(report['findings'].values()) else 0
 
 
 if __name__ == '__main__':

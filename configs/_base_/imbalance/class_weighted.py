@@ -1,5 +1,5 @@
 # Cross entropy in which every class has the same total weight. The base is
-# configs/ifdd_vit_dfew.py, or the one that IFDD_BASE names.
+# configs/ifdd_vit_dfew.py, or the one that --base names.
 _base_ = ['../../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
 
 model = dict(

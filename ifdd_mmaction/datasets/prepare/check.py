@@ -6,40 +6,22 @@ import hashlib
 import json
 import os
 import signal
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
-from mmengine.utils import ProgressBar
 
+from ...progress import track
 from ..errors import DatasetError
 from ..images import decode_image
 from ..storage import VIDEO_SUFFIXES, VideoFile
 from ..storage.clip_source import list_frames
-
-T = TypeVar('T')
-
-
-def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Hand on items under a progress bar on stderr."""
-    if not total:
-        return
-    print(what, file=sys.stderr)
-    bar = ProgressBar(total, file=sys.stderr)
-    # Where the output is a file, each update adds to it: not every item.
-    step = max(1, total // 100)
-    for i, item in enumerate(items, start=1):
-        yield item
-        if i % step == 0 or i == total:
-            bar.update(i - bar.completed)
-    print(file=sys.stderr)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import cv2
 
+from ...progress import track
 from ..errors import DatasetError, name_some
 from ..storage import PackedArchive, VideoFile, write_archive
-from .check import ClipCheck, process_map, track
+from .check import ClipCheck, process_map
 from .splits import Lists, Protocol
 
 

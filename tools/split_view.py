@@ -6,14 +6,13 @@ import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
 
-from ..analysis import disentangle
-from ..models.necks import IFDDNeck
-from ..visualization import ClipSplit
-from ..visualization.emotion_pictures import choose_moments
-from .face_clips import FaceScan, cut_clips
-from .inferencer import DFERInferencer
-from .predictor import TorchPredictor
-from .results import VideoResult, face_emotions
+from ifdd_mmaction.analysis import disentangle
+from ifdd_mmaction.apis import DFERInferencer, TorchPredictor, VideoResult
+from ifdd_mmaction.apis.face_clips import FaceScan, cut_clips
+from ifdd_mmaction.apis.results import face_emotions
+from ifdd_mmaction.models.necks import IFDDNeck
+from ifdd_mmaction.visualization import ClipSplit
+from ifdd_mmaction.visualization.emotion_pictures import choose_moments
 
 
 @torch.inference_mode()

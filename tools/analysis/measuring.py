@@ -1,4 +1,4 @@
-"""Time and memory of models, contenders taking turns."""
+"""Time and memory of what takes turns, and what it was measured on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..version import __version__
+from ifdd_mmaction.version import __version__
 
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
@@ -58,26 +58,38 @@ class Setup:
             torch.cuda.synchronize()
 
     def describe(self) -> dict[str, str]:
-        """Say what is measured on."""
-        device = platform.processor() or platform.machine()
-        if not self.on_cpu:
-            device = torch.cuda.get_device_name(self.device)
-        elif (info := Path('/proc/cpuinfo')).exists():
-            lines = info.read_text().splitlines()
-            models = [li.split(':')[1].strip() for li in lines if 'model name' in li]
-            device = models[0] if models else device
-        return dict(
-            device=device,
-            cores=str(os.cpu_count()),
+        """Return what is measured on."""
+        environment = describe_environment(
             threads=str(self.threads),
             dtype=self.dtype,
             compiled='yes' if self.compile else 'no',
-            python=platform.python_version(),
-            torch=torch.__version__,
-            mmaction2=mmaction.__version__,
-            ifdd_mmaction=__version__,
-            load_average=' '.join(f'{load:.1f}' for load in os.getloadavg()),
         )
+        processor = environment.pop('processor')
+        gpu = None if self.on_cpu else torch.cuda.get_device_name(self.device)
+        return dict(device=gpu or processor, **environment)
+
+
+def describe_environment(**own: str) -> dict[str, str]:
+    """Return the processor, the versions of packages and the load of the machine.
+
+    Args:
+        own: What else a measurement depends on.
+    """
+    processor = platform.processor() or platform.machine()
+    if (info := Path('/proc/cpuinfo')).exists():
+        lines = info.read_text().splitlines()
+        models = [li.split(':')[1].strip() for li in lines if 'model name' in li]
+        processor = models[0] if models else processor
+    return dict(
+        processor=processor,
+        cores=str(os.cpu_count()),
+        **own,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        mmaction2=mmaction.__version__,
+        ifdd_mmaction=__version__,
+        load_average=' '.join(f'{load:.1f}' for load in os.getloadavg()),
+    )
 
 
 def take_turns(

@@ -8,11 +8,12 @@ PyTorch: ``ifdd --help`` answers at once.
 from __future__ import annotations
 
 import difflib
-import runpy
 import sys
 from collections.abc import Sequence
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 #: The tool of each verb, and what it does.
 VERBS = {
@@ -55,19 +56,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not tool.is_file():
         print(f'ifdd: no file {tool}: install the package again', file=sys.stderr)
         return 2
-    before = sys.argv, sys.path[:]
+    before = sys.argv, sys.path[:], sys.modules['__main__']
     sys.argv = [f'ifdd {verb}', *arguments]
     sys.path.insert(0, str(tool.parent))  # as Python does for a script
     try:
-        runpy.run_path(str(tool), run_name='__main__')
+        run_script(tool)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
         print(end.code, file=sys.stderr)
         return 1
     finally:
-        sys.argv, sys.path[:] = before
+        sys.argv, sys.path[:], sys.modules['__main__'] = before
     return 0
+
+
+def run_script(path: Path) -> None:
+    """Run a script as ``runpy.run_path`` does, but leave ``sys.argv`` as it is.
+
+    Its first word is what the help of the tool calls the command.
+    """
+    loader = SourceFileLoader('__main__', str(path))
+    module = ModuleType('__main__')
+    module.__file__ = str(path)
+    sys.modules['__main__'] = module
+    loader.exec_module(module)
 
 
 def usage() -> str:

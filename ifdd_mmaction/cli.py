@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mmengine.config import DictAction
@@ -195,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.argv = [f'ifdd {verb}', *arguments]
     sys.path.insert(0, str(tool.parent))  # as Python does for a script
     try:
-        runpy.run_path(str(tool), run_name='__main__')
+        return int(_load(tool).main() or 0)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
@@ -203,7 +204,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         sys.argv, sys.path[:] = before
-    return 0
+
+
+def _load(tool: Path) -> ModuleType:
+    spec = spec_from_file_location(tool.stem, tool)
+    if spec is None or spec.loader is None:
+        raise ImportError(f'{tool} cannot be imported')
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def usage() -> str:

@@ -9,6 +9,8 @@ import sys
 import pytest
 from mmengine.config import Config
 
+from ifdd_mmaction.apis import kfold
+from ifdd_mmaction.engine.runs import RunError
 from tests.datasets.layouts import make_dfew
 from tests.golden import ROOT, load_tool
 from tests.tools.runs import TINY, data_options, run_tool
@@ -24,16 +26,12 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def kfold(monkeypatch):
+def call(monkeypatch):
     """Return a function that runs the tool in this process."""
     tool = load_tool('kfold.py')
     monkeypatch.chdir(ROOT)
 
-    def kfold(*args):
-        monkeypatch.setattr(sys, 'argv', ['kfold.py', *map(str, args)])
-        return tool.main()
-
-    return kfold
+    return lambda *args: tool.main([str(arg) for arg in args])
 
 
 @pytest.mark.parametrize('text, folds', [
@@ -46,18 +44,18 @@ def test_a_list_of_folds(text, folds):
 
 
 @pytest.mark.parametrize('text', ['', 'a', '1-', '1,,2', '5-1'])
-def test_what_is_no_list_of_folds_is_refused(text, kfold, capsys):
+def test_what_is_no_list_of_folds_is_refused(text, call, capsys):
     with pytest.raises(SystemExit) as caught:
-        kfold(TINY, '--folds', text)
+        call(TINY, '--folds', text)
     assert caught.value.code == 2 and 'give folds as 1-5' in capsys.readouterr().err
 
 
 def test_a_fold_without_data_is_refused_before_any_training(
-    kfold, data, tmp_path, capsys
+    call, data, tmp_path, capsys
 ):
     work_dir = tmp_path / 'work'
     options = ['--cfg-options', *data_options(data, *LOADERS)]
-    assert kfold(TINY, '--work-dir', work_dir, *options) == 2
+    assert call(TINY, '--work-dir', work_dir, *options) == 2
     # All five folds of DFEW are asked for, the data has two.
     assert 'no annotation of train fold 3' in capsys.readouterr().err
     assert not work_dir.exists()
@@ -65,7 +63,7 @@ def test_a_fold_without_data_is_refused_before_any_training(
 
 @pytest.mark.parametrize('how', ['argument', 'environment'])
 def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
-    kfold, data, tmp_path, monkeypatch, how
+    call, data, tmp_path, monkeypatch, how
 ):
     leaf = ROOT / 'configs/_base_/options/ema.py'
     base = '../tests/data/tiny_dfew'
@@ -74,7 +72,7 @@ def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     given = ['--base', base] if how == 'argument' else []
     script, work_dir = tmp_path / 'kfold.sbatch', tmp_path / 'my work'
     options = ['--cfg-options', *data_options(data, *LOADERS)]
-    assert kfold(
+    assert call(
         leaf, '--folds', '1-2', '--work-dir', work_dir, '--gpus', 4, '--seed', 3,
         *given, '--slurm', script, '--sbatch=--partition=gpu', *options,
     ) == 0  # fmt: skip
@@ -139,6 +137,21 @@ def test_every_fold_is_trained_and_tested_once(finished):
     wars = [row['last']['WAR'] for row in record['rows']]
     assert mean['mean'] == pytest.approx(sum(wars) / 2) and mean['n'] == 2
     assert (work_dir / 'folds.md').read_text().strip() in said
+
+
+@pytest.mark.slow
+def test_from_python_the_same_folds_are_finished(finished, data, capfd):
+    work_dir, _ = finished
+    log = (work_dir / 'fold2' / 'log.txt').read_text()
+    options = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
+    options['train_cfg.max_epochs'] = 1
+    record = kfold(TINY, folds=[1, 2], work_dir=work_dir, cfg_options=options)
+    assert record.pop('failed') == {}
+    assert record == json.loads((work_dir / 'folds.json').read_text())
+    assert (work_dir / 'fold2' / 'log.txt').read_text() == log
+    options['train_cfg.max_epochs'] = 2
+    with pytest.raises(RunError, match='run with other settings: options'):
+        kfold(TINY, folds=[1, 2], work_dir=work_dir, cfg_options=options)
 
 
 @pytest.fixture

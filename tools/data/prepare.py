@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(argv)
     out = args.out or Path('work_dirs') / f'prepare_{args.dataset}'
+    # A terminated run must clean up as an interrupted one does.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         report = prepare(**vars(args))
     except InputError as error:  # options that do not go together
@@ -85,10 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f'\ninterrupted; run it again to go on ({out})', file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 1 if any(report['findings'].values()) else 0
 
 
 if __name__ == '__main__':
-    # A terminated run must clean up as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -123,6 +123,15 @@ def test_a_run_begun_when_configs_set_the_default_seed_goes_on(make):
         claim([run])
 
 
+def test_a_run_begun_before_configs_had_the_hook_of_pictures_goes_on(make):
+    run = make()
+    run.config.write_text('default_hooks = dict(timer=dict(type="IterTimerHook"))\n')
+    claim([run])
+    hook = 'default_hooks["visualization"] = dict(type="ClipVisualizationHook")\n'
+    run.config.write_text(run.config.read_text() + hook)
+    claim([run])
+
+
 @pytest.mark.parametrize('change', ['seed', 'options', 'config', 'gpus', 'comment'])
 def test_a_folder_belongs_to_one_run(make, change):
     claim([make(seed=1)])

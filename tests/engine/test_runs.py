@@ -139,6 +139,15 @@ def test_a_run_begun_when_the_split_was_a_mode_of_issm_goes_on(make, mode, kind)
         claim([run])
 
 
+def test_a_run_begun_before_configs_had_the_hook_of_pictures_goes_on(make):
+    run = make()
+    run.config.write_text('default_hooks = dict(timer=dict(type="IterTimerHook"))\n')
+    claim([run])
+    hook = 'default_hooks["visualization"] = dict(type="ClipVisualizationHook")\n'
+    run.config.write_text(run.config.read_text() + hook)
+    claim([run])
+
+
 @pytest.mark.parametrize('change', ['seed', 'options', 'config', 'gpus', 'comment'])
 def test_a_folder_belongs_to_one_run(make, change):
     claim([make(seed=1)])

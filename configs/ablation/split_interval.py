@@ -1,4 +1,4 @@
 # Even and odd frames.
 _base_ = ['../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
 
-model = dict(neck=dict(split=dict(mode='interval')))
+model = dict(neck=dict(split=dict(type='IntervalSplit')))

@@ -7,11 +7,12 @@ from typing import Any
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor
 
+from ..errors import InputError
 from ..models.necks import Disentanglement, IFDDNeck
 
 
 def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
-    """Return what the neck of a recognizer makes of clips on the way to its feature.
+    """Return what the neck of a recognizer computes on the way to its feature.
 
     The model runs as it stands: put it into ``eval()`` mode, under ``torch.no_grad()``.
 
@@ -24,11 +25,12 @@ def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
         Tensors whose first dimension is N * views.
 
     Raises:
-        ValueError: If the model has no such neck.
+        InputError: If the model has no such neck, or one with neither split nor
+            lifting.
     """
     neck = getattr(model, 'neck', None)
     if not isinstance(neck, IFDDNeck):
-        raise ValueError(
+        raise InputError(
             f'{type(model).__name__} has neck {type(neck).__name__}: only an IFDDNeck '
             'separates dynamics from context.'
         )

@@ -48,24 +48,13 @@ def grad_cam(
         target: Class index of each clip, ``(N,)``.
 
     Raises:
-        ValueError: If the model has no such neck, or one that splits no clip.
+        InputError: If the model has no such neck, or one with neither split nor
+            lifting.
     """
     with torch.enable_grad():
         parts = disentangle(model, inputs)
-        y_d, y_s, vector = parts.y_d, parts.y_s, parts.vector
-        frames_d, frames_s = parts.frames_d, parts.frames_s
-        if (
-            y_d is None
-            or y_s is None
-            or vector is None
-            or frames_d is None
-            or frames_s is None
-        ):
-            raise ValueError(
-                f'{type(model.neck).__name__} has neither split nor lifting, so there '
-                'is no Y_D and no Y_S'
-            )
-        scores = model.cls_head(vector[:, :, None, None, None])
+        y_d, y_s = parts.y_d, parts.y_s
+        scores = model.cls_head(parts.vector[:, :, None, None, None])
         index = torch.as_tensor(target, device=scores.device)
         wanted = scores.gather(1, index[:, None]).sum()
         slope_d, slope_s = torch.autograd.grad(wanted, [y_d, y_s], allow_unused=True)
@@ -73,8 +62,8 @@ def grad_cam(
         _cam(y_d, slope_d),
         None if slope_s is None else _cam(y_s, slope_s),
         scores.detach(),
-        frames_d.detach(),
-        frames_s.detach(),
+        parts.frames_d.detach(),
+        parts.frames_s.detach(),
     )
 
 

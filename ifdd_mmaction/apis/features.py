@@ -113,13 +113,12 @@ def _extract(
     """Return name, label and features of each clip of a batch."""
     data = model.data_preprocessor(batch, training=False)
     inputs, samples = data['inputs'], data['data_samples']
-    if isinstance(getattr(model, 'neck', None), IFDDNeck):
-        parts = disentangle(model, inputs)
-        found: Mapping[str, Any] = parts._asdict()
-        if parts.vector is None:  # neither split nor lifting
-            found = dict(vector=parts.x, x=parts.x)
+    neck = getattr(model, 'neck', None)
+    if isinstance(neck, IFDDNeck) and neck.split is not None:
+        found: Mapping[str, Any] = disentangle(model, inputs)._asdict()
     else:
-        found = dict(vector=model.extract_feat(inputs)[0])
+        feature = model.extract_feat(inputs)[0]
+        found = dict(vector=feature, x=feature)
     features = {name: _pool(found[name], len(samples)) for name in names}
     rows = []
     for i, sample in enumerate(samples):

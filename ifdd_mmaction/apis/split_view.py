@@ -51,8 +51,6 @@ def view_split(
     parts = disentangle(
         predictor.model, predictor.model.data_preprocessor(data)['inputs']
     )
-    if parts.indexes is None or parts.frames_s is None or parts.frames_d is None:
-        return None
 
     def frames(positions: torch.Tensor) -> np.ndarray:
         # Each frame of the feature stands for a few of the clip.

@@ -16,8 +16,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import BaseDataset, pseudo_collate
 
 from ..errors import InputError
-from ..models.necks import IFDDNeck
-from ..models.necks.splits import TemporalSplit
+from ..models.necks import IFDDNeck, TemporalSplit
 from .predictor import TorchPredictor, read_config
 
 

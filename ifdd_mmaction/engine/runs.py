@@ -23,6 +23,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..deprecations import former_settings
 from ..fileio import write_atomic
 from .resume.resumable_checkpoint_hook import EXIT_PREEMPTED
 
@@ -70,8 +71,10 @@ def claim(runs: Sequence[Run]) -> None:
     Raises:
         RunError: If a folder holds a run with other settings; nothing is written then.
     """
-    digests = {config: _digest(config) for config in {run.config for run in runs}}
-    stamps = {
+    configs = {run.config: _read(run.config) for run in runs}
+    digests = {config: _digest(settings) for config, settings in configs.items()}
+    former = {digests[c]: _digest(former_settings(configs[c])) for c in configs}
+    stamps: dict[Path, dict[str, Any]] = {
         run.folder / 'settings.json': dict(
             config=digests[run.config],
             fold=run.fold,
@@ -83,6 +86,8 @@ def claim(runs: Sequence[Run]) -> None:
     }
     for path, settings in stamps.items():
         found = json.loads(path.read_text()) if path.is_file() else settings
+        if found.get('config') == former[settings['config']]:
+            found['config'] = settings['config']
         differing = [k for k, value in settings.items() if found.get(k) != value]
         if differing:
             raise RunError(
@@ -140,10 +145,15 @@ def execute_all(
             raise
 
 
-def _digest(config: Path) -> str:
-    """Return a hash of what a config and its bases say: comments change nothing."""
+def _read(config: Path) -> dict[str, Any]:
+    """Return what a config and its bases say."""
     settings = Config.fromfile(config, import_custom_modules=False).to_dict()
     settings.setdefault('randomness', dict(seed=0))  # as tools/train.py does
+    return settings
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    """Return a hash of a config."""
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

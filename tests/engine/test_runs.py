@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from ifdd_mmaction.deprecations import SPLIT_OF_MODE
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute, execute_all
 from tests.processes import start_script
 
@@ -119,6 +120,21 @@ def test_a_run_begun_when_configs_set_the_default_seed_goes_on(make):
     run.config.write_text(run.config.read_text() + 'randomness = dict(seed=0)\n')
     claim([run])
     run.config.write_text(run.config.read_text() + 'randomness = dict(seed=1)\n')
+    with pytest.raises(RunError, match='run with other settings: config'):
+        claim([run])
+
+
+@pytest.mark.parametrize('mode, kind', SPLIT_OF_MODE.items())
+def test_a_run_begun_when_the_split_was_a_mode_of_issm_goes_on(make, mode, kind):
+    run = make()
+    begun = run.config.read_text()
+    neck = 'model = dict(neck=dict(split=dict({})))\n'.format
+    run.config.write_text(begun + neck(f"type='ISSM', mode='{mode}'"))
+    claim([run])
+    run.config.write_text(begun + neck(f"type='{kind}'"))
+    claim([run])
+    claim([run])
+    run.config.write_text(begun + neck(f"type='{kind}', init_cfg=dict()"))
     with pytest.raises(RunError, match='run with other settings: config'):
         claim([run])
 

@@ -104,9 +104,9 @@ def main(data, capfd):
 
 
 def test_the_interval_split_gains_nothing_on_itself(main, tmp_path):
-    split = dict(type='ISSM', mode='interval')
+    split = dict(type='IntervalSplit')
     checkpoint = save_model(tmp_path / 'epoch_3.pth', split=split)
-    options = ['--cfg-options', 'model.neck.split.mode=interval']
+    options = ['--cfg-options', 'model.neck.split.type=IntervalSplit']
     code, said = main(checkpoint, '--fold', 2, '--pooling', 'all', *options)
     assert code == 0
     assert 'trained on fold 1; subjects of the test split of fold 2 may not be' in said

@@ -58,7 +58,6 @@ def look_at(
     """Compute what is shown of a clip."""
     clip = trained.load(dataset, index)
     parts = disentangle(trained.model, clip.inputs)
-    assert parts.indexes is not None  # the model was checked
     frames = clip.frames.numpy()
     regular = torch.arange(parts.x.shape[2] + parts.x.shape[2] % 2).float()
     regular = regular.clamp(max=parts.x.shape[2] - 1)

@@ -10,10 +10,13 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ...deprecations import current_split
+from ...errors import InputError
 from .feature_pyramid import to_pyramid
+from .interval_split import IntervalSplit
 from .ladm import context_gap
 from .lifting import Lifting, NoLifting
-from .splits import IntervalSplit, SplitIndexes, TemporalSplit
+from .temporal_split import SplitIndexes, TemporalSplit
 
 Part = Mapping[str, Any] | None
 
@@ -24,9 +27,7 @@ LIFTING = MappingProxyType(dict(type='LADM'))
 
 
 class Disentanglement(NamedTuple):
-    """What an :class:`IFDDNeck` makes of N clips; T, H and W are those of X.
-
-    Without split and lifting there is X only, and all else is None.
+    """What an :class:`IFDDNeck` computes of N clips; T, H and W are those of X.
 
     Attributes:
         x: Aggregated feature X, ``(N, C, T, H, W)``.
@@ -41,14 +42,14 @@ class Disentanglement(NamedTuple):
     """
 
     x: Tensor
-    indexes: SplitIndexes | None = None
-    frames_s: Tensor | None = None
-    frames_d: Tensor | None = None
-    x_s: Tensor | None = None
-    x_d: Tensor | None = None
-    y_s: Tensor | None = None
-    y_d: Tensor | None = None
-    vector: Tensor | None = None
+    indexes: SplitIndexes
+    frames_s: Tensor
+    frames_d: Tensor
+    x_s: Tensor
+    x_d: Tensor
+    y_s: Tensor
+    y_d: Tensor
+    vector: Tensor
 
 
 @MODELS.register_module()
@@ -136,7 +137,7 @@ class IFDDNeck(BaseModule):
             channels = self.aggregation.out_channels
         if split is not None:
             frames = dict(in_channels=channels, num_frames=size[0])
-            self.split = MODELS.build({**SPLIT, **frames, **split})
+            self.split = MODELS.build({**SPLIT, **frames, **current_split(split)})
         elif lifting is not None:
             self.split = IntervalSplit(channels, num_frames=size[0])
         if lifting is not None:
@@ -163,27 +164,33 @@ class IFDDNeck(BaseModule):
         return vector[:, :, None, None, None], dict(context_gap=gap)
 
     def disentangle(self, x: Tensor | Sequence[Tensor]) -> Disentanglement:
-        """Return all that the neck makes on the way to its feature, for analysis.
+        """Return all that the neck computes on the way to its feature, for analysis.
 
         Args:
             x: What a backbone returned, maps ``(N, C_i, T, H_i, W_i)``.
+
+        Raises:
+            InputError: If the neck has neither split nor lifting.
         """
-        feature = self._aggregate(x)
         if self.split is None or self.lifting is None:
-            return Disentanglement(feature)
+            raise InputError(
+                f'IFDDNeck(split={self.split}, lifting={self.lifting}) has neither '
+                'split nor lifting, so there is nothing to disentangle: set one.'
+            )
+        feature = self._aggregate(x)
         x_s, x_d = self.split(feature)
         y_s, y_d = self.lifting.lift(x_s, x_d)
         indexes = self.split.split_indexes(feature)
         return Disentanglement(
-            feature,
-            indexes,
-            self.split.frames_read(indexes.static),
-            self.split.frames_read(indexes.dynamic),
-            x_s,
-            x_d,
-            y_s,
-            y_d,
-            self.lifting.to_vector(y_d),
+            x=feature,
+            indexes=indexes,
+            frames_s=self.split.frames_read(indexes.static),
+            frames_d=self.split.frames_read(indexes.dynamic),
+            x_s=x_s,
+            x_d=x_d,
+            y_s=y_s,
+            y_d=y_d,
+            vector=self.lifting.to_vector(y_d),
         )
 
     def _aggregate(self, x: Tensor | Sequence[Tensor]) -> Tensor:

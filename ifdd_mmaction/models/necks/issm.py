@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
@@ -11,13 +9,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
 from ..layers.pooling import adaptive_mean
-from .splits import (
-    IntervalSplit,
-    SplitIndexes,
-    TemporalSplit,
-    TopKSplit,
-    WeightingSplit,
-)
+from .temporal_split import SplitIndexes, TemporalSplit
 
 
 def sample_frames(x: Tensor, position: Tensor) -> Tensor:
@@ -45,14 +37,6 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
     return frames.reshape(n, -1, h, w, c).permute(0, 4, 1, 2, 3)
 
 
-#: The splits of the paper's Fig. 3 beside index interpolation, which is ISSM itself.
-OTHER_SPLITS = {
-    'interval': IntervalSplit,
-    'topk': TopKSplit,
-    'weighting': WeightingSplit,
-}
-
-
 @MODELS.register_module()
 class ISSM(TemporalSplit):
     """Inter-frame Static-dynamic Splitting Module: content-aware temporal split.
@@ -69,10 +53,6 @@ class ISSM(TemporalSplit):
     It deviates from the authors' code in two points: position i reads frame i exactly
     (see ``align_corners``), and their unused parameters are gone.
 
-    The paper compares three more splits: with another ``mode``, ``ISSM(...)`` is an
-    :class:`IntervalSplit`, a :class:`TopKSplit` or a :class:`WeightingSplit`, with that
-    class's own arguments after ``in_channels`` and ``num_frames``.
-
     Args:
         in_channels: Channels C of the input.
         num_frames: Temporal length T of the input; an odd T is padded by repeating
@@ -83,21 +63,8 @@ class ISSM(TemporalSplit):
             the pooled size, 7.
         align_corners: True reads frame i at index i. False reproduces the grid of the
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
-        mode: ``'interpolation'``, ``'interval'``, ``'topk'`` or ``'weighting'``.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
-
-    Raises:
-        ValueError: If the mode is none of the four.
     """
-
-    def __new__(cls, *args: Any, mode: str = 'interpolation', **kwargs: Any) -> Any:
-        """Make the split of a mode: each is a class, they have one name in a config."""
-        if mode == 'interpolation':
-            return super().__new__(cls)
-        if mode not in OTHER_SPLITS:
-            known = ', '.join(map(repr, ['interpolation', *OTHER_SPLITS]))
-            raise ValueError(f'ISSM(mode={mode!r}): choose one of {known}.')
-        return OTHER_SPLITS[mode](*args, **kwargs)
 
     def __init__(
         self,
@@ -107,8 +74,6 @@ class ISSM(TemporalSplit):
         pooled_size: int = 7,
         corr_channels: int = 7,
         align_corners: bool = True,
-        *,
-        mode: str = 'interpolation',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(in_channels, num_frames, init_cfg=init_cfg)

@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .lifting import Lifting, TokenCompression, to_tokens
-from .splits import pad_to_even
+from .temporal_split import pad_to_even
 
 
 def context_gap(x: Tensor, y_s: Tensor, relaxed: bool = True) -> Tensor:

@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from ifdd_mmaction.models.necks import ISSM, ConvLADM
+from ifdd_mmaction.models.necks import (
+    ISSM,
+    ConvLADM,
+    IntervalSplit,
+    TopKSplit,
+    WeightingSplit,
+)
 from ifdd_mmaction.models.necks.ladm import context_gap
 from tests.golden import load_golden, ours, pick
 from tests.numeric import assert_close, depth_of
@@ -29,15 +35,14 @@ def test_equals_the_authors_module_and_its_running_statistics(mode):
         assert_close(value, expected[name], depth, name=name)
 
 
-@pytest.mark.parametrize('mode', ['interval', 'topk', 'weighting', 'interpolation'])
+@pytest.mark.parametrize('split', [ISSM, IntervalSplit, TopKSplit, WeightingSplit])
 @pytest.mark.parametrize('size', [(1, 2, 3), (7, 1, 1), (8, 5, 4)])
 @pytest.mark.parametrize('compress', [True, False])
 def test_every_split_may_come_before_and_every_parameter_is_trained(
-    mode, size, compress
+    split, size, compress
 ):
-    split = ISSM(6, size[0], mode=mode)
     module = ConvLADM(6, size, compress=compress)
-    vector, y_s = module(*split(torch.randn(2, 6, *size)))
+    vector, y_s = module(*split(6, size[0])(torch.randn(2, 6, *size)))
     assert vector.shape == (2, 6)
     assert y_s.shape == (2, 6, (size[0] + 1) // 2, *size[1:])
     # The vector alone trains both convolutions: the prediction is from Y_S.

@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from ifdd_mmaction.models.necks import Disentanglement, sample_frames
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.models.necks import sample_frames
 from ifdd_mmaction.models.necks.ladm import context_gap
 from tests.numeric import assert_close, depth_of
 
@@ -13,9 +14,9 @@ LADM = dict(type='LADM', num_heads=2)
 SPLITS = [
     dict(type='ISSM'),
     dict(type='ISSM', align_corners=False),
-    dict(type='ISSM', mode='interval'),
-    dict(type='ISSM', mode='topk'),
-    dict(type='ISSM', mode='weighting'),
+    dict(type='IntervalSplit'),
+    dict(type='TopKSplit'),
+    dict(type='WeightingSplit'),
     None,
 ]
 
@@ -56,9 +57,9 @@ def test_it_is_what_forward_computes(split, lifting, frames):
     assert found.x.shape == (2, 8, frames, 3, 2)
     for name in ('x_s', 'x_d', 'y_s', 'y_d'):
         assert getattr(found, name).shape == (2, 8, half, 3, 2), name
-    mode = (split or {}).get('mode', 'interpolation' if split else 'interval')
+    kind = split['type'] if split else 'IntervalSplit'
     correlation = found.indexes.correlation
-    if mode == 'interval':
+    if kind == 'IntervalSplit':
         assert correlation is None
     else:
         assert correlation.shape == (2, 2 * half, 2 * half)
@@ -68,7 +69,7 @@ def test_it_is_what_forward_computes(split, lifting, frames):
     for frame, group in ((found.frames_s, found.x_s), (found.frames_d, found.x_d)):
         assert frame.shape == (2, half) and frame.dtype == torch.float32
         assert frame.min() >= 0 and frame.max() <= frames - 1
-        if mode != 'weighting':  # which scales its frames
+        if kind != 'WeightingSplit':  # which scales its frames
             read = sample_frames(found.x, frame)
             assert_close(read, group, frames)
 
@@ -87,12 +88,10 @@ def test_y_d_is_what_the_lifting_leaves_of_the_dynamics():
     assert torch.equal(found.y_s, found.x_s)
 
 
-def test_without_split_and_lifting_there_is_only_the_feature():
+def test_a_neck_with_neither_split_nor_lifting_is_refused():
     module = neck(split=None, lifting=None)
-    levels = pyramid()
-    found = module.disentangle(levels)
-    assert torch.equal(found.x, module(levels)[0])
-    assert found == Disentanglement(found.x) and found[1:] == (None,) * 8
+    with pytest.raises(InputError, match='neither split nor lifting'):
+        module.disentangle(pyramid())
 
 
 def test_indexes_are_not_rounded_by_half_precision():

@@ -78,13 +78,14 @@ def test_with_neither_the_aggregated_map_comes_out():
     dict(type='ConvLADM'),
     None,
 ], ids=str)  # fmt: skip
-@pytest.mark.parametrize('mode', ['interval', 'topk', 'weighting', 'interpolation'])
+@pytest.mark.parametrize(
+    'split', ['ISSM', 'IntervalSplit', 'TopKSplit', 'WeightingSplit']
+)
 @pytest.mark.parametrize('relaxed', [True, False])
-def test_parts_combine_and_every_parameter_is_trained(lifting, mode, relaxed):
+def test_parts_combine_and_every_parameter_is_trained(lifting, split, relaxed):
     if lifting and lifting['type'] == 'LADM':
         lifting = dict(lifting, drop_path=0.0)
-    split = dict(type='ISSM', mode=mode)
-    module = neck(split=split, lifting=lifting, relaxed=relaxed)
+    module = neck(split=dict(type=split), lifting=lifting, relaxed=relaxed)
     feature, aux = module(pyramid())
     gap = aux['context_gap']
     assert feature.shape == (2, 8, 1, 1, 1)
@@ -102,7 +103,7 @@ def test_parts_combine_and_every_parameter_is_trained(lifting, mode, relaxed):
         {'lifting.updater'},
     ),
     (dict(lifting=None), set()),
-    (dict(split=dict(type='ISSM', mode='topk'), lifting=None), set()),
+    (dict(split=dict(type='TopKSplit'), lifting=None), set()),
 ], ids=str)  # fmt: skip
 def test_what_only_the_constraint_trains(parts, constrained):
     module = neck(**parts)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from mmaction.registry import MODELS
 from torch import Tensor
 
 from .temporal_split import SplitIndexes, TemporalSplit, frame_tokens
 
 
+@MODELS.register_module()
 class TopKSplit(TemporalSplit):
     """The T/2 frames that correlate best with the clip are the context group.
 
@@ -26,6 +28,7 @@ class TopKSplit(TemporalSplit):
         pooled_size: Height and width to which each map is pooled for the correlation.
         prior_order: Whether even frames are preferred for the context, which makes
             the regular split the choice for alike frames.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
     """
 
     def __init__(

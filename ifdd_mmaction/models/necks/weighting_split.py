@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from .temporal_split import SplitIndexes, TemporalSplit, frame_tokens
 
 
+@MODELS.register_module()
 class WeightingSplit(TemporalSplit):
     """Frames are weighted by their correlation, then split regularly.
 
@@ -30,6 +32,7 @@ class WeightingSplit(TemporalSplit):
             project once more.
         project_scores: Whether a learned projection T -> 1 with a GELU makes the
             score of a frame from its correlations, instead of their sum.
+        init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
     """
 
     def __init__(

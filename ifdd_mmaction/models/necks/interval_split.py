@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from mmaction.registry import MODELS
 from torch import Tensor
 
 from .temporal_split import TemporalSplit
 
 
+@MODELS.register_module()
 class IntervalSplit(TemporalSplit):
     """Even frames to the context group, odd frames to the dynamics group.
 

@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ...layers.pooling import adaptive_mean
+from ..layers.pooling import adaptive_mean
 
 Result = TypeVar('Result')
 

@@ -1,7 +1,7 @@
 """Random brightness, contrast, saturation and hue of a clip, on its device.
 
-The formulas are torchvision's; MMAction2's ``ColorJitter`` turns the hue by another
-scale and works on one frame after the other, on the CPU. Images are float32 in
+The formulas are torchvision's; MMAction2's ``ColorJitter`` shifts the hue on another
+scale and processes one frame at a time, on the CPU. Images are float32 in
 [0, 255] with channels at dimension 1 and height and width last: a clip
 (M, 3, T, H, W), or frames (T, 3, H, W).
 """
@@ -22,18 +22,18 @@ def adjust_brightness(images: Tensor, factor: float) -> Tensor:
 
 
 def adjust_contrast(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to each frame's mean grey; ``(M, 3, ..., H, W)``."""
-    mean = _grey(images).mean(dim=(-2, -1), keepdim=True)
+    """Scale the difference to each frame's mean gray; ``(M, 3, ..., H, W)``."""
+    mean = _gray(images).mean(dim=(-2, -1), keepdim=True)
     return torch.lerp(mean, images, factor).clamp_(0, WHITE)
 
 
 def adjust_saturation(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to each pixel's grey; ``(M, 3, ..., H, W)``."""
-    return torch.lerp(_grey(images), images, factor).clamp_(0, WHITE)
+    """Scale the difference to each pixel's gray; ``(M, 3, ..., H, W)``."""
+    return torch.lerp(_gray(images), images, factor).clamp_(0, WHITE)
 
 
 def adjust_hue(images: Tensor, shift: float) -> Tensor:
-    """Turn the hue of ``(M, 3, ..., H, W)`` by -0.5 to 0.5 of the full circle.
+    """Rotate the hue of ``(M, 3, ..., H, W)`` by -0.5 to 0.5 of the full circle.
 
     Conversion to HSV and back in closed form: a channel is value - chroma * max(0,
     min(k, 4 - k, 1)) with k = n + 6 hue (mod 6), and n = 5, 3, 1 for red, green, blue.
@@ -57,7 +57,7 @@ def adjust_hue(images: Tensor, shift: float) -> Tensor:
     return torch.stack(channels, dim=1)
 
 
-def _grey(images: Tensor) -> Tensor:
+def _gray(images: Tensor) -> Tensor:
     red, green, blue = images.unbind(1)
     return (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
 
@@ -67,16 +67,16 @@ OPERATIONS = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)
 
 
 class ColorJitter:
-    """Change the colours of a clip at random, of all frames alike.
+    """Change the colors of a clip at random, in the same way in all frames.
 
-    The operations come in random order, as in torchvision's ``ColorJitter``. Numbers
-    are drawn from torch's generator of the CPU: ``torch.manual_seed`` repeats them on
+    The operations are applied in random order, as in torchvision's ``ColorJitter``.
+    Numbers are drawn from torch's CPU generator: ``torch.manual_seed`` repeats them on
     every device.
 
     Args:
         brightness: Factors are drawn from 1 - brightness to 1 + brightness.
-        contrast: Alike.
-        saturation: Alike.
+        contrast: Likewise.
+        saturation: Likewise.
         hue: Shifts are drawn from -hue to hue, of the full circle.
 
     Raises:
@@ -95,11 +95,11 @@ class ColorJitter:
         if not all(0 <= s <= m for s, m in zip(self.strengths, limits, strict=True)):
             raise ValueError(
                 'ColorJitter: brightness, contrast, saturation and hue are '
-                f'{self.strengths}, not from 0 to {limits}'
+                f'{self.strengths}: set each to a value from 0 to {limits}'
             )
 
     def __call__(self, clip: Tensor) -> Tensor:
-        """Return the clip in other colours.
+        """Return the clip with changed colors.
 
         Args:
             clip: ``(M, 3, T, H, W)`` or ``(T, 3, H, W)``, values 0 to 255.
@@ -120,8 +120,8 @@ class ColorJitter:
 
 
 def jitter(clip: Tensor, amounts: Sequence[float], order: Sequence[int]) -> Tensor:
-    """Apply :data:`OPERATIONS` to ``(M, 3, ..., H, W)``, with amounts, in an order."""
-    # Channels apart: frames arrive with red, green and blue side by side.
+    """Apply :data:`OPERATIONS` with the given amounts to ``(M, 3, ..., H, W)``."""
+    # Channels first: frames arrive with red, green and blue interleaved.
     clip = clip.to(torch.float32, memory_format=torch.contiguous_format)
     for i in order:
         clip = OPERATIONS[i](clip, amounts[i])

@@ -21,10 +21,10 @@ STAGES = (
 
 @MODELS.register_module()
 class C3DPyramid(C3D):
-    """MMAction2's C3D that returns the maps of its stages instead of a vector.
+    """Return the maps of the stages of MMAction2's C3D instead of a vector.
 
     The last pooling and the two linear layers, three quarters of the parameters, are
-    left out; a C3D checkpoint fits but for their weights.
+    left out. C3D checkpoints load except for the weights of those layers.
 
     Args:
         out_indices: Stages to return, from 0 (stride 1) to 4 (stride 16; T / 8).

@@ -1,4 +1,4 @@
-"""VideoMAE's backbone with fused attention: the same function, the same parameters."""
+"""VideoMAE's backbone with fused attention: same parameters, same output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class FusedAttention(Attention):
-    """VideoMAE's attention without the attention map."""
+    """VideoMAE's attention, computed without storing the attention map."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map tokens ``(B, N, C)`` to tokens of the same shape."""
@@ -28,9 +28,9 @@ class FusedAttention(Attention):
 
 @MODELS.register_module()
 class FusedVisionTransformer(VisionTransformer):
-    """MMAction2's VisionTransformer (VideoMAE), whose attention never stores its map.
+    """MMAction2's VisionTransformer (VideoMAE) with fused attention.
 
-    Every checkpoint of the stock class fits.
+    The attention map is never stored. Every checkpoint of the stock class loads.
 
     Args:
         fused: False runs MMAction2's own attention.

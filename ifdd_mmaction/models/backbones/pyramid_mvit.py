@@ -1,4 +1,4 @@
-"""MViTv2 that hands out its intermediate stages as they are."""
+"""MViTv2 that returns its intermediate stages without normalization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..layers.fused_mvit_block import fuse
 
-#: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
+#: The paper's initialization: biases start at 0 (MMAction2's MViT starts them at 0.02)
 #: and convolutions keep PyTorch's default.
 INIT_CFG = (
     dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
@@ -36,20 +36,20 @@ def pool_time(factor: int, module: nn.Module, inputs: Any, output: Patches) -> P
             'lower temporal_pool or give more frames.'
         )
     n, _, c = tokens.shape
-    t //= factor  # as in any pooling, a rest is dropped
+    t //= factor  # as in any pooling, a remainder is dropped
     whole = tokens[:, : t * factor * h * w].view(n, t, factor, h * w, c)
     return whole.mean(dim=2).flatten(1, 2), (t, h, w)
 
 
 @MODELS.register_module()
 class PyramidMViT(MViT):
-    """MMAction2's MViT whose output stages but the last are not normalised.
+    """MMAction2's MViT that normalizes only the last of its output stages.
 
-    MMAction2 normalises the map of every output scale *and feeds the normalised map
-    onward*, so asking for one more scale changes the network. IFDD aggregates the raw
-    maps and normalises only the last stage (Sec. "Pyramid aggregation"); with the
-    other norms replaced by identities, asking for a scale changes nothing else and
-    every MViT checkpoint fits.
+    MMAction2 normalizes the map of every output scale *and passes the normalized map
+    to the next stage*, so that each additional output scale changes the network. IFDD
+    aggregates the raw maps and normalizes only the last stage (Sec. "Pyramid
+    aggregation"): the other norms are replaced by identities, so that output scales
+    change nothing else, and every MViT checkpoint loads.
 
     Args:
         out_scales: Stages to return, from 0 (stride 4) to 3 (stride 32), or one of
@@ -60,9 +60,9 @@ class PyramidMViT(MViT):
             clips at the cost of a short one. With 2, clips of 32 frames (the authors'
             MAFW) become the 8 temporal tokens of 16; ``temporal_size`` stays 16, and
             so do all parameters.
-        fused: Whether attention never stores its map, which is the same function of
-            the same parameters, faster and in less memory (docs/benchmarks.md); False
-            runs MMAction2's own.
+        fused: Compute attention without storing the attention map: same parameters,
+            same output, less time and memory (docs/benchmarks.md). False runs
+            MMAction2's own.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
         kwargs: Everything else of MMAction2's ``MViT``.
 
@@ -83,7 +83,7 @@ class PyramidMViT(MViT):
         init_cfg: Any = INIT_CFG,
         **kwargs: Any,
     ) -> None:
-        # MViT copies init_cfg and writes into out_scales: hand it lists of its own.
+        # MViT copies init_cfg and writes into out_scales: give it new lists.
         init_cfg = list(init_cfg) if isinstance(init_cfg, tuple) else init_cfg
         if isinstance(out_scales, (list, tuple)):
             out_scales = list(out_scales)
@@ -94,7 +94,7 @@ class PyramidMViT(MViT):
             init_cfg=init_cfg,
             **kwargs,
         )
-        # MViT lets pass the scale after the last one, and returns no map for it.
+        # MViT accepts the scale after the last one, and returns no map for it.
         if self.num_scales in self.out_scales:
             raise ValueError(
                 f'PyramidMViT(out_scales={out_scales}): the scales of this arch are 0 '
@@ -111,7 +111,7 @@ class PyramidMViT(MViT):
             self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))
 
     def init_weights(self, pretrained: str | None = None) -> None:
-        """Initialise as the paper does; a ``Pretrained`` init_cfg is left alone."""
+        """Initialize as the paper does; a ``Pretrained`` init_cfg is kept."""
         super().init_weights(pretrained)
         if isinstance(self.init_cfg, list):
             trunc_normal_(self.cls_token, std=0.02)

@@ -1,4 +1,4 @@
-"""TimeSformer that keeps its tokens as a map."""
+"""TimeSformer that returns its tokens as a map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 class TimeSformerMap(TimeSformer):
     """MMAction2's TimeSformer that returns a map instead of the class token.
 
-    The parameters are the same, so every TimeSformer checkpoint fits.
+    The parameters are the same, so every TimeSformer checkpoint loads.
 
     Args:
         kwargs: Of MMAction2's ``TimeSformer``.
@@ -20,7 +20,7 @@ class TimeSformerMap(TimeSformer):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map clips ``(N, 3, T, H, W)`` to the normalised tokens of their patches."""
+        """Map clips ``(N, 3, T, H, W)`` to the normalized tokens of their patches."""
         n, _, t, h, w = x.shape
         tokens: list[Tensor] = []
         with self.transformer_layers.register_forward_hook(

@@ -1,4 +1,4 @@
-"""UniFormerV2 that keeps its tokens as a map."""
+"""UniFormerV2 that returns its tokens as a map."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 class UniFormerV2Map(UniFormerV2):
     """MMAction2's UniFormerV2 that returns a map instead of the video's vector.
 
-    Every cell is its normalised patch token plus the vector of the global blocks, so
-    that these, a third of the pretrained network, serve and are trained too. The
-    parameters are the same, so every UniFormerV2 checkpoint fits.
+    Every cell is its normalized patch token plus the vector of the global blocks, so
+    that these, a third of the pretrained network, contribute and are trained too. The
+    parameters are the same, so every UniFormerV2 checkpoint loads.
 
     Args:
         kwargs: Of MMAction2's ``UniFormerV2``.

@@ -17,7 +17,7 @@ class IFDDHead(BaseHead):
     """Classify the disentangled dynamics: dropout, then one linear layer.
 
     It takes the vector of :class:`IFDDNeck`, or any feature map, which it averages
-    over time and space. The neck's context gap reaches it through ``loss_aux``.
+    over time and space. The neck passes its context gap in ``loss_aux``.
 
     Args:
         num_classes: Number of emotion classes.
@@ -56,7 +56,7 @@ class IFDDHead(BaseHead):
         self.init_std = init_std
 
     def init_weights(self) -> None:
-        """Truncated normal weights, zero bias (reference spec A.6)."""
+        """Draw truncated normal weights, set the bias to zero."""
         super().init_weights()
         trunc_normal_(self.fc_cls.weight, std=self.init_std)
         nn.init.zeros_(self.fc_cls.bias)
@@ -82,10 +82,10 @@ class IFDDHead(BaseHead):
         loss_aux: dict | None = None,
         **kwargs: Any,
     ) -> dict[str, Tensor]:
-        """Compute ``loss_cls`` and, with an IFDD neck, ``loss_context``, scalars both.
+        """Compute ``loss_cls`` and, with an IFDD neck, ``loss_context``, both scalars.
 
         ``context_gap`` is taken out of ``loss_aux``: it is a feature for this loss,
-        and the recognizer logs what is left in there.
+        and the recognizer logs what remains in ``loss_aux``.
         """
         gap = (loss_aux or {}).pop('context_gap', None)
         losses = super().loss(feats, data_samples, **kwargs)

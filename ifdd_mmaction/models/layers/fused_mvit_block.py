@@ -1,4 +1,4 @@
-"""MViT's block with fused attention: the same function of the same parameters."""
+"""MViT's block with fused attention: same parameters, same output."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class FusedMultiScaleAttention(MultiScaleAttention):
 
     The relative position is folded into query and key (see
     :mod:`~ifdd_mmaction.models.layers.relative_position`), so that one call of
-    ``scaled_dot_product_attention`` does the rest. The class token is no part of the
-    pooling and has no relative position; as a query it is attended to apart, which
+    ``scaled_dot_product_attention`` computes the output. The class token is not pooled
+    and has no relative position; its attention is computed in a second call, which
     saves a copy of all queries.
     """
 
@@ -28,7 +28,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
             cls, x = x.split([1, x.shape[1] - 1], dim=1)
             x = x.contiguous()
             cls = self.qkv(cls).unflatten(-1, (3, self.num_heads, -1))  # one token
-        # One product each: the result of a joint one would have to be copied apart.
+        # Three matrix products: the result of a single one would have to be copied.
         weights = self.qkv.weight.chunk(3)
         biases = (None,) * 3 if self.qkv.bias is None else self.qkv.bias.chunk(3)
         pools = (self.pool_q, self.pool_k, self.pool_v)
@@ -57,7 +57,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
         """Append the relative position to q, k ``(B, L, heads, C)``, and zeros to v."""
         if not self.rel_pos_embed:
             return q, k, v
-        # The fused kernels want q, k and v equally wide, by a multiple of 8.
+        # The fused kernels need q, k and v of the same width, a multiple of 8.
         width = sum(k_size) + -(q.shape[-1] + sum(k_size)) % 8
         tables = (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
         codes = query_codes(q.unflatten(1, q_size), k_size, tables, self.scale, width)
@@ -101,10 +101,10 @@ class FusedMultiScaleBlock(MultiScaleBlock):
 
 
 def fuse(block: MultiScaleBlock) -> None:
-    """Make a block of stock MViT compute the same faster and in less memory.
+    """Make a block of MMAction2's MViT use fused attention.
 
-    Parameters and sub-modules stay the very same objects: what differs is how they are
-    put to work, so the class is all that changes.
+    Only the classes of the block and of its attention change; parameters and
+    sub-modules stay the same objects.
     """
     block.__class__ = FusedMultiScaleBlock
     block.attn.__class__ = FusedMultiScaleAttention

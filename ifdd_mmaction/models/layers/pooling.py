@@ -1,4 +1,4 @@
-"""Mean pooling to a given size, also where a run must repeat to the bit."""
+"""Mean pooling to a given size, deterministic on request."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from torch import Tensor
 def adaptive_mean(x: Tensor, size: Sequence[int]) -> Tensor:
     """Pool the last two or three dimensions of ``(N, C, ...)`` to ``size`` by the mean.
 
-    PyTorch's adaptive pooling, whose gradient on a GPU adds in an order that changes
-    from run to run, and which is refused there with ``deterministic=True``
-    (pytorch#50198). Where deterministic algorithms are asked for, each dimension is
-    multiplied by a matrix of the same windows instead.
+    This is PyTorch's adaptive pooling. On a GPU its gradient is not deterministic, so
+    that PyTorch refuses it with deterministic algorithms (pytorch#50198). With those,
+    each dimension is multiplied by a matrix of the same windows instead.
 
     Args:
         x: ``(N, C, H, W)`` or ``(N, C, T, H, W)``, also empty batches.

@@ -34,7 +34,7 @@ def once_per_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @wraps(function)
     def call(*args: Any) -> Tensor:
-        # A compiler folds constants itself, and what it traces with is not real.
+        # A compiler folds constants itself, and traces with fake tensors.
         if hasattr(torch.compiler, 'is_compiling') and torch.compiler.is_compiling():
             return function(*args)
         return cached(*args)
@@ -87,11 +87,11 @@ def query_codes(
     """
     b, t, h, w, heads, _ = q.shape
     rt, rh, rw = (
-        # The bias is not scaled, so this takes the scale out of it beforehand.
+        # The attention multiplies by scale, but the bias is not scaled: divide first.
         (relative_rows(table, q_length, k_length) / scale).transpose(1, 2)
         for table, q_length, k_length in zip(tables, (t, h, w), k_size, strict=True)
     )
-    # Along t and h the queries of one position lie together, so that no copy is needed.
+    # Along t and h the queries of one position are adjacent in memory: no copy.
     by_t = q.flatten(2, 4) @ rt
     by_h = q.flatten(3, 4) @ rh
     by_w = q.movedim(3, 0).flatten(1, 4) @ rw  # (W, B * T * H * heads, kw)

@@ -1,4 +1,4 @@
-"""Pooling of tokens that lie channels last, without moving them to channels first."""
+"""Pooling of tokens stored channels last, without a copy to channels first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def to_tokens(x: Tensor) -> tuple[Tensor, Size]:
 class DepthwiseConv(torch.autograd.Function):
     """A depthwise convolution of odd kernels, padded by half, with a faster backward.
 
-    The gradient of the input is the convolution of the output's gradient, spread out by
+    The gradient of the input is the convolution of the output's gradient, dilated by
     the stride, with the mirrored kernel. On a CPU the forward kernel computes that
     about ten times as fast as the backward kernel.
     """
@@ -75,9 +75,9 @@ def pool_heads(
         for k, p in zip(pool.kernel_size, pool.padding, strict=True)
     )
     if x.device.type != 'cpu':
-        # PyTorch's own depthwise kernel, which stock MViT uses too, wants this layout.
+        # PyTorch's own depthwise kernel, which stock MViT uses too, needs this layout.
         x = x.contiguous()
-    elif half and x.dtype == weight.dtype:  # else autocast has yet to cast
+    elif half and x.dtype == weight.dtype:  # else autocast has not cast yet
         return to_tokens(DepthwiseConv.apply(x, weight, pool.stride))
     x = F.conv3d(x, weight, None, pool.stride, pool.padding, groups=len(weight))
     return to_tokens(x)

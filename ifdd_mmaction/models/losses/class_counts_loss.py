@@ -1,4 +1,4 @@
-"""Base of the losses that need to know how rare a class is."""
+"""Base of the losses that use the class counts of the training set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 
 class ClassCountsLoss(BaseModule):
-    """A classification loss that knows how many training clips each class has.
+    """A classification loss that uses the number of training clips of each class.
 
-    The counts are a buffer, so a checkpoint tells what it was trained with.
+    The counts are a buffer, so that a checkpoint contains them.
     :class:`ClassCountsHook` sets them from the training set; give ``class_counts``
-    only to overrule the data.
+    only to override the data.
 
     Args:
         class_counts: Number of training clips of each class.
@@ -78,7 +78,7 @@ class ClassCountsLoss(BaseModule):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any
     ) -> None:
-        # How many classes there are is known to the checkpoint, not to this module.
+        # The checkpoint determines the number of classes.
         if (counts := state_dict.get(f'{prefix}class_counts')) is not None:
             self.class_counts = torch.empty_like(
                 counts, device=self.class_counts.device

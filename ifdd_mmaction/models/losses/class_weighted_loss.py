@@ -1,4 +1,4 @@
-"""Cross entropy in which the clips of rare classes weigh more."""
+"""Cross entropy with larger weights on rare classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .class_counts_loss import ClassCountsLoss
 
 
 def class_weights(class_counts: Tensor, power: float = 1.0) -> Tensor:
-    """Weigh classes by ``count ** -power``; a training clip weighs 1 on average.
+    """Return weights ``count ** -power``, scaled to 1 for the average training clip.
 
     With power 1 that is ``N / (K * count)``, scikit-learn's ``'balanced'``.
 
@@ -33,7 +33,7 @@ def class_weighted_loss(cls_score: Tensor, label: Tensor, weight: Tensor) -> Ten
 
     It is divided by the number of clips, not by the sum of their weights as in
     ``torch`` and MMAction2's ``CrossEntropyLoss``: so it is linear in the targets, and
-    the same however a batch is split over ranks.
+    does not depend on how a batch is split over ranks.
 
     Args:
         cls_score: Logits ``(N, K)``.

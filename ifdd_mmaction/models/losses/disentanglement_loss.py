@@ -30,7 +30,7 @@ def global_context_loss(context_gap: Tensor, reduction: str = 'mean') -> Tensor:
         return per_clip.mean()
     if reduction == 'batch_sum':
         return per_clip.sum()
-    raise ValueError(f"reduction={reduction!r}: choose 'mean' or 'batch_sum'.")
+    raise ValueError(f"reduction={reduction!r}: set it to 'mean' or 'batch_sum'.")
 
 
 @MODELS.register_module()
@@ -64,7 +64,7 @@ class DisentanglementLoss(BaseModule):
         Args:
             cls_score: Logits ``(N, K)``.
             label: Class indexes ``(N,)`` or soft targets ``(N, K)``.
-            context_gap: ``(N, ...)``, or None where the neck makes none.
+            context_gap: ``(N, ...)``, or None where the neck returns none.
         """
         losses = dict(loss_cls=self.task(cls_score, label))
         if context_gap is not None:

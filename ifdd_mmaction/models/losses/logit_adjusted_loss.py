@@ -16,8 +16,8 @@ def logit_adjusted_loss(
 ) -> Tensor:
     """Cross entropy of the logits plus ``tau`` times the log of the class frequencies.
 
-    A rare class has to win by a margin in training, and wins more often in testing,
-    where nothing is added. With ``tau=1`` the minimum is the best classifier for
+    In training a rare class needs a larger margin; in testing, where nothing is added,
+    it is predicted more often. With ``tau=1`` the minimum is the best classifier for
     UAR, with 0 it is cross entropy.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .lifting import Lifting, TokenCompression
 
-#: As in the authors' code, whose running statistics need thousands of steps to settle.
+#: As in the authors' code. The running statistics need thousands of steps to converge.
 NORM_CFG = MappingProxyType(dict(type='BN3d', eps=1e-3, momentum=1e-3))
 
 
@@ -47,7 +47,7 @@ class ConvLADM(Lifting):
 
     U and P are separable 3-D convolutions that end in a ReLU: the updater only adds,
     the predictor only subtracts. There is no layer norm, self-attention or MLP
-    (reference: WaveSF_CNN, which knows the regular split only; this takes any).
+    (reference: WaveSF_CNN, which supports the regular split only; this supports any).
 
     Args:
         in_channels: Channels C.

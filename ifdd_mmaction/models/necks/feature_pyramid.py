@@ -1,4 +1,4 @@
-"""The one place that knows what backbones return."""
+"""Convert what backbones return to a feature pyramid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import InputError
 
 
 def describe(features: Any) -> str:
-    """Say in one line what a backbone returned, shapes included."""
+    """Describe in one line what a backbone returned, with shapes."""
     if isinstance(features, Tensor):
         return f'Tensor{tuple(features.shape)}'
     if isinstance(features, Sequence) and not isinstance(features, str):
@@ -25,19 +25,19 @@ def to_pyramid(
 ) -> list[Tensor]:
     """Return a backbone's output as a list of maps ``(N, C_i, T_i, H_i, W_i)``.
 
-    The level with most cells comes first, so that SlowFast's two pathways, which it
-    returns slow one first, end with the one of fewer frames as every pyramid does.
+    The level with the most cells comes first: SlowFast returns its slow pathway first,
+    and as in every pyramid the level with the fewest frames has to be the last.
     Class tokens beside a map (MViT) are left out.
 
     Args:
         features: A map, or a sequence of maps or of ``[map, class token]``.
-        num_segments: Frames of a clip under ``Recognizer2D``, whose tests lay all
+        num_segments: Frames of a clip under ``Recognizer2D``, which in testing puts all
             clips and crops of a video on the time axis: k of them, ``(N, C, k S, H,
             W)``, are unfolded to ``(N k, C, S, H, W)``.
 
     Raises:
-        InputError: If it holds anything but maps of five dimensions, or T is no
-            multiple of ``num_segments``; the message names the argument to set.
+        InputError: If it holds anything but maps of five dimensions, or T is not
+            a multiple of ``num_segments``; the message names the argument to set.
     """
     levels = list(features) if isinstance(features, Sequence) else [features]
     levels = [_without_class_token(level) for level in levels]
@@ -52,7 +52,7 @@ def to_pyramid(
             f'the backbone returned {describe(features)}, but a feature pyramid is one '
             'or several maps (N, C, T, H, W). Switch off its pooling or classifier: '
             'VisionTransformer: return_feat_map=True, use_mean_pooling=False; '
-            'TimeSformer, UniFormerV2, C3D: take TimeSformerMap, UniFormerV2Map, '
+            'TimeSformer, UniFormerV2, C3D: use TimeSformerMap, UniFormerV2Map, '
             'C3DPyramid; images: TimmPyramid, or out_indices with two stages.'
         )
     if num_segments is not None:
@@ -73,8 +73,8 @@ def _unfold(level: Tensor, num_segments: int) -> Tensor:
     if level.shape[2] % num_segments:
         raise InputError(
             f'IFDDNeck(num_segments={num_segments}) got {describe(level)}, of which T '
-            'is no multiple: set num_segments of the neck and of the backbone to the '
-            'frames that the pipeline samples for a clip (num_clips * clip_len).'
+            'is not a multiple: set num_segments of the neck and of the backbone to '
+            'the frames that the pipeline samples for a clip (num_clips * clip_len).'
         )
     clips = level.unflatten(2, (-1, num_segments))  # (N, C, k, S, H, W)
     return clips.transpose(1, 2).flatten(0, 1)

@@ -25,7 +25,7 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
     """
     n, c, t, h, w = x.shape
     position = position.clamp(0, t - 1)
-    # At most T - 2, so that a position on the last frame still sees a slope.
+    # At most T - 2, so that a position on the last frame has a gradient.
     low = position.detach().floor().clamp(max=max(t - 2, 0))
     fraction = (position - low)[..., None]
     frame = torch.arange(t, device=x.device, dtype=position.dtype)
@@ -50,8 +50,8 @@ class ISSM(TemporalSplit):
         i_S  = (0, 2, ...) + R tanh(W_S softmax( A))    context group
         i_D  = (1, 3, ...) + R tanh(W_D softmax(-A))    dynamics group
 
-    It deviates from the authors' code in two points: position i reads frame i exactly
-    (see ``align_corners``), and their unused parameters are gone.
+    It differs from the authors' code in two ways: position i reads frame i exactly (see
+    ``align_corners``), and their unused parameters are removed.
 
     Args:
         in_channels: Channels C of the input.

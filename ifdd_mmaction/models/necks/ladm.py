@@ -41,8 +41,8 @@ class LiftingAttention(BaseModule):
     """Cross-attention of a lifting step; ``(N, L, C)`` queries and sources.
 
     Each query gathers from all source tokens, and with ``value_residual`` also takes
-    the value of the source token at its own place; that keeps the classical lifting
-    step, which pairs each odd frame with its even neighbour, as a special case.
+    the value of the source token at its own position; the classical lifting step,
+    which pairs each odd frame with its even neighbor, is then a special case.
     """
 
     def __init__(self, dims: int, num_heads: int, value_residual: bool = True) -> None:
@@ -92,7 +92,7 @@ class LADM(Lifting):
     rest, and a learned weighting of the tokens turns it into one vector::
 
         Y_S = X_S + U(X_D | X_S)
-        Y_D = X_D - P(Y_S | X_D)          both groups layer-normalised first
+        Y_D = X_D - P(Y_S | X_D)          both groups layer-normalized first
         Y_D <- Y_D + Attention(Y_D);  Y_D <- MLP(Y_D);  v = sum_t w_t Y_D[t]
 
     As in the authors' code the MLP has no residual, so stochastic depth drops a
@@ -114,7 +114,7 @@ class LADM(Lifting):
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     Raises:
-        ValueError: If ``in_channels`` is no multiple of ``num_heads``.
+        ValueError: If ``in_channels`` is not a multiple of ``num_heads``.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class LADM(Lifting):
         super().__init__(in_channels, input_size, compress, init_cfg=init_cfg)
         if in_channels % num_heads:
             raise ValueError(
-                f'LADM: in_channels={in_channels} is no multiple of '
+                f'LADM: in_channels={in_channels} is not a multiple of '
                 f'num_heads={num_heads}.'
             )
         self.update_first = update_first
@@ -164,7 +164,7 @@ class LADM(Lifting):
         d = self.norm_dynamic(to_tokens(x_d))
         if self.update_first:
             y_s = _to_map(s + self.updater(s, d), x_s)
-            # From the map: whoever asks what Y_S does to the scores finds it there.
+            # From the map, so that the returned Y_S gets gradients (Grad-CAM).
             return y_s, _to_map(d - self.predictor(d, to_tokens(y_s)), x_d)
         d = d - self.predictor(d, s)
         return _to_map(s + self.updater(s, d), x_s), _to_map(d, x_d)

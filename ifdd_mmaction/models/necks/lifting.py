@@ -1,4 +1,4 @@
-"""What every lifting step shares: its interface, and the compression of tokens."""
+"""The base of the lifting steps, and the compression of tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Lifting(BaseModule):
     """Base of the lifting steps, from (X_S, X_D) to the feature and the context Y_S.
 
     A subclass implements :meth:`lift`, and builds ``token_weight``, a
-    :class:`TokenCompression`, unless ``compress`` is off.
+    :class:`TokenCompression`, unless ``compress`` is False.
 
     Args:
         in_channels: Channels C.
@@ -92,7 +92,7 @@ class Lifting(BaseModule):
 
 
 class NoLifting(Lifting):
-    """Leave both groups as they are, and only compress the dynamics.
+    """Return both groups unchanged, and compress the dynamics.
 
     What the authors' code does to measure the split alone (reference:
     WaveSF_trans_CLS_onlySplit): unlike in LADM, the token weighting has a bias.
@@ -110,6 +110,6 @@ class NoLifting(Lifting):
             self.token_weight = TokenCompression(self.num_tokens, bias=True)
 
     def lift(self, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
-        """Return X_S and X_D, ``(N, C, T/2, H, W)``, as they are."""
+        """Return X_S and X_D, ``(N, C, T/2, H, W)``, unchanged."""
         self._check(x_s, x_d)
         return x_s, x_d

@@ -27,8 +27,8 @@ def relative_strides(sizes: Sequence[Sequence[int]]) -> list[int]:
     ):
         raise ValueError(
             f'no stride brings the levels of sizes {[tuple(s) for s in sizes]} to the '
-            'last one: take other stages, or an input size that the backbone halves '
-            'without a rest, such as a multiple of 32.'
+            'last one: use other stages, or an input size that the backbone halves '
+            'without a remainder, such as a multiple of 32.'
         )
     return strides
 
@@ -46,10 +46,9 @@ class PyramidAggregation(BaseModule):
         last stage   (N, C_L, T, H, W) ----------------------------------+-- cat
                                               -- conv 1x1 --> (N, C_L, T, H, W)
 
-    A single stage has nothing to join and no parameter, but for ``out_channels``. A
-    stage with more
-    frames than the last one (CSN, SlowFast) is averaged over time to its T first; the
-    authors' backbone has one T.
+    A single stage is not joined and has no parameters, unless ``out_channels`` differs.
+    A stage with more frames than the last one (CSN, SlowFast) is first averaged over
+    time to its T; in the authors' backbone all stages have the same T.
 
     Args:
         in_channels: Channels of each stage used, the last one being the target.
@@ -136,7 +135,7 @@ class PyramidAggregation(BaseModule):
     def _pick(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
         if max(self.stages) >= len(pyramid):
             raise ValueError(
-                f'PyramidAggregation wants stages {self.stages}, but the backbone '
+                f'PyramidAggregation needs stages {self.stages}, but the backbone '
                 f'returned {len(pyramid)} level(s): {describe(pyramid)}. '
                 'Set out_indices (MViT: out_scales) of the backbone, or stages here.'
             )
@@ -150,7 +149,7 @@ class PyramidAggregation(BaseModule):
             )
         if any(x.shape[2] < levels[-1].shape[2] for x in levels):
             raise ValueError(
-                f'a level has fewer frames than the last one: {describe(levels)}. Take '
-                'other stages, or let the one with the fewest frames be the last.'
+                f'a level has fewer frames than the last one: {describe(levels)}. Set '
+                'stages so that the level with the fewest frames is the last.'
             )
         return levels

@@ -1,4 +1,4 @@
-"""What every temporal split shares: the checks, the even length, the precision."""
+"""The base of the temporal splits: checks, padding to an even length, precision."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class SplitIndexes(NamedTuple):
     """Where a clip is split; T is the even length, after padding.
 
     Attributes:
-        static: Indexes of the context group X_S, ``(N, T/2)``, before clipping into
-            the clip; :meth:`TemporalSplit.frames_read` tells which frames they read.
+        static: Indexes of the context group X_S, ``(N, T/2)``, before
+            they are clipped to the clip; :meth:`TemporalSplit.frames_read` returns the
+            frames they read.
         dynamic: The same of the dynamics group X_D.
-        correlation: Of the frames, ``(N, T, T)``; None where the split does without.
+        correlation: Of the frames, ``(N, T, T)``; None where the split does not use it.
     """
 
     static: Tensor
@@ -106,8 +107,8 @@ class TemporalSplit(BaseModule):
         return SplitIndexes(regular[:, 0::2], regular[:, 1::2])
 
     def _in_float32(self, function: Callable[[Tensor], Result], x: Tensor) -> Result:
-        # Positions and scores need float32: half precision resolves a frame number
-        # badly, and swaps frames of similar scores.
+        # Half precision cannot represent positions exactly, and swaps frames of similar
+        # scores.
         x = self._even(x)
         with torch.autocast(x.device.type, enabled=False):
             return function(x.float() if x.dtype in (torch.half, torch.bfloat16) else x)

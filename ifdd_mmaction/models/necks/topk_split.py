@@ -1,4 +1,4 @@
-"""The split by rank: the frames most like the clip, and the others."""
+"""The split by rank: the frames that correlate best with the clip, and the others."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class TopKSplit(TemporalSplit):
         A = z z^T / C       z: the frames, pooled and flattened
         s = mean_j A[:, j]  (+ 1 for even frames)
 
-    Each group keeps the order of time. No parameters, and no gradient through the
+    Each group stays in temporal order. No parameters, and no gradient through the
     choice (Fig. 3, "top-k"; reference: adaptSplit_dotsim). Frames of equal score are
-    ranked in the order of time.
+    ranked in temporal order.
 
     Args:
         in_channels: Channels C of the input.
         num_frames: Temporal length T of the input.
         pooled_size: Height and width to which each map is pooled for the correlation.
-        prior_order: Whether even frames are preferred for the context, which makes
-            the regular split the choice for alike frames.
+        prior_order: Whether even frames are preferred for the context, so that frames
+            of equal correlation are split regularly.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
     """
 

@@ -1,4 +1,4 @@
-"""The split by weight: every frame is scaled by its correlation with the others."""
+"""The split by weight: frames are scaled by their correlation with the others."""
 
 from __future__ import annotations
 

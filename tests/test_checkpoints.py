@@ -200,7 +200,7 @@ def test_the_tools_refuse(how, crafted, data, tmp_path, monkeypatch, capsys):
     code = run_main(monkeypatch, tool, *args, '--work-dir', work, *options)
     assert code == 3
     said = capsys.readouterr().err
-    if how == 'resume auto' and 'is no checkpoint of this package' in said:
+    if how == 'resume auto' and 'not a checkpoint of this package' in said:
         return  # not even opened: it is no ZIP archive
     (line,) = (x for x in said.splitlines() if 'refused: ' in x)
     assert_one_sentence(line, crafted)

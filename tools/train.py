@@ -2,7 +2,7 @@
 
 The options are MMAction2's, --fold and --detect-anomaly. Exit codes: 0 trained, 2
 wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4 the
-loss is not finite, 75 ended by SIGTERM after saving: go on with --resume.
+loss is not finite, 75 ended by SIGTERM after saving: continue with --resume.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class TrainedModel:
         own = [name.casefold() for name in self.classes]
         if sorted(given) != sorted(own):
             raise InputError(
-                f'the checkpoint is of the classes {", ".join(self.classes)}, the '
+                f'the checkpoint has the classes {", ".join(self.classes)}, the '
                 f'dataset of {", ".join(map(str, dataset.metainfo.get("classes", ())))}'
             )
         return [own.index(name) for name in given]

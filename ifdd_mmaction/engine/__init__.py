@@ -1,4 +1,4 @@
-"""Hooks and a loop that MMEngine lacks, registered in ``mmaction.registry``; runs."""
+"""Hooks and a training loop, registered in ``mmaction.registry``; checks of runs."""
 
 from .bad_clips_hook import BadClipsHook
 from .channels_last_hook import ChannelsLastHook

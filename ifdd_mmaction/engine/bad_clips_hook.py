@@ -1,4 +1,4 @@
-"""Count the clips that could not be read."""
+"""Report the clips that could not be read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .batches import data_samples, is_training
 
 @HOOKS.register_module()
 class BadClipsHook(Hook):
-    """Say at the end of each epoch which clips other ones stood in for.
+    """Log at the end of each epoch which clips could not be read.
 
-    They are met in the workers of the data loader; data samples carry them here, in
-    ``bad_clips`` (see :class:`TolerantDataset`). All ranks are counted.
+    The workers of the data loader find them, and list them in ``bad_clips`` of the data
+    samples (see :class:`TolerantDataset`). The log covers all ranks.
 
-    Workers in which the reading of a video did not end are replaced after the epoch,
-    and the video is not tried again.
+    Workers in which reading a video timed out are replaced after the epoch, and the
+    video is not read again.
     """
 
     def __init__(self) -> None:
@@ -47,19 +47,19 @@ class BadClipsHook(Hook):
 
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
         if self._stuck:
-            # A thread in a worker hangs, and ends with it. Workers that persist belong
-            # to this iterator; the next ones inherit what was marked.
+            # A thread of a worker hangs, and ends only with the worker. Persistent
+            # workers belong to this iterator; new ones inherit the marked videos.
             getattr(runner, f'{mode}_dataloader')._iterator = None
             self._stuck = False
         bad = [clip for rank in all_gather_object(self._bad[mode]) for clip in rank]
         if not bad:
             return
-        errors = dict(bad)  # of each clip the last
+        errors = dict(bad)  # the last one of each clip
         fate = 'replaced' if mode == 'train' else 'counted as wrong'
         lines = [f'  {name}: {error}' for name, error in sorted(errors.items())]
-        # With the epoch's number: MMEngine's logger swallows a warning that repeats.
+        # With the number of the epoch: MMEngine's logger drops repeated warnings.
         epoch = runner.epoch if is_training(runner) else 0
         runner.logger.warning(
             f'{mode} epoch {epoch + 1}: {len(errors)} clips could not be read '
-            f'and were {fate}, {len(bad)} times in all:\n' + '\n'.join(lines)
+            f'and were {fate}, {len(bad)} times in total:\n' + '\n'.join(lines)
         )

@@ -1,4 +1,4 @@
-"""What a hook can know of a batch and of a runner, whatever their form."""
+"""Helpers of hooks to read a batch and a runner in any of their forms."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mmengine.structures import BaseDataElement
 def data_samples(batch: Any) -> list[BaseDataElement]:
     """Return the data samples of a batch.
 
-    MMEngine hands a model what the data loader's collate function makes: a dict of
-    ``data_samples``, a tuple, or a list of such, with or without data samples.
+    A batch is what the data loader's collate function returns: a dict with
+    ``data_samples``, a tuple, or a list of those, with or without data samples.
     """
     if isinstance(batch, Mapping):
         batch = batch.get('data_samples')
@@ -36,14 +36,14 @@ def optim_wrappers(runner: Runner) -> dict[str, OptimWrapper]:
 
 
 def between_updates(wrapper: OptimWrapper) -> bool:
-    """Return whether gradients are accumulated that are not used yet."""
+    """Return whether accumulated gradients wait for an update of the weights."""
     return wrapper._inner_count % wrapper._accumulative_counts != 0
 
 
 def is_training(runner: Runner) -> bool:
     """Return whether the runner trains, or validates within a training.
 
-    ``runner.epoch``, ``iter`` and ``train_loop`` build the training data where it
-    does not.
+    If it does not, reading ``runner.epoch``, ``iter`` or ``train_loop`` would build the
+    training data.
     """
     return isinstance(runner._train_loop, BaseLoop)

@@ -1,4 +1,4 @@
-"""Run a model's convolutions with channels last in memory."""
+"""Run the convolutions of a model in the channels-last memory format."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from torch import nn
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Lay the weights of 2-D and 3-D convolutions out with channels last.
+    """Convert the weights of 2-D and 3-D convolutions to channels last.
 
-    PyTorch gives a convolution's output the layout of its weight, and what follows
-    keeps it where its kernels can, so neither clips nor model code need a change.
-    Values, parameters and checkpoints stay what they are.
+    In PyTorch the output of a convolution has the memory format of its weight, and
+    later layers keep it where their kernels support it, so that neither clips nor
+    model code change. Values, parameters and checkpoints are unchanged.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Change the layout, after weights were loaded."""
+        """Convert the weights, after they were loaded."""
         convert(runner.model)
 
     def before_test(self, runner: Runner) -> None:
-        """Change the layout, after weights were loaded."""
+        """Convert the weights, after they were loaded."""
         convert(runner.model)
 
 
 def convert(model: nn.Module) -> None:
-    """Change the layout of a model's convolution weights, in place."""
+    """Convert the convolution weights of a model in place."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):

@@ -1,4 +1,4 @@
-"""Tell the losses that ask for it how many training clips each class has."""
+"""Set the class counts of losses from the training set."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..models.losses import ClassCountsLoss
 class ClassCountsHook(Hook):
     """Count the training set once, before training, for every :class:`ClassCountsLoss`.
 
-    Every rank counts the whole set, so all have the same numbers. A run that is
-    resumed counts again: the data decides, not the checkpoint. A loss whose config
-    gives ``class_counts`` keeps them.
+    Every rank counts the whole set. A resumed run counts again: the counts are those of
+    the data, not of the checkpoint. A loss whose config gives ``class_counts`` keeps
+    them.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -30,9 +30,9 @@ class ClassCountsHook(Hook):
         losses = [m for m in runner.model.modules() if isinstance(m, ClassCountsLoss)]
         if not losses:
             raise ValueError(
-                f'ClassCountsHook: no loss of the model takes class counts, a '
-                f'{type(runner.model).__name__} without ClassWeightedLoss and '
-                'LogitAdjustedLoss: use one of them, or leave the hook out.'
+                f'ClassCountsHook: no loss of the {type(runner.model).__name__} takes '
+                'class counts: use ClassWeightedLoss or LogitAdjustedLoss, or remove '
+                'the hook.'
             )
         counts = class_counts(runner.train_dataloader.dataset).tolist()
         runner.logger.info(f'clips of each class in the training set: {counts}')

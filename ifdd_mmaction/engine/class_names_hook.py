@@ -1,4 +1,4 @@
-"""Match the classes of a checkpoint and of a dataset by their names."""
+"""Match the classes of a checkpoint to those of a dataset by name."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from ..datasets.checks import check_classes
 
 @HOOKS.register_module()
 class ClassNamesHook(Hook):
-    """Put the classification layer of a checkpoint in the dataset's class order.
+    """Reorder the classification layer of a checkpoint to the dataset's class order.
 
-    Projects number the emotions differently, and a number means nothing. MMEngine keeps
-    the class names in a checkpoint (``meta.dataset_meta.classes``): where the dataset
-    has the same names in another order, in any case of letters, the rows of the layer
-    are permuted, and the log says so. A checkpoint without names is taken as it is,
-    with a warning.
+    Projects number the emotions differently. MMEngine stores the class names in a
+    checkpoint (``meta.dataset_meta.classes``). If the dataset has the same names,
+    ignoring case, in another order, the rows of the layer are permuted and the log
+    says so. A checkpoint without names is used unchanged, with a warning.
 
     Args:
-        other_classes: For a checkpoint of other names than the dataset's: ``'error'``,
-            or ``'drop'`` to leave its classification layer out and train a new one.
+        other_classes: For a checkpoint whose names are not the dataset's: ``'error'``,
+            or ``'drop'`` to ignore its classification layer and train a new one.
         layer: Name of the classification layer.
 
     Raises:
         DatasetError: If the names differ and ``other_classes`` is ``'error'``; or
-            when resuming, if the order does: the optimizer's state is in it too.
+            when resuming, if their order does, which the optimizer's state shares.
         ValueError: If ``other_classes`` is neither.
     """
 
@@ -39,7 +38,7 @@ class ClassNamesHook(Hook):
         self, other_classes: str = 'error', layer: str = 'cls_head.fc_cls'
     ) -> None:
         if other_classes not in ('error', 'drop'):
-            raise ValueError(f"other_classes={other_classes!r}: 'error' or 'drop'")
+            raise ValueError(f"other_classes={other_classes!r}: set 'error' or 'drop'")
         self.other_classes = other_classes
         self.layer = re.compile(rf'(^|\.){re.escape(layer)}\.(weight|bias)$')
 
@@ -69,16 +68,16 @@ class ClassNamesHook(Hook):
         given = [str(name) for name in meta.get('classes', ())]
         if not given:
             runner.logger.warning(
-                'the checkpoint does not name its classes: taken to be, in this order, '
+                'the checkpoint has no class names: they are assumed to be, in order, '
                 f'{", ".join(wanted)}'
             )
             return
-        if _fold(given) == _fold(wanted):
+        if _casefold(given) == _casefold(wanted):
             return
-        if sorted(_fold(given)) != sorted(_fold(wanted)):
+        if sorted(_casefold(given)) != sorted(_casefold(wanted)):
             if self.other_classes == 'error':
                 raise DatasetError(
-                    f'the checkpoint is of the classes {", ".join(given)}, the dataset '
+                    f'the checkpoint has the classes {", ".join(given)}, the dataset '
                     f'has {", ".join(wanted)}. To train a new classifier on its other '
                     "weights, set other_classes='drop' of the ClassNamesHook."
                 )
@@ -92,7 +91,7 @@ class ClassNamesHook(Hook):
                 f'{", ".join(given)}, the dataset in the order {", ".join(wanted)}. '
                 'Resume on the dataset that it was trained on.'
             )
-        order = [_fold(given).index(name) for name in _fold(wanted)]
+        order = [_casefold(given).index(name) for name in _casefold(wanted)]
         for state, key in layers:
             state[key] = state[key][order]
         runner.logger.warning(
@@ -101,13 +100,13 @@ class ClassNamesHook(Hook):
         )
 
 
-def _fold(names: Sequence[str]) -> list[str]:
+def _casefold(names: Sequence[str]) -> list[str]:
     return [name.casefold() for name in names]
 
 
 def _dataset_classes(runner: Runner) -> list[str]:
-    """Return the classes of the first dataset that the runner is about to run."""
-    # The public properties would build the loops that do not run.
+    """Return the classes of the first dataset that the runner will use."""
+    # The public properties would build loops that are not run.
     for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
         if isinstance(loop, BaseLoop):
             meta: Any = getattr(loop.dataloader.dataset, 'metainfo', {})

@@ -20,38 +20,38 @@ from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models.infer_neck import dry_run
 
-#: Set to see the traceback of what ends a tool before it has begun.
+#: Environment variable: if set, errors before the run begins keep their traceback.
 TRACEBACK = 'IFDD_TRACEBACK'
 
 
 class BegunHook(Hook):
-    """Know whether training or testing has begun."""
+    """Record whether training or testing has begun."""
 
     begun = False
 
     def before_train(self, runner: Runner) -> None:
-        """Note that training begins."""
+        """Record that training begins."""
         self.begun = True
 
     def before_test(self, runner: Runner) -> None:
-        """Note that testing begins."""
+        """Record that testing begins."""
         self.begun = True
 
 
 @contextmanager
 def config_errors(config: str, begun: BegunHook) -> Iterator[None]:
-    """Turn what is raised before a run begins into one line about its config.
+    """Convert errors before a run begins into one line about its config.
 
-    A config is a program, and a number in it reaches every constructor: all kinds of
-    errors come from it. Errors of this package's own kinds, those of files that cannot
-    be written, and all that comes after the run has begun pass as they are.
+    Constructors raise errors of any type for wrong values of a config. Errors of this
+    package's own types, of files that cannot be written, and all errors after the run
+    has begun are not converted.
 
     Args:
-        config: What to call the config.
-        begun: Registered at the runner.
+        config: Name of the config in the message.
+        begun: Hook that is registered at the runner.
 
     Raises:
-        InputError: In place of any other error; with ``$IFDD_TRACEBACK`` set, none is.
+        InputError: In place of any other error, unless ``$IFDD_TRACEBACK`` is set.
     """
     try:
         yield
@@ -64,8 +64,8 @@ def config_errors(config: str, begun: BegunHook) -> Iterator[None]:
         )
         if own or writing or begun.begun or os.environ.get(TRACEBACK):
             raise
-        # Python says first where a config has a syntax error, and last what it is;
-        # registries say first what is wrong.
+        # A syntax error is described in the first lines (where) and the last (what);
+        # registries describe theirs in the first.
         text = str(error.args[0] if isinstance(error, KeyError) else error)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         said = ' '.join(lines[:3]) or 'no reason given'
@@ -75,15 +75,15 @@ def config_errors(config: str, begun: BegunHook) -> Iterator[None]:
         ) from error
 
 
-#: What opens and decodes a clip, ours and MMAction2's.
+#: Transforms that open and decode a clip, of this package and of MMAction2.
 LOADING = re.compile(r'(Init|Decode|LoadFrames)$')
-#: Frames, height and width of blank videos. A shape that differs between them is one
-#: of the video, not of the config.
+#: Frames, height and width of blank videos. If the shapes of their clips differ,
+#: they depend on the video.
 BLANKS = ((100, 300, 400), (250, 400, 300))
 
 
 def clip_shape(cfg: Config, loader: str) -> tuple[int, int, int] | None:
-    """Return the (T, H, W) of the clips that a data loader's pipeline makes.
+    """Return the (T, H, W) of the clips of a data loader's pipeline.
 
     The pipeline runs on blank frames. Under ``Recognizer2D``, T counts the frames of
     all clips and crops of a video.
@@ -93,8 +93,8 @@ def clip_shape(cfg: Config, loader: str) -> tuple[int, int, int] | None:
         loader: Name of one of its data loaders.
 
     Returns:
-        The shape, or None where there is no such loader, or the config alone does not
-        tell: frames are not resized, or a transform needs more than frames.
+        The shape, or None if there is no such loader, or if the config alone does not
+        determine it: frames are not resized, or a transform needs more than frames.
     """
     dataset = (cfg.get(loader) or {}).get('dataset') or {}
     while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), dict):
@@ -105,8 +105,8 @@ def clip_shape(cfg: Config, loader: str) -> tuple[int, int, int] | None:
     try:
         shapes = {_run(pipeline, *blank) for blank in BLANKS}
     except Exception:
-        # Of any kind: a transform may ask for what only real clips have. They will
-        # tell.
+        # Any kind of error: a transform may need what only real clips have. An error
+        # of its own is raised again when training reads the first clip.
         return None
     return shapes.pop() if len(shapes) == 1 else None
 
@@ -138,9 +138,9 @@ def _run(
 
 
 def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
-    """Refuse before a run starts the clips that an IFDD neck would refuse in it.
+    """Refuse clips of a shape that the IFDD neck does not take, before a run starts.
 
-    A neck is built for one size of clip; one that compresses no tokens takes any.
+    A neck is built for clips of one size, unless it has ``compress=False``.
 
     Args:
         cfg: Config of a run; its neck is inferred already.
@@ -171,6 +171,6 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
 
 def _pass_neck(neck: dict, pyramid: list[Tensor]) -> None:
     module = MODELS.build(neck).eval()
-    # Fake tensors are shapes alone; unlike 'meta', they are on a device.
+    # Fake tensors have no data; unlike 'meta' tensors, they are on a device.
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
         module([torch.empty(level.shape) for level in pyramid])

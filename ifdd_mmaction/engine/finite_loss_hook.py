@@ -1,4 +1,4 @@
-"""What becomes of a loss or a gradient that is not a finite number."""
+"""Stop training at, or skip, a loss or gradient that is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .batches import between_updates, data_samples, optim_wrappers
 
-#: So many bad batches in a row are no accident: the weights are at fault.
+#: After this many bad batches in a row the weights are the cause, not the batch.
 MAX_SKIPS = 10
 
 
@@ -28,20 +28,21 @@ class NonFiniteError(RuntimeError):
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Let no NaN and no infinity reach the weights; log the norm of the gradient.
+    """Keep NaN and infinity out of the weights, and log the norm of the gradient.
 
-    The loss is looked at before it is propagated back, the gradient before the
-    optimizer's step, of all ranks: what is not finite is not used, so that no
-    checkpoint holds it. The clips of the batch are named. With mixed precision the
-    gradient scaler skips infinite gradients by itself, as it should.
+    On all ranks, the loss is checked before the backward pass and the gradient before
+    the optimizer's step. If one is not finite, no weight is updated, and the message
+    names the clips of the batch. With mixed precision the gradient scaler skips
+    infinite gradients itself.
 
-    ``grad_norm`` in the logs is the L2 norm before clipping, of several optimizers
-    that of each under its name.
+    ``grad_norm`` in the logs is the L2 norm before clipping; with several optimizers
+    there is one for each, under its name.
 
     Args:
-        action: ``'stop'`` ends training, ``'skip'`` leaves the batch out, up to nine
-            in a row, and what batch norms have seen of it. If it is the last of those
-            whose gradients are accumulated, several ranks leave out all of them.
+        action: ``'stop'`` ends training. ``'skip'`` skips the batch, up to nine in a
+            row, and restores the buffers of batch norms. If it is the last batch of an
+            accumulated gradient, and there are several ranks, the whole accumulated
+            gradient is skipped.
 
     Raises:
         ValueError: If the action is neither.
@@ -52,7 +53,7 @@ class FiniteLossHook(Hook):
 
     def __init__(self, action: str = 'stop') -> None:
         if action not in ('stop', 'skip'):
-            raise ValueError(f"FiniteLossHook: action={action!r}, 'stop' or 'skip'")
+            raise ValueError(f"FiniteLossHook: action={action!r}: set 'stop' or 'skip'")
         self.action = action
         self.skipped = 0
         self._in_a_row = 0
@@ -61,11 +62,11 @@ class FiniteLossHook(Hook):
         self._buffers: list[tuple[Tensor, Tensor]] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Put the checks before the update of the weights."""
+        """Install the checks before the update of the weights."""
         self._runner = runner
         self._handles: list[RemovableHandle] = []
         for name, wrapper in optim_wrappers(runner).items():
-            # Of the instance, before the method of the class.
+            # An attribute of the instance, which hides the method of the class.
             wrapper.update_params = partial(
                 self._update_params, wrapper, wrapper.update_params
             )
@@ -76,7 +77,7 @@ class FiniteLossHook(Hook):
             )
 
     def after_train(self, runner: Runner) -> None:
-        """Take the checks away."""
+        """Remove the checks."""
         for wrapper in optim_wrappers(runner).values():
             del wrapper.update_params
         for handle in self._handles:
@@ -85,7 +86,7 @@ class FiniteLossHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Note whose loss it will be, and what a batch that is left out may change."""
+        """Record the clips of the batch, and the buffers that it may change."""
         samples = data_samples(data_batch)
         self._names = [str(sample.get('video_id', '?')) for sample in samples]
         if not any(map(between_updates, optim_wrappers(runner).values())):
@@ -102,21 +103,21 @@ class FiniteLossHook(Hook):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Stand in for ``OptimWrapper.update_params``; the loss is a scalar."""
+        """Replace ``OptimWrapper.update_params``; the loss is a scalar."""
         finite = math.isfinite(loss.item())
         if _on_all_ranks(finite):
             return upstream(loss, *args, **kwargs)
         if torch.is_anomaly_enabled():
-            loss.backward()  # names the operation that made the NaN
-        # The schedule of gradient accumulation goes on without it.
+            loss.backward()  # raises an error that names the operation
+        # The schedule of gradient accumulation continues without this batch.
         wrapper._inner_count += 1
         if wrapper.should_update():
-            # Ranks share gradients in the last backward pass, which there is not; and
-            # none is there if the batches before it were refused too.
+            # Ranks average gradients in the last backward pass, which was skipped. If
+            # the batches before it were skipped too, there is no gradient.
             if get_world_size() == 1 and _with_gradient(wrapper.optimizer):
                 wrapper.step()
             wrapper.zero_grad()
-        for buffer, before in self._buffers:  # a NaN in it would stay
+        for buffer, before in self._buffers:  # a NaN in it would remain
             buffer.copy_(before)
         self._refuse(f'the loss is {loss.item()}', finite, self._names)
 
@@ -128,7 +129,7 @@ class FiniteLossHook(Hook):
         *_: Any,
     ) -> None:
         parameters = _with_gradient(optimizer)
-        # Clipping to infinity changes nothing and returns the norm.
+        # Clipping to an infinite norm returns the norm and changes nothing.
         norm = float(nn.utils.clip_grad_norm_(parameters, float('inf')))
         if not wrapper.clip_grad_kwargs:  # else MMEngine logs it
             key = f'train/{name}.grad_norm' if name else 'train/grad_norm'
@@ -136,7 +137,7 @@ class FiniteLossHook(Hook):
         if _on_all_ranks(math.isfinite(norm)):
             self._in_a_row = 0
             return
-        # Without a gradient a parameter stays as it is, and so does its moment.
+        # Without gradients, parameters and the state of the optimizer are unchanged.
         optimizer.zero_grad(set_to_none=True)
         what = f'the norm of the gradient is {norm}'
         self._refuse(what, False, self._names_of_step)
@@ -154,12 +155,12 @@ class FiniteLossHook(Hook):
         )
         if self.action == 'skip' and self._in_a_row < MAX_SKIPS:
             self._runner.logger.warning(
-                f'{message}: left out, {self.skipped} batches so far'
+                f'{message}: skipped, {self.skipped} batches so far'
             )
             return
         advice = (
-            'look at them, lower the learning rate, clip gradients, find the operation '
-            "with --detect-anomaly, or set action='skip' of the FiniteLossHook"
+            'check these clips, lower the learning rate, clip gradients, find the '
+            "operation with --detect-anomaly, or set FiniteLossHook's action='skip'"
         )
         if self.action == 'skip':
             advice = f'{MAX_SKIPS} batches in a row: resume from an earlier checkpoint'

@@ -29,7 +29,7 @@ def test_training_replaces_a_bad_clip_and_counts_it(dfew, tmp_path):
     for epoch in (1, 2):
         summary = (
             rf'train epoch {epoch}: 1 clips could not be read and were replaced, \d+ '
-            rf'times in all:\n  {bad}'
+            rf'times in total:\n  {bad}'
         )
         assert re.search(summary, log)
 

@@ -41,7 +41,7 @@ def test_all_losses_get_the_counts_but_those_that_were_given_some():
 
 def test_a_hook_without_a_loss_that_takes_counts_is_refused():
     hook = HOOKS.build(dict(type='ClassCountsHook'))
-    with pytest.raises(ValueError, match='no loss of the model takes class counts'):
+    with pytest.raises(ValueError, match=r'no loss of the .* takes class counts'):
         hook.before_train(runner([0], dict(type='DisentanglementLoss')))
 
 

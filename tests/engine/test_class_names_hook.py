@@ -79,7 +79,7 @@ def test_classes_in_another_order_are_remapped_by_name(
 def test_other_classes_are_refused(checkpoint, mafw, tmp_path):
     runner = tiny_runner(tmp_path, mafw, load_from=str(checkpoint), **ELEVEN)
     with pytest.raises(
-        DatasetError, match=r'of the classes happy, sad.*has anger'
+        DatasetError, match=r'has the classes happy, sad.*has anger'
     ) as e:
         runner.test()
     assert "other_classes='drop'" in str(e.value)
@@ -113,6 +113,6 @@ def test_a_checkpoint_without_class_names_is_taken_as_it_is(checkpoint, dfew, tm
     torch.save(dict(state_dict=state), tmp_path / 'bare.pth')
     runner = tiny_runner(tmp_path, dfew, load_from=str(tmp_path / 'bare.pth'))
     runner.test()
-    assert 'does not name its classes: taken to be, in this order, happy, sad' in (
+    assert 'has no class names: they are assumed to be, in order, happy, sad' in (
         log_of(tmp_path)
     )

@@ -62,7 +62,7 @@ def test_skips_the_batch_and_trains_on_the_others(tmp_path):
     assert all(torch.isfinite(v).all() for s in states for v in s.values())
     assert {int(s['step']) for s in states} == {6 - hook.skipped}
     log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
-    assert 'left out, 1 batches so far' in log
+    assert 'skipped, 1 batches so far' in log
     norms = runner.message_hub.get_scalar('train/grad_norm').data[0]
     assert len(norms) == 6 - hook.skipped and all(0 < n < 100 for n in norms)
 
@@ -173,7 +173,7 @@ def test_anomaly_detection_names_the_operation(tmp_path):
 
 
 def test_an_unknown_action_is_refused():
-    with pytest.raises(ValueError, match="action='warn', 'stop' or 'skip'"):
+    with pytest.raises(ValueError, match="action='warn': set 'stop' or 'skip'"):
         FiniteLossHook(action='warn')
 
 
@@ -185,4 +185,4 @@ def test_of_several_optimizers_the_bad_loss_of_one_is_left_out(tmp_path):
     assert hook.skipped == 2
     assert all(torch.isfinite(v).all() for v in weights(runner).values())
     log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
-    assert 'epoch 1, iteration 2: the loss is nan on clips without a name: left' in log
+    assert 'epoch 1, iteration 2: the loss is nan on clips without a name: skip' in log

@@ -1,4 +1,4 @@
-"""Checkpoint files that are whole or are not there, and say so."""
+"""Checkpoint files that are written atomically and contain their hash."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _NAME = re.compile(r'(epoch|iter)_\d+\.pth')
 class CheckpointBackend(LocalBackend):
     """MMEngine's local files, written atomically and with their hash.
 
-    A checkpoint is a ZIP archive, which may end in a comment: the SHA-256 of all bytes
-    before it. Every reader of checkpoints reads it as before.
+    A checkpoint is a ZIP archive, which may end in a comment: here the SHA-256 of all
+    bytes before it. ``torch.load`` ignores it.
     """
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Write a checkpoint: the file holds all of it or what it held before.
+        """Write a checkpoint atomically.
 
         Raises:
-            OSError: If it cannot be written; nothing is left behind.
+            OSError: If it cannot be written; no partial file remains.
         """
         with open_atomic(filepath) as file:
             # A ZIP archive without a comment ends in this record, and its length is 0.
@@ -47,12 +47,12 @@ register_backend('checkpoint', CheckpointBackend, force=True)
 
 
 def check_checkpoint(path: str | os.PathLike) -> None:
-    """Compare a checkpoint with the hash in it; one without a hash passes.
+    """Compare a checkpoint with the hash in it.
 
-    So does what is no ZIP archive: reading it will tell what it is.
+    A checkpoint without a hash passes, and so does a file that is not a ZIP archive.
 
     Raises:
-        CheckpointError: If the file is not as it was written, or cannot be read.
+        CheckpointError: If the file differs from what was written, or cannot be read.
     """
     path = Path(path)
     if path.is_dir():  # a file for each rank: FSDP
@@ -77,23 +77,24 @@ def check_checkpoint(path: str | os.PathLike) -> None:
                 if digest.digest() == tail[22:]:
                     return
             elif tail[HASH_SIZE : HASH_SIZE + 4] == b'PK\5\6':
-                return  # written by others: there is nothing to compare it with
+                return  # written without a hash
     except OSError as error:
         raise CheckpointError(f'{path} cannot be read: {error.strerror}') from error
     raise CheckpointError(
-        f'{path} is damaged: it is not as it was written, {size} bytes. Take an '
+        f'{path} is damaged: its {size} bytes do not match the hash in it. Use an '
         'earlier checkpoint, or another copy.'
     )
 
 
 def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]]:
-    """Find the newest checkpoint of a work dir that is whole.
+    """Find the newest undamaged checkpoint of a work dir.
 
     Args:
         folder: Work dir of the training.
 
     Returns:
-        Its path, or None where there is no checkpoint; what is wrong with newer ones.
+        Its path, or None without any checkpoint; one message for each newer one, which
+        is damaged.
 
     Raises:
         CheckpointError: If there are checkpoints and all are damaged.
@@ -113,7 +114,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
             damaged.append(str(error))
     if damaged:
         raise CheckpointError(
-            '\n'.join([*damaged, f'To start anew, remove them from {folder}.'])
+            '\n'.join([*damaged, f'To start from scratch, remove them from {folder}.'])
         )
     return None, []
 
@@ -124,7 +125,7 @@ def _check_archive(path: Path) -> None:
     with path.open('rb') as file:
         archive = file.read(2) == b'PK'
     if not archive:
-        raise CheckpointError(f'{path} is no checkpoint of this package, or damaged')
+        raise CheckpointError(f'{path} is damaged, or not a checkpoint of this package')
 
 
 def _checkpoints(folder: Path) -> list[Path]:

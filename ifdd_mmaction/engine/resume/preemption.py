@@ -1,4 +1,4 @@
-"""SIGTERM as clusters send it: to every process of a job, some time before the end."""
+"""Handle SIGTERM, which clusters send to every process of a job before ending it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _active: set[Preemption] = set()
 
 
 class Preemption:
-    """Notes SIGTERM while it is entered, for a loop to end where it suits.
+    """Record SIGTERM inside a ``with`` block, so that a loop can end between batches.
 
-    The workers of a data loader that are started meanwhile live on, for the iteration
-    that waits for them; their own process ends them.
+    Data loader workers that are started in the block ignore SIGTERM from others than
+    their parent process, so that the current iteration gets its batch.
     """
 
     def __init__(self) -> None:
-        self._came = False
+        self._received = False
         self._previous: Any = None
 
     def __enter__(self) -> Preemption:
-        # Elsewhere Python lets nobody listen, and SIGTERM ends the process as ever.
+        # In other threads Python allows no handler, and SIGTERM ends the process.
         if threading.current_thread() is threading.main_thread():
             _active.add(self)
-            self._previous = signal.signal(signal.SIGTERM, self._note)
+            self._previous = signal.signal(signal.SIGTERM, self._record)
         return self
 
     def __exit__(
@@ -42,27 +42,27 @@ class Preemption:
             signal.signal(signal.SIGTERM, self._previous)
             _active.discard(self)
 
-    def _note(self, *_: Any) -> None:
-        self._came = True
+    def _record(self, *_: Any) -> None:
+        self._received = True
 
-    def came(self) -> bool:
-        """Tell whether SIGTERM came to any rank; all ranks have to ask."""
-        flag = torch.tensor(float(self._came))
+    def received(self) -> bool:
+        """Return whether any rank received SIGTERM; all ranks have to call this."""
+        flag = torch.tensor(float(self._received))
         all_reduce(flag, op='max')
         return bool(flag)
 
 
-def _shield_worker() -> None:
+def _block_sigterm() -> None:
     if _active:
-        # Blocked, since a data loader installs handlers of its own after this.
+        # Blocked, not handled: a data loader installs its own handlers after this.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        threading.Thread(target=_heed_parent, daemon=True).start()
+        threading.Thread(target=_exit_on_parents_sigterm, daemon=True).start()
 
 
-def _heed_parent() -> None:
+def _exit_on_parents_sigterm() -> None:
     while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
         pass
     os._exit(0)
 
 
-os.register_at_fork(after_in_child=_shield_worker)
+os.register_at_fork(after_in_child=_block_sigterm)

@@ -1,4 +1,4 @@
-"""Save checkpoints that survive what happens to long runs."""
+"""Save checkpoints from which an interrupted run continues to the bit."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class ResumableCheckpointHook(CheckpointHook):
     - A checkpoint is written atomically and with its hash
       (:class:`CheckpointBackend`), and an old one is removed only after that, the best
       one too; MMEngine removes first, and writes in place.
-    - It keeps what :class:`ResumableTrainLoop` needs to go on within an epoch, and the
-      gradients that are accumulated but not used yet.
-    - After SIGTERM, the iteration is finished, a checkpoint ``iter_N.pth`` is saved
-      (in validation that of the epoch is there, or validation is finished first), and
-      the process exits with :data:`EXIT_PREEMPTED`.
+    - It stores what :class:`ResumableTrainLoop` needs to continue within an epoch, and
+      accumulated gradients that are not used yet.
+    - After SIGTERM, the iteration is finished, a checkpoint ``iter_N.pth`` is saved,
+      and the process exits with :data:`EXIT_PREEMPTED`. In validation, it exits at once
+      if the checkpoint of the epoch is saved, otherwise after validation.
 
     Args:
         args: Of ``CheckpointHook``.
         kwargs: Of ``CheckpointHook``. With ``max_keep_ckpts`` less than 2 there is no
-            checkpoint to go back to if the newest gets damaged. Where neither
-            ``backend_args`` nor ``file_client_args`` is given and ``out_dir`` is a
-            folder, :class:`CheckpointBackend` writes; any other backend writes as it
-            does, MMEngine's in place and without a hash.
+            earlier checkpoint if the newest is damaged. If neither ``backend_args`` nor
+            ``file_client_args`` is given and ``out_dir`` is a folder,
+            :class:`CheckpointBackend` writes; MMEngine's other backends write in place
+            and without a hash.
 
     Raises:
         CheckpointError: If a checkpoint cannot be written, or is resumed with another
@@ -67,12 +67,12 @@ class ResumableCheckpointHook(CheckpointHook):
             self.backend_args = dict(backend='checkpoint')
         self._buffers: list[dict] = []
         self._gradients: list[dict] = []
-        self._outdone: dict[str, str | None] = {}
+        self._superseded: dict[str, str | None] = {}
         self._saved_iter = -1
         self._regular_tmpl = self.filename_tmpl  # SIGTERM changes it
 
     def before_train(self, runner: Runner) -> None:
-        """Tidy up after a run that was killed."""
+        """Remove partial files and restore the state of a run that was killed."""
         super().before_train(runner)
         hub = runner.message_hub
         places = all_gather_object((runner.epoch, runner.iter))
@@ -82,7 +82,7 @@ class ResumableCheckpointHook(CheckpointHook):
                 + ', '.join(
                     f'rank {i} at iteration {n}' for i, (_, n) in enumerate(places)
                 )
-                + '. Do all machines see the same work dir? Start again, or give the '
+                + '. Check that all machines see the same work dir, or resume from the '
                 'path of one checkpoint'
             )
         if is_main_process():
@@ -92,23 +92,23 @@ class ResumableCheckpointHook(CheckpointHook):
         if not runner._resume:
             return
         self._saved_iter = runner.iter
-        # The folder may be a copy: what it was copied from stays as it is.
+        # The folder may be a copy: do not change the original.
         for key, path in self._best().items():
             here = self._path(Path(path or '').name)
             self._set_best(key, here if path and self._exists(here) else None)
         name = Path(hub.runtime_info.get('last_ckpt', '')).name
         if name and is_main_process() and self._exists(self._path(name)):
-            # The end may have come before it named the newest.
+            # The run may have ended before it wrote this file.
             pointer = Path(runner.work_dir, 'last_checkpoint')
             write_atomic(pointer, self._path(name).encode())
 
     # --- SIGTERM ----------------------------------------------------------------
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint if one is due, or SIGTERM came."""
+        """Save a checkpoint if one is due, or after SIGTERM."""
         super().after_train_iter(runner, *args, **kwargs)
         # Between two updates of the weights the accumulated gradient would be lost.
-        if not _gradients_wait(runner) and _sigterm_came(runner):
+        if not _gradients_pending(runner) and _sigterm_received(runner):
             self.filename_tmpl = 'iter_{}.pth'
             step = runner.iter + 1
             self._save_checkpoint_with_step(
@@ -117,24 +117,24 @@ class ResumableCheckpointHook(CheckpointHook):
             self._exit(runner)
 
     def after_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """End if SIGTERM came and the epoch before validation is saved."""
-        if _sigterm_came(runner) and self._saved_iter == runner.iter:
+        """Exit after SIGTERM if the epoch before validation is saved."""
+        if _sigterm_received(runner) and self._saved_iter == runner.iter:
             self._exit(runner)
 
     def _exit(self, runner: Runner) -> None:
         runner.logger.warning(
-            f'SIGTERM: {self.last_ckpt or "nothing"} is saved, go on with --resume'
+            f'SIGTERM: {self.last_ckpt or "nothing"} is saved, continue with --resume'
         )
-        # A launcher ends all ranks once one has gone: the main one may be writing.
+        # A launcher ends all ranks when one exits: the main one may still be writing.
         barrier()
         sys.exit(EXIT_PREEMPTED)
 
     # --- saving and loading -----------------------------------------------------
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
-        """Save the best checkpoint, and that the epoch is validated."""
+        """Save the best checkpoint, and record that the epoch is validated."""
         if not is_training(runner):
-            return  # there is nothing to go on with
+            return  # nothing to resume
         runner.message_hub.update_info('last_validated_epoch', runner.epoch)
         try:
             super().after_val_epoch(runner, metrics)
@@ -142,22 +142,22 @@ class ResumableCheckpointHook(CheckpointHook):
             raise self._cannot_save('the best checkpoint', error) from error
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        # MMEngine does not remove first what it does not know.
-        self._outdone = self._best()
-        for key in self._outdone:
+        # MMEngine removes the old one first, unless it does not know of it.
+        self._superseded = self._best()
+        for key in self._superseded:
             self._set_best(key, None)
         super()._save_best_checkpoint(runner, metrics)
-        self._remove_outdone()
+        self._remove_superseded()
 
-    def _remove_outdone(self) -> None:
-        """Remove the best checkpoints of before that have a better one now."""
+    def _remove_superseded(self) -> None:
+        """Remove the former best checkpoints that a better one has replaced."""
         now = self._best()
-        for key, path in self._outdone.items():
+        for key, path in self._superseded.items():
             if now[key] is None:
                 self._set_best(key, path)
             elif path and path != now[key] and is_main_process():
                 self._remove(path)
-        self._outdone = {}
+        self._superseded = {}
 
     def _best(self) -> dict[str, str | None]:
         if self.save_best is None:
@@ -173,19 +173,19 @@ class ResumableCheckpointHook(CheckpointHook):
             self.best_ckpt_path = path
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        # After the best one is saved; if the end comes before this one is, resuming
-        # saves it again.
-        self._remove_outdone()
+        # After the best one is saved; if the run ends before this one is saved, the
+        # resumed run saves it again.
+        self._remove_superseded()
         name = self.filename_tmpl.format(step)
         hub = runner.message_hub
         kept = [other for other in self._kept(hub) if other != name] + [name]
-        # Old ones stay in the list until they are gone, should the run end before.
+        # Old ones stay in the list until they are removed: the run may end before that.
         hub.update_info('kept_checkpoints', kept)
-        self._tell_ids(hub, step)
+        self._write_ids(hub, step)
         hub.update_info('last_ckpt', self._path(name))
         if get_world_size() > 1:
             self._buffers = all_gather_object(_float_buffers(runner))
-        if _gradients_wait(runner):
+        if _gradients_pending(runner):
             self._gradients = all_gather_object(_gradients(runner))
         try:
             runner.save_checkpoint(
@@ -215,14 +215,14 @@ class ResumableCheckpointHook(CheckpointHook):
             hub.update_info('kept_checkpoints', kept[-self.max_keep_ckpts :])
 
     def _kept(self, hub: MessageHub) -> list[str]:
-        """Return the names of the checkpoints that are there, the oldest first."""
+        """Return the names of the checkpoints that are kept, the oldest first."""
         info = hub.runtime_info
         # MMEngine's hook may have saved some, before ours or in between.
         theirs = [self._regular_tmpl.format(i) for i in info.get('keep_ckpt_ids', [])]
         return list(dict.fromkeys([*info.get('kept_checkpoints', []), *theirs]))
 
-    def _tell_ids(self, hub: MessageHub, step: int) -> None:
-        """Put where MMEngine's hook looks for it what is kept after this step."""
+    def _write_ids(self, hub: MessageHub, step: int) -> None:
+        """Record what is kept after this step where MMEngine's hook looks for it."""
         if self.max_keep_ckpts > 0 and self.filename_tmpl == self._regular_tmpl:
             ids = [other for other in self.keep_ckpt_ids if other != step] + [step]
             self.keep_ckpt_ids = deque(ids, self.max_keep_ckpts)
@@ -243,12 +243,12 @@ class ResumableCheckpointHook(CheckpointHook):
     def _cannot_save(self, what: str, error: OSError) -> CheckpointError:
         before = f'{self.last_ckpt} is intact' if self.last_ckpt else 'nothing is saved'
         return CheckpointError(
-            f'{what} cannot be saved: {error.strerror}. {before}: make room or let the '
-            'folder be written, then go on with --resume'
+            f'{what} cannot be saved: {error.strerror}. {before}: free disk space or '
+            'make the folder writable, then continue with --resume'
         )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the place in the epoch and what differs between ranks there."""
+        """Store the position in the epoch, and what differs between ranks."""
         checkpoint['meta']['position'] = _position(runner)
         if self._buffers:
             checkpoint['rank_buffers'] = self._buffers
@@ -256,7 +256,7 @@ class ResumableCheckpointHook(CheckpointHook):
             checkpoint['rank_gradients'] = self._gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Go to the place in the epoch."""
+        """Restore the position in the epoch, and what differs between ranks."""
         position = (checkpoint.get('meta') or {}).get('position')
         buffers = checkpoint.pop('rank_buffers', [])
         gradients = checkpoint.pop('rank_gradients', [])
@@ -286,25 +286,25 @@ class ResumableCheckpointHook(CheckpointHook):
         loop.batches_done = position[0]
 
 
-def _sigterm_came(runner: Runner) -> bool:
+def _sigterm_received(runner: Runner) -> bool:
     loop = runner._train_loop
-    return isinstance(loop, ResumableTrainLoop) and loop.preemption.came()
+    return isinstance(loop, ResumableTrainLoop) and loop.preemption.received()
 
 
-def _gradients_wait(runner: Runner) -> bool:
-    """Return whether gradients are accumulated for an update that is still to come."""
+def _gradients_pending(runner: Runner) -> bool:
+    """Return whether accumulated gradients wait for an update of the weights."""
     return any(map(between_updates, optim_wrappers(runner).values()))
 
 
 def _position(runner: Runner) -> list[int] | None:
-    """Return the batches done and all batches of an epoch, or None between epochs."""
+    """Return the batches done and the number of batches, or None between epochs."""
     loop = runner._train_loop  # the public one builds the training data
     done = getattr(loop, 'batches_done', 0)
     return [done, len(loop.dataloader)] if done else None
 
 
 def _float_buffers(runner: Runner) -> dict[str, torch.Tensor]:
-    """Return what batch norms have seen on this rank: they agree at times only."""
+    """Return the buffers of this rank's batch norms, which differ between ranks."""
     model = _module(runner)
     kept = model.state_dict().keys()
     return {
@@ -315,7 +315,7 @@ def _float_buffers(runner: Runner) -> dict[str, torch.Tensor]:
 
 
 def _gradients(runner: Runner) -> dict[str, torch.Tensor]:
-    """Return what is accumulated on this rank for an update that is still to come."""
+    """Return the gradients that are accumulated on this rank."""
     return {
         name: parameter.grad.cpu()
         for name, parameter in _module(runner).named_parameters()

@@ -1,4 +1,4 @@
-"""Epochs that can be left anywhere and gone on with, to the same bits."""
+"""Epochs that can be interrupted anywhere and resumed to the bit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ...datasets.samplers import ResumableBatchSampler
 from ...randomness import seed_generators
 from .preemption import Preemption
 
-#: Keeps the iteration's random numbers apart from those of the clips.
+#: Separates the seeds of iterations from those of clips.
 ITERATION = 1
-#: Values of each logged scalar that stay in memory, at least; the logs have all.
+#: Minimum number of values of each logged scalar kept in memory; logs have all.
 HISTORY = 10_000
 
 
@@ -24,13 +24,13 @@ HISTORY = 10_000
 class ResumableTrainLoop(EpochBasedTrainLoop):
     """MMEngine's epoch-based loop, resumable to the bit.
 
-    MMEngine goes on at the beginning of an epoch with generators seeded as at the
-    beginning of training (mmengine#1205). Here an epoch goes on with the batch after
-    the last one, without loading those before it. All that is drawn at random is a
-    function of the seed, the epoch and the iteration: in the model and its data
-    preprocessor of the rank too, for a clip of its place in the epoch, so that the
-    number of workers changes nothing. :class:`ResumableCheckpointHook` saves where
-    training was.
+    MMEngine resumes at the beginning of an epoch, with generators seeded as at the
+    beginning of training (mmengine#1205). Here an epoch resumes with the batch after
+    the last one, without loading those before it. All random numbers are a function of
+    the seed, the epoch and the iteration: in the model and its data preprocessor also
+    of the rank, for a clip of its position in the epoch instead of the iteration, so
+    that the number of workers changes nothing. :class:`ResumableCheckpointHook` saves
+    the position.
 
     Args:
         runner: The runner.
@@ -38,19 +38,19 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         kwargs: Of ``EpochBasedTrainLoop``.
 
     Raises:
-        ValueError: If the data loader makes its batches in another way.
+        ValueError: If the data loader is not a config, or has a ``batch_sampler``.
         DatasetError: If there are too few clips for one batch.
     """
 
     def __init__(self, runner: Runner, dataloader: Any, **kwargs: Any) -> None:
         if not isinstance(dataloader, dict) or dataloader.get('batch_sampler'):
             raise ValueError(
-                'ResumableTrainLoop makes the batches itself: give the data loader, '
-                f'{type(dataloader).__name__}, as a config without batch_sampler, or '
-                "take 'EpochBasedTrainLoop'"
+                'ResumableTrainLoop makes the batches itself: give the data loader '
+                f'({type(dataloader).__name__}) as a config without batch_sampler, or '
+                "use 'EpochBasedTrainLoop'"
             )
         dataloader = dict(dataloader)
-        # The class itself: its name is known in the scope of MMAction2 alone.
+        # The class itself: its name is registered in the scope of MMAction2 only.
         dataloader['batch_sampler'] = dict(
             type=ResumableBatchSampler, drop_last=dataloader.pop('drop_last', False)
         )
@@ -59,15 +59,15 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             settings = runner.cfg.get('train_dataloader') or {}
             clips = len(self.dataloader.dataset)
             check_batches('train_dataloader', settings, clips, runner.world_size)
-        #: Batches of the current epoch that are done: what a checkpoint keeps.
+        #: Batches of the current epoch that are done; stored in checkpoints.
         self.batches_done = 0
         self.preemption = Preemption()
 
     def run(self) -> nn.Module:
-        """Train, from where the checkpoint was saved if there is one."""
-        # The collector writes into every object it looks at. In the workers of the data
-        # loaders, which share the memory of this process until they write to it, that
-        # would copy page after page: it shall not look at what they inherit.
+        """Train, from the position of the checkpoint if there is one."""
+        # Garbage collection writes to every object. Workers of the data loaders share
+        # the memory of this process until they write to it, so that collecting would
+        # copy all of it. Freeze what they inherit.
         gc.freeze()
         try:
             return self._run()
@@ -77,7 +77,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     def _run(self) -> nn.Module:
         with self.preemption:
             self.runner.call_hook('before_train')
-            # The end may have come between an epoch and its validation.
+            # The run may have ended between an epoch and its validation.
             validated = self.runner.message_hub.runtime_info.get(
                 'last_validated_epoch', 0
             )
@@ -93,7 +93,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         """Run the batches of an epoch that are not done yet."""
         runner, sampler = self.runner, self.dataloader.batch_sampler
         seed = self._shared_seed()
-        # It was made before a checkpoint said what the seed was.
+        # The sampler was built before the seed was read from the checkpoint.
         if hasattr(sampler.sampler, 'seed'):
             sampler.sampler.seed = seed
         self._bound_history()

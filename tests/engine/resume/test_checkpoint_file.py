@@ -61,7 +61,9 @@ def test_damage_is_found_and_an_earlier_checkpoint_taken(write, how):
     found, said = latest_checkpoint(newest.parent)
     assert found == earlier and len(said) == 1 and 'iter_30.pth is damaged' in said[0]
     damage(earlier, 'cut')
-    with pytest.raises(CheckpointError, match='To start anew, remove them from'):
+    with pytest.raises(
+        CheckpointError, match='To start from scratch, remove them from'
+    ):
         latest_checkpoint(newest.parent)
 
 

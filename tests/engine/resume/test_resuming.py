@@ -133,7 +133,7 @@ def test_sigterm_saves_within_the_epoch_and_exits_with_a_code(reference, tmp_pat
     assert live(work_dir, WORKER, 99) == (0, 'end')
     assert_same_training(work_dir, reference)
     assert not list(work_dir.glob('iter_*.pth')), 'older than the two that are kept'
-    assert 'go on with --resume' in (work_dir / 'log.txt').read_text()
+    assert 'continue with --resume' in (work_dir / 'log.txt').read_text()
 
 
 @pytest.mark.parametrize(

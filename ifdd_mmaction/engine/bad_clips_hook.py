@@ -22,6 +22,12 @@ class BadClipsHook(Hook):
 
     Workers in which the reading of a video did not end are replaced after the epoch,
     and the video is not tried again.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='BadClipsHook'))  # in custom_hooks
+        >>> 'after_train_epoch' in hook.get_triggered_stages()
+        True
     """
 
     def __init__(self) -> None:

@@ -16,6 +16,15 @@ class ChannelsLastHook(Hook):
     PyTorch gives a convolution's output the layout of its weight, and what follows
     keeps it where its kernels can, so neither clips nor model code need a change.
     Values, parameters and checkpoints stay what they are.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='ChannelsLastHook'))
+        >>> model = torch.nn.Conv3d(4, 8, kernel_size=3)
+        >>> hook.before_train(SimpleNamespace(model=model))  # a runner calls it
+        >>> model.weight.is_contiguous(memory_format=torch.channels_last_3d)
+        True
     """
 
     def before_train(self, runner: Runner) -> None:

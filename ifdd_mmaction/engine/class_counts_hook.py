@@ -17,6 +17,12 @@ class ClassCountsHook(Hook):
     Every rank counts the whole set, so all have the same numbers. A run that is
     resumed counts again: the data decides, not the checkpoint. A loss whose config
     gives ``class_counts`` keeps them.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='ClassCountsHook'))  # in custom_hooks
+        >>> hook.get_triggered_stages()
+        ['before_train']
     """
 
     def before_train(self, runner: Runner) -> None:

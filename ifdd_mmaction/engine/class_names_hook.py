@@ -33,6 +33,12 @@ class ClassNamesHook(Hook):
         DatasetError: If the names differ and ``other_classes`` is ``'error'``; or
             when resuming, if the order does: the optimizer's state is in it too.
         ValueError: If ``other_classes`` is neither.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> config = dict(type='ClassNamesHook', other_classes='drop')
+        >>> HOOKS.build(config).other_classes
+        'drop'
     """
 
     def __init__(

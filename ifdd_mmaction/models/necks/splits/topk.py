@@ -26,6 +26,14 @@ class TopKSplit(TemporalSplit):
         pooled_size: Height and width to which each map is pooled for the correlation.
         prior_order: Whether even frames are preferred for the context, which makes
             the regular split the choice for alike frames.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import TopKSplit
+        >>> x = torch.tensor([1.0, 1.0, 5.0, 5.0]).view(1, 1, 4, 1, 1)
+        >>> split = TopKSplit(in_channels=1, num_frames=4, prior_order=False)
+        >>> indexes = split.split_indexes(x)
+        >>> indexes.static.tolist(), indexes.dynamic.tolist()
+        ([[2, 3]], [[0, 1]])
     """
 
     def __init__(

@@ -43,6 +43,17 @@ def read_checkpoint(
     Raises:
         CheckpointError: If it is damaged, or holds more than plain data.
         OSError: If it cannot be opened.
+
+    Example:
+        >>> from ifdd_mmaction.checkpoints import read_checkpoint
+        >>> torch.save(dict(state_dict=dict(weight=torch.ones(2))), 'model.pth')
+        >>> read_checkpoint('model.pth')['state_dict']
+        {'weight': tensor([1., 1.])}
+        >>> torch.save(print, 'code.pth')
+        >>> read_checkpoint('code.pth')
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...CheckpointError: code.pth refused: it contains print...
     """
     path = str(file) if isinstance(file, (str, os.PathLike)) else 'the checkpoint'
     if path.endswith(('.onnx', '.pt2')):
@@ -74,6 +85,14 @@ def refusing(name: str) -> Iterator[None]:
 
     Raises:
         CheckpointError: For anything but an OSError or lack of memory.
+
+    Example:
+        >>> from ifdd_mmaction.checkpoints import refusing
+        >>> with refusing('model.pth'):
+        ...     raise EOFError('Ran out of input')
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...CheckpointError: model.pth refused: no checkpoint that can be...
     """
     try:
         yield

@@ -16,6 +16,13 @@ def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
     Raises:
         OSError: If the folder cannot be made or written; nothing is left behind.
+
+    Example:
+        >>> from ifdd_mmaction.fileio import open_atomic
+        >>> with open_atomic('notes.txt') as file:
+        ...     _ = file.write(b'whole, or not there')
+        >>> open('notes.txt').read()
+        'whole, or not there'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +58,12 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
 
     Raises:
         OSError: If the folder cannot be made or written; nothing is left behind.
+
+    Example:
+        >>> from ifdd_mmaction.fileio import write_atomic
+        >>> write_atomic('results/scores.json', b'{"WAR": 0.75}')
+        >>> open('results/scores.json').read()
+        '{"WAR": 0.75}'
     """
     with open_atomic(path) as file:
         file.write(data)

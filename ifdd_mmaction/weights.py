@@ -33,6 +33,14 @@ def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
 
     Raises:
         InputError: If there is none.
+
+    Example:
+        >>> from ifdd_mmaction.weights import find_state
+        >>> weights = dict(weight=torch.ones(2))
+        >>> find_state(dict(state_dict=weights, meta={}), 'model.pth') is weights
+        True
+        >>> find_state(weights, 'model.pth') is weights
+        True
     """
     if not isinstance(checkpoint, Mapping):
         raise InputError(f'{name} holds a {type(checkpoint).__name__}, no state dict')
@@ -67,6 +75,14 @@ def strip_prefixes(
 
     Raises:
         InputError: If two tensors would have one name.
+
+    Example:
+        >>> from ifdd_mmaction.weights import strip_prefixes
+        >>> model = torch.nn.Linear(2, 1)
+        >>> state = {f'module.{k}': v for k, v in model.state_dict().items()}
+        >>> state, stripped = strip_prefixes(state, model)
+        >>> list(state), stripped
+        (['weight', 'bias'], 'module.')
     """
     own = _unwrap(model).state_dict().keys()
     found: dict[str, None] = {}
@@ -108,6 +124,13 @@ def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
 
     Raises:
         InputError: If it has no state dict, or one that does not fit.
+
+    Example:
+        >>> from ifdd_mmaction.weights import load_model
+        >>> trained, model = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+        >>> load_model(model, dict(state_dict=trained.state_dict()), 'model.pth')
+        >>> torch.equal(model.weight, trained.weight)
+        True
     """
     state, stripped = strip_prefixes(find_state(checkpoint, name), model, name)
     if stripped:
@@ -116,7 +139,13 @@ def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
 
 
 def off_the_names(name: str, stripped: str) -> str:
-    """Say what :func:`strip_prefixes` took away, in one line."""
+    """Say what :func:`strip_prefixes` took away, in one line.
+
+    Example:
+        >>> from ifdd_mmaction.weights import off_the_names
+        >>> off_the_names('model.pth', 'module.')
+        'model.pth: module. taken off the names of its tensors'
+    """
     return f'{name}: {stripped} taken off the names of its tensors'
 
 
@@ -131,6 +160,14 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     Raises:
         InputError: If a tensor is missing, left over or of another shape. The model is
             of no use then.
+
+    Example:
+        >>> from ifdd_mmaction.weights import load_all
+        >>> model = torch.nn.Linear(2, 1)
+        >>> state = dict(weight=torch.ones(1, 2), bias=torch.zeros(1))
+        >>> load_all(model, state, 'model.pth')
+        >>> model.weight.tolist()
+        [[1.0, 1.0]]
     """
     model = _unwrap(model)
     try:
@@ -189,6 +226,16 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
 
     Raises:
         InputError: If there were none or few; nothing is loaded then.
+
+    Example:
+        >>> from ifdd_mmaction.weights import load_start
+        >>> def recognizer(classes):
+        ...     backbone, head = torch.nn.Linear(2, 4), torch.nn.Linear(4, classes)
+        ...     return torch.nn.ModuleDict(dict(backbone=backbone, head=head))
+        >>> pretrained = recognizer(classes=400).state_dict()
+        >>> print(load_start(recognizer(classes=7), pretrained, 'kinetics.pth'))
+        kinetics.pth: 2 of 4 tensors taken by name and shape (backbone 2 of 2, head 0
+        of 2); of another shape: head.weight, head.bias
     """
     model = _unwrap(model)
     own = {k: v for k, v in model.state_dict().items() if not k.endswith('_tracked')}

@@ -27,6 +27,17 @@ def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
     Raises:
         InputError: If the model has no such neck, or one with neither split nor
             lifting.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import disentangle
+        >>> from ifdd_mmaction.apis import get_model
+        >>> model = get_model('ifdd_vit_sample')
+        >>> with torch.no_grad():
+        ...     parts = disentangle(model, torch.rand(1, 1, 3, 16, 64, 64))
+        >>> parts.x.shape, parts.y_d.shape
+        (torch.Size([1, 64, 8, 4, 4]), torch.Size([1, 64, 4, 4, 4]))
+        >>> parts.frames_d.shape  # the frames of X that the dynamics group reads
+        torch.Size([1, 4])
     """
     neck = getattr(model, 'neck', None)
     if not isinstance(neck, IFDDNeck):

@@ -39,6 +39,14 @@ def cluster_bootstrap(
         groups: The group of each value, N of them.
         draws: How often to draw.
         seed: Of the random numbers: the same call gives the same interval.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import cluster_bootstrap
+        >>> right = [1, 1, 1, 0, 0, 1, 1, 0]
+        >>> subjects = ['anna', 'anna', 'ben', 'ben', 'eve', 'eve', 'kim', 'kim']
+        >>> mean, low, high = cluster_bootstrap(right, subjects)
+        >>> mean, low, high
+        (0.625, 0.5, 0.875)
     """
     values = np.asarray(values, dtype=np.float64)
     names, member = np.unique(np.asarray(groups).astype(str), return_inverse=True)
@@ -72,6 +80,15 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
 
     Raises:
         DatasetError: If a file is missing or the two do not fit.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import read_timed_clips
+        >>> rows = [['clip', 'label', 'subject'], ['1', '3', 'anna']]
+        >>> np.savetxt('clips.csv', rows, fmt='%s', delimiter=',')
+        >>> np.save('envelope.npy', np.array([[0.0, 1.0, 0.5]]))
+        >>> clip = read_timed_clips('.')['1']
+        >>> clip.label, clip.subject, clip.envelope.tolist()
+        (2, 'anna', [0.0, 1.0, 0.5])
     """
     table, array = Path(root) / 'clips.csv', Path(root) / 'envelope.npy'
     for path in (table, array):
@@ -127,6 +144,12 @@ def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
 
     Returns:
         ``(N, 2, T)``.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import emotion_curves
+        >>> envelope = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+        >>> emotion_curves(envelope, num_frames=2).tolist()
+        [[[0.0, 1.0], [0.25, 0.25]]]
     """
     (slope,) = torch.gradient(envelope, dim=1)
     curves = torch.stack([envelope, slope.abs()], dim=1)  # (N, 2, F)
@@ -134,7 +157,14 @@ def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
 
 
 def mean_at(curves: Tensor, frames: Tensor) -> Tensor:
-    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at real frames ``(N, n)``."""
+    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at real frames ``(N, n)``.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import mean_at
+        >>> curves = torch.tensor([[[0.0, 1.0, 2.0, 3.0]]])
+        >>> mean_at(curves, torch.tensor([[0.5, 2.5]]))
+        tensor([[1.5000]])
+    """
     return sample_frames(curves[..., None, None], frames).mean(dim=(2, 3, 4))
 
 
@@ -169,6 +199,17 @@ def group_timing(
         frames_s: Frames that the context group reads, ``(N, n)``.
         frames_d: Frames that the dynamics group reads, ``(N, n)``.
         subjects: Who is seen in each clip, for the intervals.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import emotion_curves, group_timing
+        >>> envelope = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+        >>> curves = emotion_curves(envelope, num_frames=4)
+        >>> even, odd = torch.tensor([[0.0, 2.0]] * 2), torch.tensor([[1.0, 3.0]] * 2)
+        >>> timing = group_timing(curves, even, odd, subjects=['anna', 'ben'])
+        >>> timing.groups['dynamics']['intensity'].mean
+        0.5
+        >>> timing.differences['dynamics - context']['intensity'].mean
+        0.5
     """
     t = curves.shape[2]
     regular = torch.arange(t + t % 2.0).clamp(max=t - 1).expand(len(curves), -1)

@@ -50,6 +50,14 @@ def grad_cam(
     Raises:
         InputError: If the model has no such neck, or one with neither split nor
             lifting.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import grad_cam
+        >>> from ifdd_mmaction.apis import get_model
+        >>> model = get_model('ifdd_vit_sample')
+        >>> cam = grad_cam(model, torch.rand(1, 1, 3, 16, 64, 64), target=[0])
+        >>> cam.y_d.shape, cam.scores.shape
+        (torch.Size([1, 4, 4, 4]), torch.Size([1, 7]))
     """
     with torch.enable_grad():
         parts = disentangle(model, inputs)

@@ -43,6 +43,13 @@ def class_hits(
 
     Raises:
         ProbeError: If one subject only is there to learn from.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import class_hits
+        >>> labels, subjects = [0, 1] * 3, ['anna', 'anna', 'ben', 'ben', 'eve', 'eve']
+        >>> features = np.random.rand(6, 4) + 5 * np.array(labels)[:, None]
+        >>> float(class_hits(features, labels, subjects, features, labels).mean())
+        1.0
     """
     probe = _fit(train, np.asarray(train_labels), np.asarray(train_subjects))
     return probe.predict(test.astype(np.float64)) == np.asarray(test_labels)
@@ -69,6 +76,14 @@ def identity_hits(
 
     Raises:
         ProbeError: If there are no such subjects or classes.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import identity_hits
+        >>> labels, subjects = [0, 1, 2] * 2, ['anna'] * 3 + ['ben'] * 3
+        >>> features = np.random.rand(6, 4)
+        >>> features[3:] += 5  # what the clips of ben have in common
+        >>> float(identity_hits(features, subjects, labels).mean())
+        1.0
     """
     who, what = np.asarray(subjects), np.asarray(labels)
     classes, names = np.unique(what), np.unique(who)
@@ -95,13 +110,25 @@ def identity_hits(
 
 
 def largest_share(values: Sequence[object]) -> float:
-    """Return how often guessing the most frequent value is right."""
+    """Return how often guessing the most frequent value is right.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import largest_share
+        >>> largest_share(['happy', 'happy', 'sad', 'happy'])
+        0.75
+    """
     _, counts = np.unique(np.asarray(values).astype(str), return_counts=True)
     return float(counts.max() / counts.sum())
 
 
 def identity_chance(subjects: Sequence[str], labels: Sequence[int]) -> float:
-    """Return the accuracy of naming the most frequent subject of each class."""
+    """Return the accuracy of naming the most frequent subject of each class.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import identity_chance
+        >>> identity_chance(['anna', 'anna', 'ben', 'ben'], labels=[0, 0, 0, 1])
+        0.75
+    """
     who, what = np.asarray(subjects), np.asarray(labels)
     parts = [who[what == label] for label in np.unique(what)]
     return sum(largest_share(part) * len(part) for part in parts) / len(who)

@@ -43,6 +43,15 @@ class AnnotationFileDataset(DFERDataset):
 
     Raises:
         DatasetError: If lines are bad (all are named) or clips are missing.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import AnnotationFileDataset
+        >>> dataset = AnnotationFileDataset('clips.csv', data_root='.')
+        >>> len(dataset), dataset.metainfo['classes']
+        (2, ('happy', 'sad'))
+        >>> clip = dataset.get_data_info(1)
+        >>> clip['video_id'], clip['label'], clip['total_frames']
+        ('frames/ben', 1, 8)
     """
 
     HELP_PAGE = 'docs/own_videos.md'

@@ -25,6 +25,18 @@ def check_datasets(cfg: Config, loaders: Sequence[str]) -> None:
     Raises:
         DatasetError: What the first bad dataset found (see :class:`DFERDataset`), or
             :func:`check_classes`, or :func:`check_batches`.
+
+    Example:
+        >>> from mmengine.config import Config
+        >>> from ifdd_mmaction.datasets import check_datasets
+        >>> dataset = dict(type='AnnotationFileDataset', ann_file='clips.csv')
+        >>> cfg = Config(dict(train_dataloader=dict(batch_size=2, dataset=dataset)))
+        >>> check_datasets(cfg, ['train_dataloader'])
+        >>> cfg.model = dict(cls_head=dict(type='IFDDHead', num_classes=7))
+        >>> check_datasets(cfg, ['train_dataloader'])
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...DatasetError: ...clips.csv has the labels 0 to 1 of 2 classes...
     """
     checked: list[dict] = []
     built: dict[str, Any] = {}

@@ -27,6 +27,15 @@ class DFEWDataset(DFERDataset):
     out.
 
     Args: see :class:`DFERDataset`.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import DFEWDataset
+        >>> dataset = DFEWDataset('data/dfew', split='test', fold=1)
+        >>> dataset.metainfo['classes'][:3]
+        ('happy', 'sad', 'neutral')
+        >>> clip = dataset.get_data_info(0)
+        >>> clip['video_id'], clip['label'], len(clip['source'])
+        ('8', 0, 8)
     """
 
     METAINFO: ClassVar[dict] = dict(

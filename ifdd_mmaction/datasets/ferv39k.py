@@ -24,6 +24,14 @@ class FERV39kDataset(DFERDataset):
     the class that the clip's path names.
 
     Args: see :class:`DFERDataset`; ``fold`` is 1 or None.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import FERV39kDataset
+        >>> dataset = FERV39kDataset('data/ferv39k', split='test')
+        >>> dataset.metainfo['classes'][:3]
+        ('Angry', 'Disgust', 'Fear')
+        >>> dataset.get_data_info(0)['video_id']
+        'Action/Angry/0008'
     """
 
     METAINFO: ClassVar[dict] = dict(

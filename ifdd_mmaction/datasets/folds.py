@@ -19,6 +19,15 @@ def set_fold(cfg: Config, fold: int, loaders: Sequence[str] = LOADERS) -> None:
 
     Raises:
         DatasetError: If a dataset has no folds or not this one; nothing is set then.
+
+    Example:
+        >>> from mmengine.config import Config
+        >>> from ifdd_mmaction.datasets import set_fold
+        >>> dataset = dict(type='DFEWDataset', data_root='data/dfew')
+        >>> cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
+        >>> set_fold(cfg, 3, ['train_dataloader'])
+        >>> cfg.train_dataloader.dataset.fold
+        3
     """
     datasets = [d for name in loaders for d in innermost(cfg.get(name) or {})]
     if not datasets:

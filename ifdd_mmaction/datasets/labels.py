@@ -19,6 +19,11 @@ def clip_labels(dataset: Any) -> np.ndarray:
 
     Raises:
         DatasetError: If a clip has not one class index as its ``label``.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import AnnotationFileDataset, clip_labels
+        >>> clip_labels(AnnotationFileDataset('clips.csv'))
+        array([0, 1])
     """
     labels = [dataset.get_data_info(i).get('label') for i in range(len(dataset))]
     if bad := [i for i, label in enumerate(labels) if not isinstance(label, Integral)]:
@@ -37,6 +42,12 @@ def class_counts(dataset: Any) -> np.ndarray:
 
     Raises:
         DatasetError: If a label is not that of a class; see :func:`clip_labels`.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import AnnotationFileDataset, class_counts
+        >>> metainfo = dict(classes=('happy', 'sad', 'angry'))
+        >>> class_counts(AnnotationFileDataset('clips.csv', metainfo=metainfo))
+        array([1, 1, 0])
     """
     labels = clip_labels(dataset)
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')

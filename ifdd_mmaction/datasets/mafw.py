@@ -25,6 +25,14 @@ class MAFWDataset(DFERDataset):
     crops the videos are taken, with a warning: models learn little from whole frames.
 
     Args: see :class:`DFERDataset`.
+
+    Example:
+        >>> from ifdd_mmaction.datasets import MAFWDataset
+        >>> dataset = MAFWDataset('data/mafw', split='test', fold=1)
+        >>> len(dataset.metainfo['classes'])
+        11
+        >>> dataset.get_data_info(0)['video_id']
+        '00012'
     """
 
     METAINFO: ClassVar[dict] = dict(

@@ -44,6 +44,15 @@ class VideoReader:
         VideoError: From all of the methods: the file is no video, cut off, damaged or
             of a kind that cannot be read. A StuckError if it takes too long to decode
             a frame.
+
+    Example:
+        >>> from ifdd_mmaction.decoding import VideoReader
+        >>> video = VideoReader('anna.mp4')
+        >>> len(video), video.read([0, 7])[1].shape
+        (8, (48, 64, 3))
+        >>> times = list(video.each(lambda seconds, image: seconds))
+        >>> len(times), times[0]
+        (8, 0.0)
     """
 
     def __init__(self, path: str | os.PathLike) -> None:

@@ -23,6 +23,15 @@ def mark_stuck(path: str) -> bool:
 
     Returns:
         Whether that is new.
+
+    Example:
+        >>> from ifdd_mmaction.decoding import VideoReader, mark_stuck
+        >>> mark_stuck('without_end.mp4')
+        True
+        >>> VideoReader('without_end.mp4').read([0])
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...StuckError: without_end.mp4: earlier in this run no frame was...
     """
     new = path not in _stuck
     _stuck.add(path)

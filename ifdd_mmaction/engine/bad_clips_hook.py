@@ -22,6 +22,12 @@ class BadClipsHook(Hook):
 
     Workers in which reading a video timed out are replaced after the epoch, and the
     video is not read again.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='BadClipsHook'))  # in custom_hooks
+        >>> 'after_train_epoch' in hook.get_triggered_stages()
+        True
     """
 
     def __init__(self) -> None:

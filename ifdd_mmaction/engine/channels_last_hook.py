@@ -16,6 +16,15 @@ class ChannelsLastHook(Hook):
     In PyTorch the output of a convolution has the memory format of its weight, and
     later layers keep it where their kernels support it, so that neither clips nor
     model code change. Values, parameters and checkpoints are unchanged.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='ChannelsLastHook'))
+        >>> model = torch.nn.Conv3d(4, 8, kernel_size=3)
+        >>> hook.before_train(SimpleNamespace(model=model))  # a runner calls it
+        >>> model.weight.is_contiguous(memory_format=torch.channels_last_3d)
+        True
     """
 
     def before_train(self, runner: Runner) -> None:

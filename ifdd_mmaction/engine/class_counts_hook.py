@@ -17,6 +17,12 @@ class ClassCountsHook(Hook):
     Every rank counts the whole set. A resumed run counts again: the counts are those of
     the data, not of the checkpoint. A loss whose config gives ``class_counts`` keeps
     them.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='ClassCountsHook'))  # in custom_hooks
+        >>> hook.get_triggered_stages()
+        ['before_train']
     """
 
     def before_train(self, runner: Runner) -> None:

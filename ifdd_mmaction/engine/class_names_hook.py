@@ -32,6 +32,12 @@ class ClassNamesHook(Hook):
         DatasetError: If the names differ and ``other_classes`` is ``'error'``; or
             when resuming, if their order does, which the optimizer's state shares.
         ValueError: If ``other_classes`` is neither.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> config = dict(type='ClassNamesHook', other_classes='drop')
+        >>> HOOKS.build(config).other_classes
+        'drop'
     """
 
     def __init__(

@@ -53,6 +53,14 @@ def config_errors(config: str, begun: BegunHook) -> Iterator[None]:
 
     Raises:
         InputError: In place of any other error, unless ``$IFDD_TRACEBACK`` is set.
+
+    Example:
+        >>> from ifdd_mmaction.engine import BegunHook, config_errors
+        >>> with config_errors('my_config.py', BegunHook()):
+        ...     raise KeyError('Recognizer4D is not in the registry')
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...InputError: my_config.py cannot be used: KeyError: Recogn...
     """
     try:
         yield
@@ -96,6 +104,12 @@ def clip_shape(cfg: Config, loader: str) -> tuple[int, int, int] | None:
     Returns:
         The shape, or None if there is no such loader, or if the config alone does not
         determine it: frames are not resized, or a transform needs more than frames.
+
+    Example:
+        >>> from ifdd_mmaction.apis import get_config
+        >>> from ifdd_mmaction.engine import clip_shape
+        >>> clip_shape(get_config('ifdd_vit_dfew'), 'train_dataloader')
+        (16, 224, 224)
     """
     dataset = (cfg.get(loader) or {}).get('dataset') or {}
     while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), dict):
@@ -150,6 +164,14 @@ def check_clip_shapes(cfg: Config, loaders: Sequence[str]) -> None:
     Raises:
         InputError: If a pipeline makes clips of a shape that the neck does not take, or
             a number of the neck is not what follows from its ``clip_shape``.
+
+    Example:
+        >>> from ifdd_mmaction.apis import get_config
+        >>> from ifdd_mmaction.engine import check_clip_shapes
+        >>> from ifdd_mmaction.models import infer_neck
+        >>> cfg = get_config('ifdd_vit_sample')
+        >>> infer_neck(cfg.model)
+        >>> check_clip_shapes(cfg, ['train_dataloader', 'test_dataloader'])
     """
     neck = cfg.model.get('neck')
     if not neck or neck.type != 'IFDDNeck':

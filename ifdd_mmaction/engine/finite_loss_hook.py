@@ -47,6 +47,12 @@ class FiniteLossHook(Hook):
     Raises:
         ValueError: If the action is neither.
         NonFiniteError: In training.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='FiniteLossHook', action='skip'))
+        >>> hook.action, hook.skipped
+        ('skip', 0)
     """
 
     priority = 'VERY_HIGH'

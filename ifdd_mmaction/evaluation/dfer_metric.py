@@ -26,6 +26,12 @@ def dfer_scores(confusion: np.ndarray, unread: np.ndarray | int = 0) -> dict[str
         that occur as label or prediction. ``recall``: ``(K,)``, NaN where a class does
         not occur. These are scikit-learn's ``accuracy_score``,
         ``balanced_accuracy_score`` and ``f1_score(average='macro')``.
+
+    Example:
+        >>> from ifdd_mmaction.evaluation import dfer_scores
+        >>> scores = dfer_scores([[8, 0], [1, 1]])  # rows are labels
+        >>> scores['WAR'], scores['UAR'], scores['recall'].tolist()
+        (0.9, 0.75, [1.0, 0.5])
     """
     confusion = np.asarray(confusion, dtype=np.int64)
     hits = np.diag(confusion)
@@ -55,6 +61,18 @@ class DFERMetric(BaseMetric):
             evaluation, on rank 0.
         collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
         prefix: Put before the names of the metrics in logs.
+
+    Example:
+        >>> from ifdd_mmaction.evaluation import DFERMetric
+        >>> metric = DFERMetric()
+        >>> metric.dataset_meta = dict(classes=('happy', 'sad'))
+        >>> scores = torch.tensor([[0.9, 0.1], [0.6, 0.4]])
+        >>> for label, score in enumerate(scores):
+        ...     sample = dict(gt_label=torch.tensor([label]), pred_score=score)
+        ...     metric.process({}, [sample])
+        >>> report = metric.evaluate(size=2)
+        >>> report['dfer/WAR'], report['dfer/recall/happy'], report['dfer/recall/sad']
+        (0.5, 1.0, 0.0)
     """
 
     default_prefix = 'dfer'

@@ -34,6 +34,13 @@ def crop_square(
 
     Returns:
         ``(size, size, 3)``.
+
+    Example:
+        >>> from ifdd_mmaction.faces import crop_square
+        >>> frame = np.full((48, 64, 3), 200, np.uint8)
+        >>> crop = crop_square(frame, box=np.array([0, 10, 20, 40]), size=112)
+        >>> crop.shape, crop[56, 0, 0], crop[56, 56, 0]  # black outside of the frame
+        ((112, 112, 3), 0, 200)
     """
     left, top, right, bottom = box
     edge = max(right - left, bottom - top) * (1 + 2 * margin)
@@ -65,6 +72,13 @@ def align_face(
 
     Returns:
         ``(size, size, 3)``.
+
+    Example:
+        >>> from ifdd_mmaction.faces import align_face
+        >>> frame = np.zeros((100, 100, 3), np.uint8)
+        >>> landmarks = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
+        >>> align_face(frame, landmarks, size=112).shape
+        (112, 112, 3)
     """
     middle = np.array([56.0, 56.0])
     target = ((ARCFACE_112 - middle) * zoom + middle) * size / 112
@@ -116,6 +130,14 @@ def crop_face(
 
     Raises:
         ValueError: If there is no such way to crop.
+
+    Example:
+        >>> from ifdd_mmaction.faces import WholeFrame, crop_face
+        >>> frame = np.zeros((48, 64, 3), np.uint8)
+        >>> (face,) = WholeFrame()(frame)
+        >>> no_landmarks = np.full((5, 2), np.nan)
+        >>> crop_face(frame, face.box, no_landmarks, crop='square', size=112).shape
+        (112, 112, 3)
     """
     if crop not in CROPS:
         raise ValueError(f'crop={crop!r}: choose of {CROPS}')

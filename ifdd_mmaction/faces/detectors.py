@@ -54,6 +54,12 @@ class CenterFaceDetector:
 
     Raises:
         InputError: If the package is not installed.
+
+    Example:
+        >>> from ifdd_mmaction.faces import CenterFaceDetector
+        >>> detect = CenterFaceDetector(size=320)
+        >>> detect(np.zeros((96, 128, 3), np.uint8))  # a black frame has no face
+        []
     """
 
     name = 'centerface'
@@ -145,7 +151,14 @@ class YuNetDetector:
 
 
 class WholeFrame:
-    """Takes every frame for one face, as it is in the datasets' crops."""
+    """Takes every frame for one face, as it is in the datasets' crops.
+
+    Example:
+        >>> from ifdd_mmaction.faces import WholeFrame
+        >>> (face,) = WholeFrame()(np.zeros((48, 64, 3), np.uint8))
+        >>> face.box.tolist(), face.landmarks, face.score
+        ([0.0, 0.0, 64.0, 48.0], None, 1.0)
+    """
 
     name = 'none'
 
@@ -168,6 +181,11 @@ def build_detector(name: str = 'centerface', size: int = 320) -> FaceDetector:
 
     Raises:
         InputError: If there is no such detector, or it cannot be loaded.
+
+    Example:
+        >>> from ifdd_mmaction.faces import build_detector
+        >>> build_detector('none').name
+        'none'
     """
     if name == 'centerface':
         return CenterFaceDetector(size)

@@ -41,6 +41,14 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
     Args:
         track: A track that may lack frames in between.
         seconds: Time ``(F,)`` of every frame of the video: boxes move linearly in time.
+
+    Example:
+        >>> from ifdd_mmaction.faces import Track, fill_gaps
+        >>> boxes = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10]])
+        >>> landmarks, scores = np.full((2, 5, 2), np.nan), np.ones(2)
+        >>> track = Track(1, np.array([0, 2]), boxes, landmarks, scores)
+        >>> fill_gaps(track, seconds=np.arange(3) / 25).boxes[1].tolist()
+        [2.0, 0.0, 12.0, 10.0]
     """
     frames = np.arange(track.frames[0], track.frames[-1] + 1)
     # From 0 to 1: between times that lie too close, the slope would be infinite.
@@ -71,6 +79,14 @@ def smooth_track(track: Track, sigma: float) -> Track:
         track: A track without gaps.
         sigma: Standard deviation, in frames, of the Gaussian that averages positions;
             0 changes nothing.
+
+    Example:
+        >>> from ifdd_mmaction.faces import Track, smooth_track
+        >>> boxes = np.array([[0.0, 0, 10, 10], [2, 0, 12, 10], [0, 0, 10, 10]])
+        >>> landmarks, scores = np.full((3, 5, 2), np.nan), np.ones(3)
+        >>> track = Track(1, np.arange(3), boxes, landmarks, scores)
+        >>> smooth_track(track, sigma=2).boxes[:, 0].round(1).tolist()
+        [0.4, 0.4, 0.4]
     """
     if sigma < 0.1:  # narrower than a frame: SciPy divides by its square
         return track
@@ -137,6 +153,15 @@ class FaceTracker:
         max_gap: Longest time that a track goes on without its face, in seconds. A face
             that the last search found is not lost, however long ago that was.
         min_faces: Faces that a track needs: fewer are false alarms of the detector.
+
+    Example:
+        >>> from ifdd_mmaction.faces import FaceTracker, WholeFrame
+        >>> tracker, detect = FaceTracker(min_faces=2), WholeFrame()
+        >>> for i in (0, 1, 3):
+        ...     tracker.update(i, i / 25, detect(np.zeros((48, 64, 3), np.uint8)))
+        >>> (track,) = tracker.finish()
+        >>> track.id, track.frames.tolist(), track.boxes.shape
+        (1, [0, 1, 3], (3, 4))
     """
 
     def __init__(

@@ -73,6 +73,19 @@ def infer_neck(model: ConfigDict) -> None:
 
     Raises:
         InputError: If a value that is given is wrong; the message has the right one.
+
+    Example:
+        >>> from mmengine.config import ConfigDict
+        >>> from ifdd_mmaction.models import infer_neck
+        >>> arch = dict(embed_dims=8, num_layers=2, num_heads=1, downscale_indices=[1])
+        >>> model = ConfigDict(
+        ...     type='Recognizer3D',
+        ...     backbone=dict(type='PyramidMViT', arch=arch, out_scales=(0, 1)),
+        ...     neck=dict(type='IFDDNeck', clip_shape=(16, 64, 64)),
+        ... )
+        >>> infer_neck(model)
+        >>> model.neck.in_channels, model.neck.input_size
+        ([8, 16], [8, 8, 8])
     """
     if _inferred(model.get('neck')):
         _complete(model, dry_run(model, model.neck.clip_shape), is_2d(model))

@@ -87,6 +87,14 @@ class FileVideo:
     Raises:
         InputError: If it is absent, empty or no video; while reading, if it is
             damaged.
+
+    Example:
+        >>> from ifdd_mmaction.video import FileVideo
+        >>> for frame in FileVideo('anna.mp4'):
+        ...     if frame.index < 2:
+        ...         print(frame.index, round(frame.seconds, 2), frame.image.shape)
+        0 0.0 (48, 64, 3)
+        1 0.04 (48, 64, 3)
     """
 
     def __init__(self, path: str | os.PathLike, max_side: int = MAX_SIDE) -> None:
@@ -133,6 +141,13 @@ class ArrayVideo:
 
     Raises:
         InputError: If the array is of another kind.
+
+    Example:
+        >>> from ifdd_mmaction.video import ArrayVideo
+        >>> video = ArrayVideo(np.zeros((8, 48, 64, 3), np.uint8), fps=10)
+        >>> frames = list(video)
+        >>> len(frames), frames[5].seconds, frames[5].image.shape
+        (8, 0.5, (48, 64, 3))
     """
 
     def __init__(
@@ -168,6 +183,12 @@ class FolderVideo:
     Raises:
         InputError: If there is no such folder, or no numbered image in it; while
             reading, if an image is damaged.
+
+    Example:
+        >>> from ifdd_mmaction.video import FolderVideo
+        >>> video = FolderVideo('frames/anna', fps=10)
+        >>> video.length, [frame.seconds for frame in video][:3]
+        (8, [0.0, 0.1, 0.2])
     """
 
     def __init__(
@@ -212,6 +233,15 @@ def open_video(
 
     Raises:
         InputError: If it is none of these.
+
+    Example:
+        >>> from ifdd_mmaction.video import open_video
+        >>> array = np.zeros((8, 48, 64, 3), np.uint8)
+        >>> for source in ('anna.mp4', 'frames/anna', array):
+        ...     print(type(open_video(source)).__name__, len(list(open_video(source))))
+        FileVideo 8
+        FolderVideo 8
+        ArrayVideo 8
     """
     if isinstance(source, np.ndarray):
         return ArrayVideo(source, fps, max_side)
@@ -230,6 +260,11 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
 
     Raises:
         InputError: If one stands for nothing, or is a URL.
+
+    Example:
+        >>> from ifdd_mmaction.video import find_videos
+        >>> find_videos(['*.mp4', 'frames/ben'])
+        ['anna.mp4', 'frames/ben']
     """
     found: list[str] = []
     for source in [os.fspath(path) for path in sources]:
@@ -247,7 +282,13 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Path]:
-    """Return a folder for each video: its name, with a number where two share it."""
+    """Return a folder for each video: its name, with a number where two share it.
+
+    Example:
+        >>> from ifdd_mmaction.video import result_folders
+        >>> [str(path) for path in result_folders('out', ['a/anna.mp4', 'b/anna.mp4'])]
+        ['out/anna', 'out/anna_2']
+    """
     folders: dict[Path, None] = {}
     for name in names:
         # Not resolved: a link has the name that the user gave it.

@@ -39,6 +39,14 @@ class VideoWriter:
 
     Raises:
         OSError: If the folder cannot be made or written.
+
+    Example:
+        >>> from ifdd_mmaction.video import FileVideo, VideoWriter
+        >>> with VideoWriter('grey.mp4', size=(64, 48), fps=25) as video:
+        ...     for i in range(5):
+        ...         video.write(np.full((48, 64, 3), 50 * i, np.uint8), seconds=i / 25)
+        >>> len(list(FileVideo('grey.mp4')))
+        5
     """
 
     def __init__(
@@ -79,7 +87,13 @@ class VideoWriter:
 
 
 def h264_encoder() -> str | None:
-    """Return the name of the encoder of H.264 that PyAV has, if any."""
+    """Return the name of the encoder of H.264 that PyAV has, if any.
+
+    Example:
+        >>> from ifdd_mmaction.video import h264_encoder
+        >>> h264_encoder()  # depends on PyAV's FFmpeg
+        '...264...'
+    """
     if av is None:
         return None
     available = av.codecs_available
@@ -159,6 +173,12 @@ def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) ->
     Raises:
         InputError: If there is no such camera, it gives no picture, or there is no
             time to record.
+
+    Example:
+        >>> from ifdd_mmaction.video import record_webcam
+        >>> camera = 'anna.mp4'  # or 0, the first camera
+        >>> record_webcam(camera, 'recorded.mp4', seconds=0.1).name
+        'recorded.mp4'
     """
     if not seconds > 0:
         raise InputError(f'{seconds:g} seconds to record: must be more than 0')

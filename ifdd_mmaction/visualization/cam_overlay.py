@@ -53,6 +53,16 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
 
     Raises:
         ValueError: If there is no row.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import CamRow, plot_cam_overlay
+        >>> frames, cam = np.zeros((4, 32, 32, 3), np.uint8), np.random.rand(4, 7, 7)
+        >>> row = CamRow(
+        ...     'anna', 'happy', ('happy', 0.9),
+        ...     context=frames, context_cam=cam, context_at=[0, 2, 4, 6],
+        ...     dynamics=frames, dynamics_cam=cam, dynamics_at=[1, 3, 5, 7],
+        ... )
+        >>> plot_cam_overlay([row]).savefig('grad_cam.png')
     """
     if not rows:
         raise ValueError(f'rows={list(rows)}: there is no clip to draw')

@@ -54,6 +54,13 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
 
     Raises:
         ValueError: If there is no clip.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import ClipSplit, plot_clip_split
+        >>> frames = np.zeros((8, 32, 32, 3), np.uint8)
+        >>> even, odd = np.r_[0:8:2], np.r_[1:8:2]
+        >>> clip = ClipSplit('anna, happy', frames, even + 0.3, odd - 0.2, (even, odd))
+        >>> plot_clip_split([clip]).savefig('split.png')
     """
     if not clips:
         raise ValueError(f'clips={list(clips)}: there is no clip to draw')
@@ -184,6 +191,12 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
 
     Raises:
         ValueError: If there is no clip.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import ClipTiming, plot_split_timing
+        >>> envelope = np.sin(np.linspace(0, np.pi, 16))
+        >>> clip = ClipTiming('anna', envelope, [6, 8, 9], [0, 2, 14], [1, 3, 5])
+        >>> plot_split_timing([clip]).savefig('timing.png')
     """
     if not clips:
         raise ValueError(f'{len(clips)} clips to draw: give at least one')

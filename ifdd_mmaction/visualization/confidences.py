@@ -39,6 +39,12 @@ def plot_confidences(
 
     Raises:
         ValueError: If the shapes do not fit, or there is no clip.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import plot_confidences
+        >>> scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]])
+        >>> figure = plot_confidences(scores, [0, 1, 1], classes=['happy', 'sad'])
+        >>> figure.savefig('confidences.png')
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if not len(labels) or probabilities.shape != (len(labels), len(classes)):

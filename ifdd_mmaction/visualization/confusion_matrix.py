@@ -35,6 +35,11 @@ def plot_confusion_matrix(
 
     Raises:
         ValueError: If the matrix is not ``(K, K)`` or counts no clip.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import plot_confusion_matrix
+        >>> figure = plot_confusion_matrix([[8, 0], [1, 1]], classes=['happy', 'sad'])
+        >>> figure.savefig('confusion_matrix.png')
     """
     counts = np.asarray(confusion, dtype=np.int64)
     size = len(classes)

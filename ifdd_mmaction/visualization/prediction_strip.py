@@ -35,6 +35,13 @@ def probabilities(scores: Sequence[float]) -> np.ndarray:
 
     A head with ``average_clips='prob'`` gives probabilities: these are left as they
     are.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import probabilities
+        >>> probabilities([2.0, 0.0]).round(3).tolist()
+        [0.881, 0.119]
+        >>> probabilities([0.25, 0.75]).tolist()
+        [0.25, 0.75]
     """
     values = np.asarray(scores, dtype=np.float64)
     if (values >= 0).all() and abs(values.sum() - 1) < 1e-3:
@@ -60,6 +67,14 @@ def plot_prediction_strip(
 
     Raises:
         ValueError: If there is no clip, or one has no frames.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.storage import FrameFolder
+        >>> from ifdd_mmaction.visualization import ClipPrediction
+        >>> from ifdd_mmaction.visualization import plot_prediction_strip
+        >>> frames = FrameFolder('frames/anna').read(range(8))
+        >>> clip = ClipPrediction('anna', label=0, scores=[0.9, 0.1], frames=frames)
+        >>> plot_prediction_strip([clip], ['happy', 'sad']).savefig('strip.png')
     """
     if not clips or not all(clip.frames for clip in clips):
         counts = [len(clip.frames) for clip in clips]

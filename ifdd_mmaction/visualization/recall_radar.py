@@ -37,6 +37,13 @@ def plot_recall_radar(
 
     Raises:
         ValueError: If there are fewer than three classes, or recalls of another number.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import plot_recall_radar
+        >>> recalls = {'IFDD': [0.9, 0.7, 0.8], 'backbone': [0.8, 0.7, 0.6]}
+        >>> figure = plot_recall_radar(recalls, ['happy', 'sad', 'angry'])
+        >>> [text.get_text() for text in figure.legends[0].texts]
+        ['IFDD  (UAR 80.0%)', 'backbone  (UAR 70.0%)']
     """
     size = len(classes)
     if size < 3:

@@ -50,6 +50,11 @@ def figure_path(text: str) -> Path:
 
     Raises:
         argparse.ArgumentTypeError: If its ending is not of :data:`FORMATS`.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import figure_path
+        >>> figure_path('figures/recall.svg').name
+        'recall.svg'
     """
     path = Path(text)
     if path.suffix[1:] not in FORMATS:
@@ -65,6 +70,13 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None
         figure: The figure.
         path: File whose ending, of :data:`FORMATS`, tells the format.
         dpi: Pixels an inch.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from ifdd_mmaction.visualization import save_figure
+        >>> save_figure(Figure(), 'figures/empty.png', dpi=50)
+        >>> open('figures/empty.png', 'rb').read(4)[1:]
+        b'PNG'
     """
     data = BytesIO()
     kind = Path(path).suffix[1:]

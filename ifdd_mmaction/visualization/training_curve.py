@@ -77,6 +77,17 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
 
     Raises:
         ValueError: If no record is of training or validation.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import plot_training_curve
+        >>> training = [
+        ...     dict(epoch=epoch, step=10 * epoch, loss=2 / epoch, lr=0.01)
+        ...     for epoch in (1, 2, 3)
+        ... ]
+        >>> validation = [{'step': 3, 'dfer/WAR': 0.75, 'dfer/UAR': 0.5}]
+        >>> figure = plot_training_curve(training + validation)
+        >>> [axes.get_ylabel() for axes in figure.axes[:2]]
+        ['Training loss', 'Validation score (%)']
     """
     training = [record for record in records if is_training(record)]
     validation = [record for record in records if is_validation(record)]

@@ -34,6 +34,13 @@ def plot_tsne(
 
     Raises:
         ValueError: If the points are not one ``(N, 2)`` for each label.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import plot_tsne
+        >>> points = {'$Y_D$': np.random.rand(6, 2), '$Y_S$': np.random.rand(6, 2)}
+        >>> figure = plot_tsne(points, [0, 1, 0, 1, 0, 1], classes=['happy', 'sad'])
+        >>> [axes.get_title() for axes in figure.axes]
+        ['$Y_D$', '$Y_S$']
     """
     labels = np.asarray(labels)
     if not points or any(p.shape != (len(labels), 2) for p in points.values()):

@@ -30,6 +30,14 @@ def read_scalars(work_dir: str | os.PathLike) -> list[dict[str, Any]]:
 
     A run that was resumed goes on where it was resumed from: what earlier runs logged
     from there on was left behind, and is dropped.
+
+    Example:
+        >>> from ifdd_mmaction.fileio import write_atomic
+        >>> from ifdd_mmaction.visualization import read_scalars
+        >>> line = b'{"epoch": 1, "step": 10, "loss": 1.5}'
+        >>> write_atomic('work_dir/20260101_120000/vis_data/scalars.json', line)
+        >>> read_scalars('work_dir')
+        [{'epoch': 1, 'step': 10, 'loss': 1.5}]
     """
     records: list[dict[str, Any]] = []
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -71,6 +79,16 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
 
     Raises:
         RunError: If the file is absent or is something else.
+
+    Example:
+        >>> from ifdd_mmaction.evaluation import DFERMetric
+        >>> from ifdd_mmaction.visualization import read_predictions
+        >>> metric = DFERMetric(dump='predictions.json')
+        >>> clip = dict(gt_label=torch.tensor([1]), pred_score=torch.tensor([0.2, 0.8]))
+        >>> metric.process({}, [clip])
+        >>> scores = metric.evaluate(size=1)
+        >>> read_predictions('predictions.json')['confusion_matrix']
+        [[0, 0], [0, 1]]
     """
     path = Path(path)
     if not path.is_file():
@@ -107,6 +125,13 @@ def find_config(work_dir: str | os.PathLike) -> Path:
     Raises:
         RunError: If there is none, or several: which of them made the predictions
             cannot be known.
+
+    Example:
+        >>> from ifdd_mmaction.fileio import write_atomic
+        >>> from ifdd_mmaction.visualization import find_config
+        >>> write_atomic('work_dir/ifdd_vit_dfew.py', b'max_epochs = 100')
+        >>> find_config('work_dir').name
+        'ifdd_vit_dfew.py'
     """
     found = sorted(Path(work_dir).glob('*.py'))
     if not found:
@@ -128,6 +153,12 @@ def choose_clips(clips: Sequence[dict[str, Any]], count: int) -> list[dict[str, 
 
     The same clips give the same choice: within a class it is the first in the list,
     not the one that looks best.
+
+    Example:
+        >>> from ifdd_mmaction.visualization import choose_clips
+        >>> clips = [dict(clip=i, label=i % 2, prediction=int(i > 2)) for i in range(6)]
+        >>> [clip['clip'] for clip in choose_clips(clips, count=4)]
+        [0, 3, 4, 1]
     """
     right = [clip for clip in clips if clip['label'] == clip['prediction']]
     wrong = [clip for clip in clips if clip['label'] != clip['prediction']]
@@ -156,6 +187,18 @@ def load_clips(
     Raises:
         RunError: If the config has no such dataset, or not those clips.
         DatasetError: If the data is not where the config says, or broken.
+
+    Example:
+        >>> from mmengine.config import Config
+        >>> from ifdd_mmaction.visualization import load_clips
+        >>> data = dict(
+        ...     type='AnnotationFileDataset', ann_file='clips.csv', split='test'
+        ... )
+        >>> Config(dict(test_dataloader=dict(dataset=data))).dump('config.py')
+        >>> clips = [dict(clip='frames/anna', label=0, scores=[0.9, 0.1])]
+        >>> (clip,) = load_clips('config.py', clips)
+        >>> clip.name, len(clip.frames)
+        ('frames/anna', 8)
     """
     cfg = Config.fromfile(config)
     settings = (cfg.get('test_dataloader') or {}).get('dataset')

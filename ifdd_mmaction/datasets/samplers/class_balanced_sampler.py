@@ -34,6 +34,15 @@ class ClassBalancedSampler(Sampler):
 
     Raises:
         DatasetError: If the dataset is empty or a clip has not one label.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.samplers import ClassBalancedSampler
+        >>> class Labels(list):  # in place of a dataset
+        ...     def get_data_info(self, i):
+        ...         return dict(label=self[i])
+        >>> labels = Labels([0, 0, 0, 0, 0, 1])
+        >>> sorted(labels[i] for i in ClassBalancedSampler(labels, seed=0))
+        [0, 0, 0, 1, 1, 1]
     """
 
     def __init__(self, dataset: Any, power: float = 1.0, seed: int | None = None):

@@ -54,6 +54,15 @@ class ResumableBatchSampler(BatchSampler):
         sampler: See ``torch.utils.data.BatchSampler``.
         batch_size: Clips of a batch on this rank.
         drop_last: Whether to leave out a last batch that is not full.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.samplers import ResumableBatchSampler
+        >>> batches = ResumableBatchSampler(range(7), batch_size=2)
+        >>> list(batches)
+        [[0, 1], [2, 3], [4, 5], [6]]
+        >>> batches.begin_epoch(seed=0, epoch=0, first=2)
+        >>> list(batches)
+        [[4, 5], [6]]
     """
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool = False) -> None:

@@ -73,6 +73,16 @@ class PackedArchive:
 
     Raises:
         DatasetError: If it is absent, cut off, or another kind of file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ifdd_mmaction.datasets.storage import PackedArchive, write_archive
+        >>> write_archive('clips.zip', [('anna', Path('frames/anna'))], metadata={})
+        >>> archive = PackedArchive('clips.zip')
+        >>> archive.names, len(archive.source('anna'))
+        (['anna'], 8)
+        >>> archive.read('anna', [0])[0].shape
+        (32, 32, 3)
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -275,6 +285,16 @@ def write_archive(
         DatasetError: If a clip has no frames, a frame cannot be decoded where it has
             to be, or a name is refused or comes twice.
         OSError: If something cannot be read or written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ifdd_mmaction.datasets.storage import PackedArchive, write_archive
+        >>> clips = [(name, Path('frames', name)) for name in ('anna', 'ben')]
+        >>> write_archive('clips.zip', clips, metadata=dict(dataset='mine'))
+        >>> PackedArchive('clips.zip').metadata
+        {'dataset': 'mine'}
+        >>> PackedArchive('clips.zip').verify()  # what is damaged
+        {}
     """
     counts: dict[str, int] = {}
     headers: list[int] = []

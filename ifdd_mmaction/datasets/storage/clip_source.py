@@ -77,6 +77,14 @@ class FrameFolder:
     Raises:
         DatasetError: If :func:`list_frames` refuses the folder, or a named image is
             absent.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.storage import FrameFolder
+        >>> clip = FrameFolder('frames/anna')
+        >>> len(clip), clip.frames[:2]
+        (8, ['1.png', '2.png'])
+        >>> [image.shape for image in clip.read([0, 7])]
+        [(32, 32, 3), (32, 32, 3)]
     """
 
     def __init__(
@@ -132,6 +140,14 @@ class VideoFile:
     Raises:
         DatasetError: If the file is absent or empty; from everything else, if it cannot
             be decoded. A StuckVideoError if no frame is decoded for too long.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.storage import VideoFile
+        >>> clip = VideoFile('anna.mp4')
+        >>> len(clip)
+        8
+        >>> [image.shape for image in clip.read([0, 7])]
+        [(48, 64, 3), (48, 64, 3)]
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -199,6 +215,12 @@ class Segment:
 
     Raises:
         DatasetError: From ``len`` and :meth:`read`, if the source ends earlier.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.storage import FrameFolder, Segment
+        >>> clip = Segment(FrameFolder('frames/anna'), start=2, stop=6)
+        >>> clip.name, len(clip)
+        ('frames/anna[2:6]', 4)
     """
 
     def __init__(self, source: ClipSource, start: int, stop: int | None) -> None:
@@ -231,6 +253,15 @@ def open_source(path: Path) -> ClipSource:
 
     Raises:
         DatasetError: If there is nothing to read at the path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ifdd_mmaction.datasets.storage import open_source
+        >>> for path in ('frames/anna', 'frames/anna/1.png', 'anna.mp4'):
+        ...     print(type(open_source(Path(path))).__name__)
+        FrameFolder
+        FrameFolder
+        VideoFile
     """
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES + FRAME_SUFFIXES or path.is_dir():

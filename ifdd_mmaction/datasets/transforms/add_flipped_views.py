@@ -16,6 +16,13 @@ class AddFlippedViews(BaseTransform):
     the scores of the views (its ``average_clips``).
 
     Required keys: ``imgs``. Changed keys: ``imgs`` (one array (2T, H, W, 3) uint8).
+
+    Example:
+        >>> from ifdd_mmaction.datasets.transforms import AddFlippedViews
+        >>> clip = np.arange(3, dtype=np.uint8).reshape(1, 1, 3, 1)  # one row of pixels
+        >>> views = AddFlippedViews()(dict(imgs=list(clip)))['imgs']
+        >>> views[..., 0].tolist()
+        [[[0, 1, 2]], [[2, 1, 0]]]
     """
 
     def transform(self, results: dict) -> dict:

@@ -22,6 +22,19 @@ class ClipDataPreprocessor(ActionDataPreprocessor):
         color_jitter: Arguments of :class:`ColorJitter`; by default none is applied. It
             is applied before normalization and blending, and not in testing.
         kwargs: See ``ActionDataPreprocessor``.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.transforms import ClipDataPreprocessor
+        >>> from mmaction.structures import ActionDataSample
+        >>> preprocessor = ClipDataPreprocessor(
+        ...     mean=[127.5] * 3, std=[127.5] * 3, format_shape='NCTHW',
+        ...     color_jitter=dict(brightness=0.4, hue=0.1),
+        ... )
+        >>> clip = torch.full((1, 3, 8, 32, 32), 255, dtype=torch.uint8)
+        >>> batch = dict(inputs=[clip], data_samples=[ActionDataSample()])
+        >>> inputs = preprocessor(batch)['inputs']
+        >>> inputs.shape, inputs.max()
+        (torch.Size([1, 1, 3, 8, 32, 32]), tensor(1.))
     """
 
     def __init__(

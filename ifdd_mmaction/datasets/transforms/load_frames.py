@@ -21,6 +21,15 @@ class LoadFrames(BaseTransform):
     Required keys: ``source`` (a :class:`ClipSource`) or what :func:`find_source` takes
     in its place; ``frame_inds``, which begin at ``start_index`` (0 without it). Added
     keys: ``imgs`` (list of (H, W, 3) uint8 RGB), ``original_shape``, ``img_shape``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ifdd_mmaction.datasets.storage import open_source
+        >>> from ifdd_mmaction.datasets.transforms import LoadFrames
+        >>> clip = dict(source=open_source(Path('frames/anna')), frame_inds=[0, 2, 4])
+        >>> results = LoadFrames()(clip)
+        >>> len(results['imgs']), results['imgs'][0].shape
+        (3, (32, 32, 3))
     """
 
     def transform(self, results: dict) -> dict:

@@ -27,6 +27,12 @@ class RandomResizedCropClip(ResizeClip):
 
     Raises:
         ValueError: If a range is not ordered or the interpolation is unknown.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.transforms import RandomResizedCropClip
+        >>> clip = dict(imgs=list(np.zeros((8, 48, 64, 3), np.uint8)))
+        >>> RandomResizedCropClip(size=32)(clip)['imgs'].shape
+        (8, 32, 32, 3)
     """
 
     def __init__(

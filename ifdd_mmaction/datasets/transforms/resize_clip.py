@@ -24,6 +24,12 @@ class ResizeClip(BaseTransform):
 
     Raises:
         ValueError: If the interpolation is neither.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.transforms import ResizeClip
+        >>> clip = dict(imgs=list(np.zeros((8, 48, 64, 3), np.uint8)))
+        >>> ResizeClip(size=32)(clip)['imgs'].shape
+        (8, 32, 32, 3)
     """
 
     def __init__(

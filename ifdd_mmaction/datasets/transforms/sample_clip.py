@@ -49,6 +49,14 @@ class SampleClip(BaseTransform):
 
     Raises:
         ValueError: If an argument is none of these.
+
+    Example:
+        >>> from ifdd_mmaction.datasets.transforms import SampleClip
+        >>> sample = SampleClip(clip_len=4, frame_interval=2, test_mode=True)
+        >>> sample(dict(total_frames=20))['frame_inds']  # the window in the middle
+        array([ 6,  8, 10, 12])
+        >>> sample(dict(total_frames=5))['frame_inds']  # the last frame is repeated
+        array([0, 2, 4, 4])
     """
 
     def __init__(

@@ -53,6 +53,17 @@ def check_checkpoint(path: str | os.PathLike) -> None:
 
     Raises:
         CheckpointError: If the file differs from what was written, or cannot be read.
+
+    Example:
+        >>> from ifdd_mmaction.engine import check_checkpoint
+        >>> torch.save(dict(epoch=1), 'epoch_1.pth')
+        >>> check_checkpoint('epoch_1.pth')
+        >>> with open('epoch_1.pth', 'r+b') as file:
+        ...     _ = file.truncate(500)
+        >>> check_checkpoint('epoch_1.pth')
+        Traceback (most recent call last):
+        ...
+        ifdd_mmaction...CheckpointError: epoch_1.pth is damaged: it is not as it was...
     """
     path = Path(path)
     if path.is_dir():  # a file for each rank: FSDP
@@ -98,6 +109,12 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
 
     Raises:
         CheckpointError: If there are checkpoints and all are damaged.
+
+    Example:
+        >>> from ifdd_mmaction.engine import latest_checkpoint
+        >>> torch.save(dict(epoch=1), 'epoch_1.pth')
+        >>> latest_checkpoint('.')
+        (PosixPath('epoch_1.pth'), [])
     """
     folder = Path(folder)
     found = _checkpoints(folder)

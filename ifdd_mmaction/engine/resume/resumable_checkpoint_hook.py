@@ -55,6 +55,13 @@ class ResumableCheckpointHook(CheckpointHook):
     Raises:
         CheckpointError: If a checkpoint cannot be written, or is resumed with another
             number of batches in the epoch, or ranks resume from different ones.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> config = dict(type='ResumableCheckpointHook', interval=1, max_keep_ckpts=2)
+        >>> hook = HOOKS.build(config)  # default_hooks.checkpoint of the config
+        >>> hook.backend_args
+        {'backend': 'checkpoint'}
     """
 
     backend_args: dict | None

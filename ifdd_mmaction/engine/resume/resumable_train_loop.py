@@ -40,6 +40,22 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     Raises:
         ValueError: If the data loader is not a config, or has a ``batch_sampler``.
         DatasetError: If there are too few clips for one batch.
+
+    Example:
+        >>> from mmengine.runner import Runner
+        >>> clips = dict(type='AnnotationFileDataset', ann_file='clips.csv')
+        >>> sampler = dict(type='DefaultSampler', shuffle=True)
+        >>> runner = Runner(
+        ...     model=torch.nn.Linear(2, 2),
+        ...     work_dir='work_dir',
+        ...     train_dataloader=dict(batch_size=1, sampler=sampler, dataset=clips),
+        ...     train_cfg=dict(type='ResumableTrainLoop', max_epochs=2),
+        ...     optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        ...     default_scope='mmaction',
+        ...     log_level='ERROR',
+        ... )
+        >>> len(runner.train_loop.dataloader), runner.train_loop.batches_done
+        (2, 0)
     """
 
     def __init__(self, runner: Runner, dataloader: Any, **kwargs: Any) -> None:

@@ -31,6 +31,13 @@ class C3DPyramid(C3D):
         kwargs: Of MMAction2's ``C3D``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T_i, H_i, W_i)``, finest first.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import C3DPyramid
+        >>> with torch.device('meta'):  # shapes alone
+        ...     maps = C3DPyramid(out_indices=(3, 4))(torch.empty(1, 3, 16, 112, 112))
+        >>> [tuple(level.shape) for level in maps]
+        [(1, 512, 4, 14, 14), (1, 512, 2, 7, 7)]
     """
 
     def __init__(self, out_indices: Sequence[int] = (3, 4), **kwargs: Any) -> None:

@@ -35,6 +35,15 @@ class FusedVisionTransformer(VisionTransformer):
     Args:
         fused: False runs MMAction2's own attention.
         kwargs: Everything else of :class:`mmaction.models.VisionTransformer`.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import FusedVisionTransformer
+        >>> backbone = FusedVisionTransformer(
+        ...     img_size=32, embed_dims=16, depth=2, num_heads=2, num_frames=4,
+        ...     return_feat_map=True, use_mean_pooling=False,
+        ... )
+        >>> backbone(torch.rand(1, 3, 4, 32, 32)).shape
+        torch.Size([1, 16, 2, 2, 2])
     """
 
     def __init__(self, *args: Any, fused: bool = True, **kwargs: Any) -> None:

@@ -71,6 +71,15 @@ class PyramidMViT(MViT):
         ValueError: If a scale is the one after the last, for which MViT has no map.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T, H_i, W_i)``, finest first.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import PyramidMViT
+        >>> arch = dict(embed_dims=8, num_layers=2, num_heads=1, downscale_indices=[1])
+        >>> backbone = PyramidMViT(
+        ...     arch, spatial_size=32, temporal_size=8, out_scales=(0, 1)
+        ... )
+        >>> [tuple(level.shape) for level in backbone(torch.rand(1, 3, 8, 32, 32))]
+        [(1, 8, 4, 8, 8), (1, 16, 4, 4, 4)]
     """
 
     def __init__(

@@ -17,6 +17,15 @@ class TimeSformerMap(TimeSformer):
         kwargs: Of MMAction2's ``TimeSformer``.
 
     Returns of ``forward``: a map ``(N, C, T, H / patch_size, W / patch_size)``.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import TimeSformerMap
+        >>> backbone = TimeSformerMap(
+        ...     num_frames=8, img_size=32, patch_size=16, embed_dims=16, num_heads=2,
+        ...     num_transformer_layers=2,
+        ... )
+        >>> backbone(torch.rand(1, 3, 8, 32, 32)).shape
+        torch.Size([1, 16, 8, 2, 2])
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,6 +30,13 @@ class TimmPyramid(BaseModule):
 
     Raises:
         ImportError: If timm is not installed.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import TimmPyramid
+        >>> backbone = TimmPyramid('resnet18')
+        >>> frames = torch.rand(4, 3, 64, 64)
+        >>> [tuple(level.shape) for level in backbone(frames)]
+        [(4, 256, 4, 4), (4, 512, 2, 2)]
     """
 
     def __init__(

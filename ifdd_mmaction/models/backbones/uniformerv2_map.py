@@ -19,6 +19,16 @@ class UniFormerV2Map(UniFormerV2):
         kwargs: Of MMAction2's ``UniFormerV2``.
 
     Returns of ``forward``: a map ``(N, C, T, H / patch_size, W / patch_size)``.
+
+    Example:
+        >>> from ifdd_mmaction.models.backbones import UniFormerV2Map
+        >>> backbone = UniFormerV2Map(
+        ...     input_resolution=32, width=16, layers=2, heads=2, t_size=8,
+        ...     return_list=[0, 1], n_layers=2, n_dim=16, n_head=2,
+        ...     mlp_dropout=[0.5, 0.5], clip_pretrained=False,
+        ... )
+        >>> backbone(torch.rand(1, 3, 8, 32, 32)).shape
+        torch.Size([1, 16, 8, 2, 2])
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,6 +29,12 @@ class IFDDHead(BaseHead):
             authors do, ``'prob'`` their probabilities.
         topk: Accuracies to log in training.
         kwargs: Of MMAction2's ``BaseHead``, such as ``label_smooth_eps``.
+
+    Example:
+        >>> from ifdd_mmaction.models.heads import IFDDHead
+        >>> head = IFDDHead(num_classes=7, in_channels=32)
+        >>> head(torch.rand(2, 32, 1, 1, 1)).shape  # the feature of IFDDNeck
+        torch.Size([2, 7])
     """
 
     def __init__(

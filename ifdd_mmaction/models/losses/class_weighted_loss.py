@@ -22,6 +22,13 @@ def class_weights(class_counts: Tensor, power: float = 1.0) -> Tensor:
 
     Returns:
         ``(K,)``.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import class_weights
+        >>> class_weights(torch.tensor([60, 30, 10]))
+        tensor([0.5556, 1.1111, 3.3333])
+        >>> class_weights(torch.tensor([60, 30, 10]), power=0.5)
+        tensor([0.7879, 1.1142, 1.9299])
     """
     counts = class_counts.float()
     weights = counts**-power
@@ -42,6 +49,12 @@ def class_weighted_loss(cls_score: Tensor, label: Tensor, weight: Tensor) -> Ten
 
     Returns:
         Scalar.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import class_weighted_loss
+        >>> scores, labels = torch.zeros(2, 3), torch.tensor([0, 2])
+        >>> class_weighted_loss(scores, labels, weight=torch.tensor([1.0, 1.0, 5.0]))
+        tensor(3.2958)
     """
     weight = weight.to(cls_score)
     total = F.cross_entropy(cls_score, label, weight=weight, reduction='sum')
@@ -58,6 +71,12 @@ class ClassWeightedLoss(ClassCountsLoss):
     Args:
         power: See :func:`class_weights`.
         class_counts: See :class:`ClassCountsLoss`.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import ClassWeightedLoss
+        >>> loss = ClassWeightedLoss(class_counts=[60, 30, 10])
+        >>> loss(torch.zeros(2, 3), torch.tensor([0, 2]))
+        tensor(2.1362)
     """
 
     def __init__(

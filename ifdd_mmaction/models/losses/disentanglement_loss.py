@@ -23,6 +23,14 @@ def global_context_loss(context_gap: Tensor, reduction: str = 'mean') -> Tensor:
 
     Raises:
         ValueError: If ``reduction`` is neither.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import global_context_loss
+        >>> gap = torch.full((2, 7, 7), 0.5)  # of two clips
+        >>> global_context_loss(gap)
+        tensor(0.1250)
+        >>> global_context_loss(gap, reduction='batch_sum')
+        tensor(0.2500)
     """
     zero = torch.zeros_like(context_gap)
     per_clip = F.huber_loss(context_gap, zero, reduction='none').flatten(1).mean(1)
@@ -43,6 +51,12 @@ class DisentanglementLoss(BaseModule):
         reduction: ``'mean'`` or, as the authors' code computes, ``'batch_sum'``: at
             their batch of 16, ``reduction='mean'`` with ``loss_weight=1.6`` is the
             same loss and does not change with the batch size.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import DisentanglementLoss
+        >>> loss = DisentanglementLoss(loss_weight=0.1)
+        >>> loss(torch.zeros(2, 7), torch.tensor([0, 3]), torch.full((2, 7, 7), 0.5))
+        {'loss_cls': tensor(1.9459), 'loss_context': tensor(0.0125)}
     """
 
     def __init__(

@@ -28,6 +28,14 @@ def logit_adjusted_loss(
 
     Returns:
         Scalar: the mean over the batch.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import logit_adjusted_loss
+        >>> counts = torch.tensor([60, 30, 10])
+        >>> logit_adjusted_loss(torch.zeros(1, 3), torch.tensor([0]), counts)
+        tensor(0.5108)
+        >>> logit_adjusted_loss(torch.zeros(1, 3), torch.tensor([2]), counts)
+        tensor(2.3026)
     """
     counts = class_counts.float()
     prior = (counts / counts.sum()).log()
@@ -41,6 +49,12 @@ class LogitAdjustedLoss(ClassCountsLoss):
     Args:
         tau: See :func:`logit_adjusted_loss`.
         class_counts: See :class:`ClassCountsLoss`.
+
+    Example:
+        >>> from ifdd_mmaction.models.losses import LogitAdjustedLoss
+        >>> loss = LogitAdjustedLoss(tau=1.0, class_counts=[60, 30, 10])
+        >>> loss(torch.zeros(2, 3), torch.tensor([0, 2]))
+        tensor(1.4067)
     """
 
     def __init__(

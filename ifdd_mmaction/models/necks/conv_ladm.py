@@ -56,6 +56,14 @@ class ConvLADM(Lifting):
         compress: Learned token weighting; False averages the tokens, so that any
             (T, H, W) may follow.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import ConvLADM
+        >>> lifting = ConvLADM(in_channels=16, input_size=(8, 7, 7))
+        >>> x_s, x_d = torch.rand(2, 2, 16, 4, 7, 7)
+        >>> vector, y_s = lifting(x_s, x_d)
+        >>> vector.shape, y_s.shape
+        (torch.Size([2, 16]), torch.Size([2, 16, 4, 7, 7]))
     """
 
     def __init__(

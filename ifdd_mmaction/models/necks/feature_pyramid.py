@@ -38,6 +38,12 @@ def to_pyramid(
     Raises:
         InputError: If it holds anything but maps of five dimensions, or T is not
             a multiple of ``num_segments``; the message names the argument to set.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import to_pyramid
+        >>> slow, fast = torch.rand(1, 32, 4, 7, 7), torch.rand(1, 4, 16, 7, 7)
+        >>> [tuple(level.shape) for level in to_pyramid((slow, fast))]
+        [(1, 4, 16, 7, 7), (1, 32, 4, 7, 7)]
     """
     levels = list(features) if isinstance(features, Sequence) else [features]
     levels = [_without_class_token(level) for level in levels]

@@ -101,6 +101,18 @@ class IFDDNeck(BaseModule):
 
     Raises:
         InputError: If ``in_channels`` or ``input_size`` is neither given nor inferred.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import IFDDNeck
+        >>> neck = IFDDNeck(in_channels=[16, 32], input_size=(8, 7, 7))
+        >>> pyramid = [torch.rand(2, 16, 8, 14, 14), torch.rand(2, 32, 8, 7, 7)]
+        >>> feature, loss_aux = neck(pyramid)
+        >>> feature.shape
+        torch.Size([2, 32, 1, 1, 1])
+        >>> loss_aux['context_gap'].shape
+        torch.Size([2, 7, 7])
+        >>> neck.disentangle(pyramid).y_d.shape
+        torch.Size([2, 32, 4, 7, 7])
     """
 
     def __init__(

@@ -14,6 +14,13 @@ class IntervalSplit(TemporalSplit):
 
     The split of the classical lifting scheme (Fig. 3, "interval"), and what the
     authors' code does without ISSM. No parameters.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import IntervalSplit
+        >>> x = torch.arange(6.0).view(1, 1, 6, 1, 1)  # frame i has the value i
+        >>> x_s, x_d = IntervalSplit(in_channels=1, num_frames=6)(x)
+        >>> x_s.flatten().tolist(), x_d.flatten().tolist()
+        ([0.0, 2.0, 4.0], [1.0, 3.0, 5.0])
     """
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,12 @@ def sample_frames(x: Tensor, position: Tensor) -> Tensor:
 
     Returns:
         ``(N, C, n, H, W)``, laid out with channels last.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import sample_frames
+        >>> x = torch.arange(4.0).view(1, 1, 4, 1, 1)  # frame i has the value i
+        >>> sample_frames(x, torch.tensor([[0.5, 2.0, 9.0]])).flatten()
+        tensor([0.5000, 2.0000, 3.0000])
     """
     n, c, t, h, w = x.shape
     position = position.clamp(0, t - 1)
@@ -64,6 +70,18 @@ class ISSM(TemporalSplit):
         align_corners: True reads frame i at index i. False reproduces the grid of the
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import ISSM
+        >>> split = ISSM(in_channels=16, num_frames=8)
+        >>> x = torch.rand(2, 16, 8, 7, 7)
+        >>> x_s, x_d = split(x)
+        >>> x_s.shape, x_d.shape
+        (torch.Size([2, 16, 4, 7, 7]), torch.Size([2, 16, 4, 7, 7]))
+        >>> indexes = split.split_indexes(x)
+        >>> indexes.static.shape, indexes.correlation.shape
+        (torch.Size([2, 4]), torch.Size([2, 8, 8]))
     """
 
     def __init__(

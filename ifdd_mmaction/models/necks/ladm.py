@@ -115,6 +115,14 @@ class LADM(Lifting):
 
     Raises:
         ValueError: If ``in_channels`` is not a multiple of ``num_heads``.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import LADM
+        >>> lifting = LADM(in_channels=16, input_size=(8, 7, 7), num_heads=2)
+        >>> x_s, x_d = torch.rand(2, 2, 16, 4, 7, 7)
+        >>> vector, y_s = lifting(x_s, x_d)
+        >>> vector.shape, y_s.shape
+        (torch.Size([2, 16]), torch.Size([2, 16, 4, 7, 7]))
     """
 
     def __init__(

@@ -96,6 +96,14 @@ class NoLifting(Lifting):
 
     What the authors' code does to measure the split alone (reference:
     WaveSF_trans_CLS_onlySplit): unlike in LADM, the token weighting has a bias.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import NoLifting
+        >>> lifting = NoLifting(in_channels=16, input_size=(8, 7, 7))
+        >>> x_s, x_d = torch.rand(2, 2, 16, 4, 7, 7)
+        >>> vector, y_s = lifting(x_s, x_d)
+        >>> vector.shape, y_s is x_s
+        (torch.Size([2, 16]), True)
     """
 
     def __init__(

@@ -63,6 +63,14 @@ class PyramidAggregation(BaseModule):
     Raises:
         ValueError: If the stages' channels, T or sizes do not fit; the message names
             the argument to change.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import PyramidAggregation
+        >>> aggregation = PyramidAggregation(in_channels=[8, 16, 32])
+        >>> shapes = (8, 4, 28, 28), (16, 4, 14, 14), (32, 4, 7, 7)
+        >>> stages = [torch.rand(2, *shape) for shape in shapes]
+        >>> aggregation(stages).shape
+        torch.Size([2, 32, 4, 7, 7])
     """
 
     def __init__(

@@ -29,6 +29,14 @@ class TopKSplit(TemporalSplit):
         prior_order: Whether even frames are preferred for the context, so that frames
             of equal correlation are split regularly.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import TopKSplit
+        >>> x = torch.tensor([1.0, 1.0, 5.0, 5.0]).view(1, 1, 4, 1, 1)
+        >>> split = TopKSplit(in_channels=1, num_frames=4, prior_order=False)
+        >>> indexes = split.split_indexes(x)
+        >>> indexes.static.tolist(), indexes.dynamic.tolist()
+        ([[2, 3]], [[0, 1]])
     """
 
     def __init__(

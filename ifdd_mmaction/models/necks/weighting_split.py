@@ -33,6 +33,14 @@ class WeightingSplit(TemporalSplit):
         project_scores: Whether a learned projection T -> 1 with a GELU makes the
             score of a frame from its correlations, instead of their sum.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks import WeightingSplit
+        >>> split = WeightingSplit(in_channels=16, num_frames=8)
+        >>> x = torch.rand(2, 16, 8, 7, 7)
+        >>> x_s, x_d = split(x)
+        >>> x_s.shape, split.weights(x).shape
+        (torch.Size([2, 16, 4, 7, 7]), torch.Size([2, 8]))
     """
 
     def __init__(

@@ -107,7 +107,7 @@ def test_resuming_from_published_weights(tmp_path, monkeypatch, capsys):
         load_tool('train.py').main()
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert stop.value.code == 2 and 'load_from' in error
-    assert error.startswith(f'{model} has weights and no place in a training')
+    assert error.startswith(f'{model} has weights but no training state')
 
 
 def test_a_clip_without_frames(tmp_path):
@@ -144,7 +144,7 @@ def test_the_head_of_other_classes_is_not_left_random(tmp_path):
     state = read_checkpoint(next(ROOT.glob('zoo/ifdd_vit_sample_*.pth')))['state_dict']
     cfg = Config.fromfile(ROOT / 'configs/ifdd_vit_sample.py')
     cfg.model.cls_head.num_classes = 11
-    with pytest.raises(InputError, match=r'a\.pth is of 7 classes, the config of 11'):
+    with pytest.raises(InputError, match=r'a\.pth has 7 classes, the config has 11'):
         load_all(MODELS.build(cfg.model), state, 'a.pth')
 
 

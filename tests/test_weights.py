@@ -93,9 +93,9 @@ def test_two_tensors_of_one_name_are_refused():
 @pytest.mark.parametrize(
     ('given', 'wanted', 'message'),
     [
-        (Net(), Net(classes=7), 'a.pth is of 3 classes, the config of 7'),
+        (Net(), Net(classes=7), 'a.pth has 3 classes, the config has 7'),
         (Net(neck=False), Net(), 'lacks 2 of 10 tensors, neck.weight, neck.bias'),
-        (Net(), Net(neck=False), 'has 2 more, neck.weight, neck.bias'),
+        (Net(), Net(neck=False), 'has 2 unexpected ones, neck.weight, neck.bias'),
         (Net(4), Net(5), r'has 9 of another shape, such as .*0.weight \(4, 2\) for'),
     ],
 )
@@ -115,11 +115,11 @@ def test_counters_of_old_batch_norms_may_be_absent():
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ([1], 'holds a list, no state dict'),
-        ({}, 'no tensor in its state_dict, and holds nothing'),
-        ({'model': Net().state_dict(), 'epoch': 1}, 'and holds model, epoch'),
-        ({'state_dict': {}}, 'and holds state_dict'),
-        ({'state_dict': [1]}, 'and holds state_dict'),
+        ([1], 'holds a list, not a state dict'),
+        ({}, 'no tensor in its state_dict; its keys are none'),
+        ({'model': Net().state_dict(), 'epoch': 1}, 'its keys are model, epoch'),
+        ({'state_dict': {}}, 'its keys are state_dict'),
+        ({'state_dict': [1]}, 'its keys are state_dict'),
     ],
 )
 def test_what_has_no_state_dict(content, message):
@@ -136,7 +136,7 @@ def test_a_start_counts_what_it_takes():
     state = dict(given.state_dict(), extra=torch.zeros(1))
     said = load_start(net, state, 'a.pth')
     assert said == (
-        'a.pth: 8 of 10 tensors taken by name and shape (backbone 6 of 6, neck 2 of 2, '
+        'a.pth: 8 of 10 tensors match by name and shape (backbone 6 of 6, neck 2 of 2, '
         'cls_head 0 of 2); of another shape: cls_head.weight, cls_head.bias; not in '
         'the model: 1, extra'
     )
@@ -160,7 +160,7 @@ def test_half_of_a_backbone_is_a_start(tensors):
         (share(2), r'2 of 10 tensors .*\(backbone 2 of 6, neck 0 of 2'),
         (Net(width=5).state_dict(), r'1 of 10 tensors .*\(backbone 0 of 6'),
         ({f'x{k}': v for k, v in Net().state_dict().items()}, '0 of 10 tensors'),
-        (Net().backbone.state_dict(), r'a backbone alone: .*init_cfg=.*a\.pth'),
+        (Net().backbone.state_dict(), r'only a backbone: .*init_cfg=.*a\.pth'),
     ],
 )
 def test_none_or_few_are_refused_and_nothing_is_loaded(state, message):
@@ -245,7 +245,7 @@ def test_testing_takes_all_or_refuses(tmp_path, data, whole, ema):
 
     wanted = scores(dict)
     assert scores(compiled) == wanted
-    assert '_orig_mod. taken off the names' in log_of(tmp_path)
+    assert 'removed _orig_mod. from the names' in log_of(tmp_path)
     for change, message in ((without_bias, 'lacks 1 of'), (foreign, 'lacks')):
         with pytest.raises(InputError, match=message):
             scores(change)
@@ -260,7 +260,7 @@ def test_resuming_takes_all_or_refuses(tmp_path, data, whole):
     with pytest.raises(InputError, match='lacks 1 of'):
         resume(saved(tmp_path, whole, without_bias))
     torch.save(whole['state_dict'], tmp_path / 'bare.pth')
-    with pytest.raises(InputError, match='no place in a training to go on from'):
+    with pytest.raises(InputError, match='no training state to resume from'):
         resume(str(tmp_path / 'bare.pth'))
 
 
@@ -272,7 +272,7 @@ def test_training_says_what_it_starts_from(tmp_path, data, whole):
     train(lambda state: without_bias(compiled(state) and state))
     assert 'weights to start from: ' in log_of(tmp_path)
     assert 'cls_head 1 of 2' in log_of(tmp_path)
-    with pytest.raises(InputError, match=r'fits too little .*, 0 of'):
+    with pytest.raises(InputError, match=r'matches too few tensors .*, 0 of'):
         train(foreign)
 
 
@@ -280,7 +280,8 @@ def test_the_checkpoint_of_another_model_ends_the_tool(tmp_path, data):
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(data, 'test')]
     result = run_tool('test.py', VIT_CONFIG, CNN, *options, check=2)
     line = result.stderr.strip().splitlines()[-1]
-    assert line.startswith(f'{CNN} is not of the model of the config: it lacks 132 of')
+    assert line.startswith(f'{CNN} does not match the model of the config: it lacks')
+    assert 'it lacks 132 of' in line
     assert 'the nearest in the zoo is ifdd_cnn_sample, which has 84 of the 84' in line
     assert 'dfer/WAR:' not in result.stdout
 
@@ -300,7 +301,7 @@ def test_inference_takes_what_testing_does(tmp_path, name, capsys):
     changed = tmp_path / 'changed.pth'
     torch.save({name + k: v for k, v in state.items()}, changed)
     predictor = TorchPredictor(VIT_CONFIG, changed, 'cpu')
-    assert 'taken off the names of its tensors' in capsys.readouterr().out
+    assert 'from the names of its tensors' in capsys.readouterr().out
     model = get_model('ifdd_vit_sample', pretrained=changed)
     for found in (predictor.model.state_dict(), model.state_dict()):
         assert all(torch.equal(found[k], v) for k, v in state.items())

@@ -1,4 +1,4 @@
-"""Trained models at work on videos.
+"""Inference with trained models.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """

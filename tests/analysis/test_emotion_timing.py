@@ -59,16 +59,16 @@ def test_rows_of_both_files_belong_together(tmp_path, name):
 @pytest.mark.parametrize('missing', ['clips.csv', 'envelope.npy'])
 def test_a_set_of_unknown_timing_is_refused(tmp_path, missing):
     (write(tmp_path) / missing).unlink()
-    with pytest.raises(DatasetError, match=rf'no file .*{missing}.*rendered sets only'):
+    with pytest.raises(DatasetError, match=rf'{missing} does not exist: .* rendered'):
         read_timed_clips(tmp_path)
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(envelope=ENVELOPE[:1]), r'array of \(1, 3\) for the 2 clips'),
-    (dict(envelope=ENVELOPE[0]), r'array of \(3,\)'),
+    (dict(envelope=ENVELOPE[:1]), r'has shape \(1, 3\) for the 2 clips'),
+    (dict(envelope=ENVELOPE[0]), r'has shape \(3,\)'),
     (dict(envelope=np.array([[0, np.nan]] * 2)), 'finite'),
     (dict(envelope=np.array([['a'], ['b']])), 'not an array of numbers'),
-    (dict(rows='id,label\n7,1\n4,7\n'), r'clips\.csv:2: .*no name, label and subject'),
+    (dict(rows='id,label\n7,1\n4,7\n'), r'clips\.csv:2: .* must have a name'),
     (dict(rows='id,label,subject\n7,1,1\n4,x,3\n'), r'clips\.csv:3: '),
     (dict(rows='id,label,subject\n7,1,1\n7,2,1\n'), 'clip 7 is listed twice'),
 ])  # fmt: skip

@@ -53,9 +53,9 @@ def test_a_clip_is_not_recognised_by_its_own_class():
 def test_subjects_that_cannot_be_probed_are_named():
     with pytest.raises(ProbeError, match='subject b has clips of one class only'):
         identity_hits(np.zeros((4, 1)), ['a', 'a', 'a', 'b'], [0, 1, 2, 0])
-    with pytest.raises(ProbeError, match=r'two subjects .* are of 1 and 2'):
+    with pytest.raises(ProbeError, match=r'two subjects .* have 1 and 2'):
         identity_hits(np.zeros((2, 1)), ['a', 'a'], [0, 1])
-    with pytest.raises(ProbeError, match='not a only'):
+    with pytest.raises(ProbeError, match='all training clips are of a'):
         class_hits(np.zeros((2, 1)), [0, 1], ['a', 'a'], np.zeros((1, 1)), [0])
 
 

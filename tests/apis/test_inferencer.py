@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_the_length_of_the_video():
         (dict(max_gap=-1), 'max_gap=-1'),
         (dict(smooth=-0.5), 'smooth=-0.5'),
         (dict(crop='round'), 'crop='),
-        (dict(detector='haar'), 'no face detector'),
+        (dict(detector='haar'), 'unknown face detector'),
         (dict(predictor=None), 'weights=None'),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_config_without_a_test_pipeline_is_refused():
 
 
 def test_no_face_and_a_single_frame_are_errors():
-    with pytest.raises(InputError, match='array: no face found in 10 frames'):
+    with pytest.raises(InputError, match=r'array: .* found no face in 10 frames'):
         inferencer().infer_video(flat([90] * 10))
     with pytest.raises(InputError, match='1 frame'):
         inferencer(detector='none').infer_video(flat([90]))

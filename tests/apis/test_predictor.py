@@ -101,7 +101,7 @@ def unknown(cfg):
     'change, message',
     [
         (no_neck, 'weights of a neck, the config has none'),
-        (more_classes, 'is of 7 classes, the config of 11'),
+        (more_classes, 'has 7 classes, the config has 11'),
         (deeper, r'it lacks 24 of .* tensors, such as backbone\.blocks\.4'),
         (wider, r'of another shape, .*neck\.'),
         (no_model, 'has no model'),

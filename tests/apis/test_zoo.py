@@ -205,7 +205,7 @@ def test_weights_of_a_file(tmp_path):
             assert torch.equal(a, b)
     other = tmp_path / 'other.pth'
     torch.save({'state_dict': {'a': torch.zeros(1)}}, other)
-    with pytest.raises(InputError, match=r'other\.pth is not of the model of the'):
+    with pytest.raises(InputError, match=r'other\.pth does not match the model'):
         get_model(VIT, pretrained=other)
     for content in ([torch.zeros(1)], {'state_dict': torch.zeros(1)}):
         torch.save(content, other)

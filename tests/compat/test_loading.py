@@ -13,19 +13,19 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from tests.compat.runs import TEST, TRAIN, run, with_and_without
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
 def test_training_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     first = run(TRAIN.format(iters=1, launcher='none'), tmp_path)
     assert first.ok, first.err
-    mended, broken = with_and_without(
+    corrected, broken = with_and_without(
         'allow_checkpoint_globals', TRAIN.format(iters=2, launcher='none'), tmp_path
     )
     assert not broken.ok
     assert 'HistoryBuffer' in broken.err
-    assert mended.ok, mended.err
+    assert corrected.ok, corrected.err
     result = json.loads((tmp_path / '0.json').read_text())
     assert (result['iter'], result['losses']) == (2, 2)
     # Gradients: the mean of (0, 1), then that of (2, 3).
@@ -85,7 +85,7 @@ def test_getattr_in_a_checkpoint_is_refused(
 ) -> None:
     path = tmp_path / 'crafted.pth'
     torch.save({'state_dict': Reduce(getattr, (owner, name))}, path)
-    with pytest.raises(UnpicklingError, match=f"may not take '{name}'"):
+    with pytest.raises(UnpicklingError, match=f"may not read '{name}'"):
         load(path)
 
 
@@ -124,9 +124,9 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
     except UnpicklingError as error:
         print('refused')
 """
-    mended = run(script, tmp_path, **env)
-    assert mended.ok, mended.err
-    assert mended.out.count('refused') == 2
+    corrected = run(script, tmp_path, **env)
+    assert corrected.ok, corrected.err
+    assert corrected.out.count('refused') == 2
     assert not list(tmp_path.glob('*.marker'))
 
     broken = run(script, tmp_path, without=('load_weights_only',), **env)
@@ -136,7 +136,10 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
 
 def test_weights_that_do_not_fit_are_not_scored(tmp_path: Path) -> None:
     script = TEST % (False, 'a.pth')
-    mended, broken = with_and_without('load_weights_that_fit', script, tmp_path)
+    corrected, broken = with_and_without('require_matching_weights', script, tmp_path)
     assert broken.ok and "{'count': 2}" in broken.out
-    assert not mended.ok and 'InputError: a.pth is not of the model' in mended.err
-    assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in mended.last
+    assert (
+        not corrected.ok
+        and 'InputError: a.pth does not match the model' in corrected.err
+    )
+    assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in corrected.last

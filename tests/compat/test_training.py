@@ -8,15 +8,15 @@ import pytest
 
 from tests.compat.runs import TEST, run, with_and_without
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
 def test_no_workers_need_no_other_change(tmp_path: Path) -> None:
     script = TEST % (True, None)
-    mended, broken = with_and_without('load_without_workers', script, tmp_path)
-    assert mended.ok and "{'count': 2}" in mended.out
-    assert 'num_workers=0: persistent_workers left out' in mended.out + mended.err
+    corrected, broken = with_and_without('load_without_workers', script, tmp_path)
+    assert corrected.ok and "{'count': 2}" in corrected.out
+    assert 'num_workers=0: persistent_workers ignored' in corrected.out + corrected.err
     assert 'persistent_workers option needs num_workers > 0' in broken.last
 
 
@@ -32,11 +32,11 @@ for deterministic in False, True:
 """
     name = 'CUBLAS_WORKSPACE_CONFIG'
     assert name not in os.environ
-    mended = run(script, tmp_path)
-    assert mended.out.split() == ['None', ':4096:8'], mended.err
+    corrected = run(script, tmp_path)
+    assert corrected.out.split() == ['None', ':4096:8'], corrected.err
     chosen = run(script, tmp_path, **{name: ':16:8'})
     assert chosen.out.split() == [':16:8', ':16:8'], chosen.err
-    broken = run(script, tmp_path, without=('let_cublas_repeat',))
+    broken = run(script, tmp_path, without=('set_cublas_workspace',))
     assert broken.out.split() == ['None', 'None'], broken.err
 
 
@@ -92,12 +92,16 @@ for part in (
 
 
 def test_training_options_need(tmp_path: Path) -> None:
-    mends = ('allow_amp_on_cpu', 'score_in_float32', 'checkpoint_without_reentry')
+    corrections = (
+        'allow_amp_on_cpu',
+        'score_in_float32',
+        'use_non_reentrant_checkpoint',
+    )
     with ThreadPoolExecutor() as pool:
-        mended, broken = pool.map(
-            lambda without: run(OPTIONS, tmp_path, without=without), [(), mends]
+        corrected, broken = pool.map(
+            lambda without: run(OPTIONS, tmp_path, without=without), [(), corrections]
         )
-    assert mended.out.splitlines() == [
+    assert corrected.out.splitlines() == [
         'torch.bfloat16',
         'torch.float32',
         'float32',

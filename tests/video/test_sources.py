@@ -41,7 +41,7 @@ def test_arrays_and_folders_of_images_are_videos(tmp_path):
     ],
 )
 def test_other_arrays_are_refused(array):
-    with pytest.raises(InputError, match=r'a video is \(T, H, W, 3\)'):
+    with pytest.raises(InputError, match=r'must be \(T, H, W, 3\)'):
         open_video(array)
 
 
@@ -68,8 +68,8 @@ def test_videos_are_found_in_folders_and_by_patterns(tmp_path):
     'source, message',
     [
         ('https://example.org/a.mp4', 'a URL'),
-        ('absent/*.mp4', 'nothing matches'),
-        ('clips', 'neither a video'),
+        ('absent/*.mp4', 'no file matches'),
+        ('clips', 'contains neither a video'),
     ],
 )
 def test_what_stands_for_no_video_is_said(tmp_path, monkeypatch, source, message):

@@ -73,5 +73,5 @@ def test_times_are_kept_to_a_frame_where_the_rate_is_constant(tmp_path, monkeypa
 
 
 def test_a_recording_takes_time(tmp_path):
-    with pytest.raises(InputError, match='0 seconds to record'):
+    with pytest.raises(InputError, match='seconds=0: must be'):
         record_webcam(0, tmp_path / 'a.mp4', seconds=0)

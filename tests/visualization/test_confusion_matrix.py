@@ -79,8 +79,8 @@ def test_is_readable(classes):
 
 
 def test_ink_stands_out_from_the_cell():
-    def luminance(colour):
-        rgb = np.asarray(matplotlib.colors.to_rgb(colour))
+    def luminance(color):
+        rgb = np.asarray(matplotlib.colors.to_rgb(color))
         rgb = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return rgb @ (0.2126, 0.7152, 0.0722)
 

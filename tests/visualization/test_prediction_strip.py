@@ -62,9 +62,9 @@ def test_bars_are_the_probabilities_of_the_classes():
     assert [t.get_text() for t in axes.get_yticklabels()] == list(DFEW)
     assert axes.yaxis_inverted()
     assert [t.get_text() for t in axes.texts] == [f'{p:.0%}' for p in expected]
-    colours = [bar.get_facecolor() for bar in bars(axes)]
-    assert same_color(colours[6], RED)
-    assert not same_color(colours[2], colours[0])  # the true class stands out, too
+    colors = [bar.get_facecolor() for bar in bars(axes)]
+    assert same_color(colors[6], RED)
+    assert not same_color(colors[2], colors[0])  # the true class stands out, too
     bold = [t.get_text() for t in axes.get_yticklabels() if t.get_weight() == 'bold']
     assert bold == ['neutral']
     right = rows(plot_prediction_strip([clip('1', 6, scores)], DFEW))[0][2]

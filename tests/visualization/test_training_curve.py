@@ -43,7 +43,7 @@ def labels(axes):
 
 
 def marks(axes, marker):
-    """Return (x, y, colour) of single marks."""
+    """Return (x, y, color) of single marks."""
     return [
         (line.get_xdata()[0], line.get_ydata()[0], line.get_color())
         for line in axes.lines

@@ -112,18 +112,18 @@ def test_predictions_are_read(tmp_path):
 def test_other_files_are_no_predictions(tmp_path, content):
     path = tmp_path / 'predictions.json'
     path.write_bytes(content)
-    with pytest.raises(RunError, match='no dump of DFERMetric') as error:
+    with pytest.raises(RunError, match='is not a dump of DFERMetric') as error:
         read_predictions(path)
     assert f'tools/test.py CONFIG CHECKPOINT --dump {path}' in str(error.value)
 
 
 def test_the_config_must_be_one(tmp_path):
-    with pytest.raises(RunError, match='no config'):
+    with pytest.raises(RunError, match='contains no config'):
         find_config(tmp_path)
     (tmp_path / 'a.py').touch()
     assert find_config(tmp_path) == tmp_path / 'a.py'
     (tmp_path / 'b.py').touch()
-    with pytest.raises(RunError, match=r'2 configs .* a\.py, b\.py.*--config'):
+    with pytest.raises(RunError, match=r'2 configs, a\.py, b\.py.*--config'):
         find_config(tmp_path)
 
 

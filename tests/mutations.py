@@ -223,7 +223,7 @@ def _refine() -> None:
     wrap(LADM, 'refine', change)
 
 
-@fault('LADM: dynamics not normalised', NECK)
+@fault('LADM: dynamics not normalized', NECK)
 def _norm() -> None:
     from ifdd_mmaction.models.necks import LADM
 
@@ -340,7 +340,7 @@ def _windows() -> None:
     wrap(pooling, '_windows', lambda windows, *args: windows(*args).roll(1, 1))
 
 
-# Losses, colours, analysis.
+# Losses, colors, analysis.
 
 
 @fault('context constraint dropped', ('models/losses', *WHOLE))
@@ -390,8 +390,8 @@ def wrap_loss(module: str, name: str, change: Callable[..., Any]) -> None:
     wrap(sys.modules[package], name, change)
 
 
-@fault('colours changed by 1.001 of the strength', ('models/test_color_jitter',))
-def _colours() -> None:
+@fault('colors changed by 1.001 of the strength', ('models/test_color_jitter',))
+def _colors() -> None:
     from ifdd_mmaction.datasets.transforms import color_jitter
 
     names = ('brightness', 'contrast', 'saturation', 'hue')

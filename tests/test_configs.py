@@ -43,7 +43,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', ['vit', 'cnn'])
-def test_ferv39k_differs_from_dfew_in_data_and_colours_alone(name, data):
+def test_ferv39k_differs_from_dfew_in_data_and_colors_only(name, data):
     base, cfg = (
         Config.fromfile(ROOT / f'configs/ifdd_{name}_{dataset}.py')
         for dataset in ('dfew', 'ferv39k')
@@ -100,7 +100,7 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', OTHERS)
-def test_models_on_other_backbones_take_their_clips_and_optimise_all_parameters(
+def test_models_on_other_backbones_take_their_clips_and_optimize_all_parameters(
     name, data
 ):
     cfg = Config.fromfile(ROOT / f'configs/ifdd_{name}_dfew.py')

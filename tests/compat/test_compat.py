@@ -1,4 +1,4 @@
-"""All corrections together; each by itself is in the files beside this one."""
+"""All corrections together; the other files test each of them."""
 
 import os
 import subprocess

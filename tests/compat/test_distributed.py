@@ -1,4 +1,4 @@
-"""torchrun without a GPU."""
+"""Distributed training without a GPU."""
 
 import json
 import shutil
@@ -67,7 +67,7 @@ from mmengine.model import MMDistributedDataParallel
 
 class SlowEnd:
     def __del__(self, sleep=time.sleep):
-        sleep(2)  # while the interpreter finalizes: the thread has time to go on
+        sleep(2)  # while the interpreter finalizes, so that the thread continues
 
 
 slow_end = SlowEnd()
@@ -78,7 +78,7 @@ held = asked + '.held'
 while not os.path.exists(held):
     open(asked, 'a').close()
     while not os.path.exists(held):
-        # Released by Python, or, where that is later, by the thread.
+        # Released by Python or by the thread, whichever is later.
         torch.distributed.all_reduce(torch.ones(3), async_op=True).wait()
     os.remove(asked)
 print('held up')

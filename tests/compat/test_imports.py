@@ -1,4 +1,4 @@
-"""MMAction2 is imported as it is installed."""
+"""Importing MMAction2 in the installed versions."""
 
 import shutil
 from importlib.machinery import ModuleSpec
@@ -14,7 +14,7 @@ from tests.compat.runs import run, with_and_without
 pytestmark = pytest.mark.slow
 
 
-def test_absent_mmcv_is_named_with_its_remedy(tmp_path: Path) -> None:
+def test_a_missing_mmcv_is_named_with_its_installation(tmp_path: Path) -> None:
     absent = 'import sys; sys.modules["mmcv"] = None\n'
     corrected, broken = with_and_without('require_mmcv', '', tmp_path, before=absent)
     assert not corrected.ok
@@ -102,7 +102,7 @@ MOVED = 'apply_chunking_to_forward find_pruneable_heads_and_indices prune_linear
 
 
 def fake_packages(folder: Path, *, moved: bool) -> None:
-    """Write transformers, timm and torchvision as mmaction2's imports see them."""
+    """Write the parts of transformers, timm and torchvision that mmaction2 imports."""
     modules = ['torchvision', 'timm', 'timm/models', 'timm/models/layers']
     modules += ['transformers', 'transformers/models', 'transformers/models/beit']
     for module in modules:
@@ -130,7 +130,7 @@ def fake_packages(folder: Path, *, moved: bool) -> None:
         ('names', "cannot import name 'apply_chunking_to_forward'"),
     ],
 )
-def test_models_import_beside_transformers(
+def test_models_import_with_transformers_installed(
     tmp_path: Path, absent: str, error: str
 ) -> None:
     fake_packages(tmp_path, moved=absent == 'names')

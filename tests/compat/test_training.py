@@ -1,4 +1,4 @@
-"""Options of training."""
+"""Training options."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from tests.compat.runs import TEST, run, with_and_without
 pytestmark = pytest.mark.slow
 
 
-def test_no_workers_need_no_other_change(tmp_path: Path) -> None:
+def test_num_workers_0_needs_no_other_change(tmp_path: Path) -> None:
     script = TEST % (True, None)
     corrected, broken = with_and_without('load_without_workers', script, tmp_path)
     assert corrected.ok and "{'count': 2}" in corrected.out
@@ -20,7 +20,7 @@ def test_no_workers_need_no_other_change(tmp_path: Path) -> None:
     assert 'persistent_workers option needs num_workers > 0' in broken.last
 
 
-def test_cublas_repeats_what_it_did(tmp_path: Path) -> None:
+def test_deterministic_sets_the_cublas_workspace(tmp_path: Path) -> None:
     script = """
 import os
 from mmengine.runner import Runner
@@ -71,7 +71,7 @@ def checkpointing():
     forward = model.blocks[0].forward
     model.blocks[0].forward = lambda x: passes.append(x) or forward(x)
     runner.turn_on_activation_checkpointing(model, ['blocks', 'last'])
-    # As behind a frozen layer, the input of the last one has no gradient.
+    # As after a frozen layer, the input of the last one has no gradient.
     model.last(model.blocks[0](torch.rand(1, 2)).detach()).sum().backward()
     gradient = model.last.weight.grad is not None
     model.blocks[0](torch.rand(1, 2)).tanh().sum().backward()
@@ -110,5 +110,5 @@ def test_training_options_need(tmp_path: Path) -> None:
     amp, loss, predict, checkpointing = broken.out.splitlines()
     assert amp.startswith('AssertionError ``AmpOptimizerWrapper`` is only available')
     assert loss == predict == 'TypeError Got unsupported ScalarType BFloat16'
-    # PyTorch refuses, or finds nothing that wants a gradient.
+    # PyTorch raises an error, or finds no tensor that requires a gradient.
     assert 'True' not in checkpointing

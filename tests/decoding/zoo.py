@@ -314,7 +314,7 @@ ZOO: dict[str, Callable[[Path], Path]] = {
         '-g', '12', seconds=1,
     ),
     '4:2:2': encode('.mov', '-c:v', 'libx264', '-pix_fmt', 'yuv422p', '-g', '12'),
-    'grey': encode('.mp4', '-c:v', 'libx264', '-pix_fmt', 'gray', '-g', '12'),
+    'gray': encode('.mp4', '-c:v', 'libx264', '-pix_fmt', 'gray', '-g', '12'),
     'BT.709': encode(
         '.mp4', *h264('-vf', 'scale=out_color_matrix=bt709', '-colorspace', 'bt709',
                       '-color_primaries', 'bt709', '-color_trc', 'bt709'),

@@ -1,6 +1,6 @@
-# `make demo` and `make test` set up a virtual environment of the project's own on first
-# use. Other torch: `make demo TORCH='torch==2.4.1'` installs that one; `make demo TORCH=`
-# (empty) takes the torch, and the mmcv, of the Python that runs the set-up.
+# `make demo` and `make test` create a virtual environment in $(VENV) on first use. Another
+# torch: `make demo TORCH='torch==2.4.1'` installs that version; `make demo TORCH=` (empty)
+# uses the torch and the mmcv of $(PYTHON).
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
@@ -11,24 +11,24 @@ FUZZ_FACTOR ?= 100
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# timm for the tests of TimmPyramid, in a folder of its own: see tests/timm_site.py
+# timm for the tests of TimmPyramid, in a separate folder: see tests/timm_site.py
 TIMM := $(VENV)/timm/.ready
-# openmim without its pins, which would move setuptools and rich: see tests/test_mim.py
+# openmim without its pinned versions of setuptools and rich: see tests/test_mim.py
 MIM := $(VENV)/mim/.ready
 INTO = $(BIN)/python -m pip install --quiet --target $(VENV)
 
-# A process a processor; a process needs 2 GB. Each takes over what another has not begun.
+# One process per CPU; a process needs 2 GB. Idle processes take tests from the others.
 JOBS ?= logical
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
 .PHONY: help setup demo test test-quick fuzz lint docs clean
 help:
 	@echo 'make demo   train and test a small IFDD model on drawn faces -> $(DEMO)'
-	@echo 'make test   run the tests, in JOBS processes (one a processor)'
-	@echo 'make test-quick  the tests without the slow ones'
-	@echo 'make fuzz   the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
-	@echo 'make lint   ruff, mypy and tools/lint'
-	@echo 'make docs   build the site -> site/, every warning an error'
+	@echo 'make test   run the tests, in JOBS processes (one per CPU)'
+	@echo 'make test-quick  run the tests that are not marked slow'
+	@echo 'make fuzz   run the property tests with FUZZ_FACTOR ($(FUZZ_FACTOR)) times the inputs'
+	@echo 'make lint   run ruff, mypy and tools/lint'
+	@echo 'make docs   build the site -> site/; warnings are errors'
 	@echo 'make clean  remove the virtual environment, the sample set, the demo and the site'
 
 setup: $(READY)

@@ -1,8 +1,8 @@
-"""Metadata is in pyproject.toml; this brings the configs, tools and the zoo along.
+"""Include configs, tools and the zoo in the package; metadata is in pyproject.toml.
 
 MIM and ``ifdd_mmaction.apis`` look for them in ``ifdd_mmaction/.mim``, which, as in
 MMAction2, holds links in an editable installation and copies in a wheel. MMAction2
-tells the two apart by ``sys.argv``, which pip no longer sets; the build command knows.
+distinguishes the two by ``sys.argv``, which pip no longer sets; here ``build_py`` does.
 """
 
 import os
@@ -15,12 +15,12 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 CONTENT = ('configs', 'tools', 'zoo', 'model-index.yml')
-# The safetensors are the weights of the checkpoints beside them once more.
-LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.safetensors', '*_predictions.json')
+# The safetensors files hold the same weights as the checkpoints next to them.
+EXCLUDED = shutil.ignore_patterns('__pycache__', '*.safetensors', '*_predictions.json')
 
 
 class BuildWithMim(build_py):
-    """Put ``.mim`` into the package."""
+    """Add ``.mim`` to the package."""
 
     def run(self) -> None:
         super().run()
@@ -33,7 +33,7 @@ class BuildWithMim(build_py):
             if self.editable_mode:
                 target.symlink_to(os.path.relpath(source, mim))
             elif source.is_dir():
-                shutil.copytree(source, target, ignore=LEFT_OUT)
+                shutil.copytree(source, target, ignore=EXCLUDED)
             else:
                 shutil.copy2(source, target)
         if not self.editable_mode:
@@ -41,9 +41,9 @@ class BuildWithMim(build_py):
 
 
 def add_zoo_url(metafile: Path) -> None:
-    """Say where the files of ``zoo/`` can be downloaded: at ``$IFDD_ZOO_URL``.
+    """Replace ``zoo/`` by ``$IFDD_ZOO_URL``, if set, in the URLs of a metafile.
 
-    Only who publishes a wheel knows; ``mim download`` needs it.
+    ``mim download`` needs full URLs; the publisher of a wheel sets the variable.
     """
     if url := os.environ.get('IFDD_ZOO_URL'):
         text = metafile.read_text()

@@ -1,7 +1,7 @@
 """IFDD for MMAction2: implicit disentanglement of emotion-related facial dynamics.
 
-``import ifdd_mmaction`` mends the installed stack and registers every module of this
-package in MMAction2's registries, so it is all that a config needs::
+``import ifdd_mmaction`` applies the corrections of :mod:`.compat` and registers every
+module of this package in MMAction2's registries. A config needs only this line::
 
     custom_imports = dict(imports=['ifdd_mmaction'], allow_failed_imports=False)
 """
@@ -9,7 +9,7 @@ package in MMAction2's registries, so it is all that a config needs::
 from . import compat
 from .version import __version__
 
-# Before anything touches mmaction.models: the mends make that import possible.
+# Before mmaction.models is imported: without the corrections that import fails.
 compat.apply()
 
 from . import datasets, engine, evaluation, models  # noqa: E402

@@ -1,8 +1,8 @@
-"""Read checkpoints without running anything that they contain.
+"""Read checkpoints without running code that they contain.
 
-A checkpoint is a pickle, and a pickle can call any function. Everything here, and all
-of MMEngine once :mod:`.compat` is applied, reads with ``weights_only=True``, which
-allows a list of classes and nothing else; ``docs/security.md`` says what that promises.
+A checkpoint is a pickle, and a pickle can call any function. This module, and MMEngine
+once :mod:`.compat` is applied, reads with ``weights_only=True``, which allows only the
+classes of a list; ``docs/security.md`` describes what that guarantees.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from safetensors import safe_open
 
 
 class CheckpointError(UnpicklingError):
-    """A checkpoint is damaged, would run code or cannot be saved; says which."""
+    """A checkpoint is damaged, would run code or cannot be saved."""
 
 
 def read_checkpoint(
     file: str | os.PathLike | IO[bytes], map_location: Any = None
 ) -> Any:
-    """Load a checkpoint of PyTorch, or the weights in a ``.safetensors`` file.
+    """Load a PyTorch checkpoint, or the weights of a ``.safetensors`` file.
 
     Args:
-        file: Its path, or an open file of a PyTorch checkpoint.
-        map_location: As ``torch.load`` takes it; safetensors go to the CPU.
+        file: Path of the checkpoint, or an open file of a PyTorch checkpoint.
+        map_location: Passed to ``torch.load``; safetensors are loaded to the CPU.
 
     Returns:
-        What it holds; for safetensors a dict of ``state_dict`` and ``meta``, the
-        latter the strings that the file has beside its tensors, or what the one of
-        the name ``meta`` says in JSON.
+        Content of the checkpoint. For safetensors a dict of ``state_dict`` and
+        ``meta``: the metadata strings of the file, or, where one of them is named
+        ``meta``, its value parsed as JSON.
 
     Raises:
-        CheckpointError: If it is damaged, or holds more than plain data.
-        OSError: If it cannot be opened.
+        CheckpointError: If the file is damaged, or holds more than plain data.
+        OSError: If the file cannot be opened.
 
     Example:
         >>> from ifdd_mmaction.checkpoints import read_checkpoint
@@ -58,10 +58,10 @@ def read_checkpoint(
     path = str(file) if isinstance(file, (str, os.PathLike)) else 'the checkpoint'
     if path.endswith(('.onnx', '.pt2')):
         raise CheckpointError(
-            f'{path} is an exported model, not a checkpoint: give the checkpoint that '
+            f'{path} is an exported model, not a checkpoint: use the checkpoint that '
             'it was exported from (`ifdd infer` runs ONNX files of tools/export.py)'
         )
-    with refusing(path):
+    with _as_checkpoint_error(path):
         if path.endswith('.safetensors'):
             with safe_open(path, framework='pt') as weights:
                 names = weights.keys()
@@ -75,16 +75,16 @@ def read_checkpoint(
 def _meta(strings: dict[str, str]) -> dict[str, Any]:
     meta = json.loads(strings['meta']) if 'meta' in strings else strings
     if not isinstance(meta, dict):
-        raise UnpicklingError(f'its meta is a {type(meta).__name__}, not a dict')
+        raise UnpicklingError(f'meta is a {type(meta).__name__}, not a dict')
     return meta
 
 
 @contextmanager
-def refusing(name: str) -> Iterator[None]:
-    """Turn whatever a reader raises into one sentence about the checkpoint.
+def _as_checkpoint_error(name: str) -> Iterator[None]:
+    """Raise the errors of a reader as CheckpointError with one line.
 
     Raises:
-        CheckpointError: For anything but an OSError or lack of memory.
+        CheckpointError: For any error except OSError and MemoryError.
 
     Example:
         >>> from ifdd_mmaction.checkpoints import refusing
@@ -98,14 +98,14 @@ def refusing(name: str) -> Iterator[None]:
         yield
     except (OSError, MemoryError, CheckpointError):
         raise
-    except Exception as error:  # damaged pickles raise nearly anything
+    except Exception as error:  # damaged pickles raise errors of many types
         raise CheckpointError(f'{name} refused: {_reason(error)}') from error
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
     if own := re.search(r'a checkpoint may not .+', text):
-        return f'{own[0]}; nothing of it was run'
+        return f'{own[0]}; none of its code was run'
     foreign = (
         re.search(r'GLOBAL ([\w.]+)', text)
         or re.search(r'unrecognized function (<.+?>)', text)
@@ -113,31 +113,32 @@ def _reason(error: Exception) -> str:
     )
     if foreign:
         return (
-            f'it contains {foreign[1]}, and loading that could run any code; nothing '
-            'of it was run. If you trust the file, save its state dict alone and load '
-            'that'
+            f'it contains {foreign[1]}, and loading that could run any code; none of '
+            'its code was run. If you trust the file, save only its state dict and '
+            'load that'
         )
     what = text.strip().split('\n')[-1]
     if 'weights_only' in text:
-        what = 'it is a pickle of something else than tensors'
+        what = 'it is a pickle of other objects than tensors'
     return (
-        f'no checkpoint that can be read safely ({type(error).__name__}: {what}); it '
-        'is damaged or of another kind'
+        f'not a checkpoint that can be read safely ({type(error).__name__}: {what}); '
+        'it is damaged or has another format'
     )
 
 
-# --- what MMEngine's checkpoints hold beside tensors --------------------------------
+# --- what MMEngine's checkpoints hold besides tensors -------------------------------
 #
 # A MessageHub pickles HistoryBuffers with their arrays and four methods, and NumPy
 # scalars (mmengine#1655). NumPy's own classes cannot be allowed for that: a pickle can
-# call `ndarray((1,), 'O', bytes)`, which takes the bytes for pointers to objects, and
-# can rewrite a dtype to do the same. So the names in the pickle mean these stand-ins.
+# call `ndarray((1,), 'O', bytes)`, which interprets the bytes as pointers to objects,
+# and can change a dtype to do the same. So the names in the pickle are mapped to the
+# restricted classes and functions below.
 
 _CODES = ('f8', 'f4', 'i8', 'i4', 'b1', 'u1')
 
 
 class _Dtype:
-    """What ``numpy.dtype`` means in a checkpoint: a plain number."""
+    """Replaces ``numpy.dtype`` in a checkpoint; allows numbers and bool only."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         if code not in _CODES:
@@ -152,10 +153,10 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """What ``numpy.ndarray`` means in a checkpoint: numbers, never objects."""
+    """Replaces ``numpy.ndarray`` in a checkpoint; never holds objects."""
 
     def __new__(cls, *args: Any) -> _Array:
-        raise UnpicklingError(f'a checkpoint may not make a NumPy array of {args!r}')
+        raise UnpicklingError(f'a checkpoint may not create a NumPy array of {args!r}')
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, kind, fortran, data = state
@@ -173,7 +174,7 @@ class _Array(np.ndarray):
         super().__setstate__((1, shape, kind.dtype, fortran, data))  # type: ignore
 
     def __reduce__(self) -> Any:
-        # Saved again it is a NumPy array like any other.
+        # Saved again as an ordinary NumPy array.
         return np.asarray(self).__reduce__()
 
 
@@ -191,12 +192,12 @@ def _scalar(kind: _Dtype, data: bytes) -> Any:
 def _history_buffer_getattr(owner: Any, name: str) -> Any:
     if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
         return getattr(owner, name)
-    raise UnpicklingError(f'a checkpoint may not take {name!r} of {owner!r}')
+    raise UnpicklingError(f'a checkpoint may not read {name!r} of {owner!r}')
 
 
 def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
-    # add_safe_globals files a callable under its own name; before torch 2.6 it takes
-    # no other.
+    # add_safe_globals registers a callable by its own name; before torch 2.6 no other
+    # name can be given.
     def alias(*args: Any) -> Any:
         return function(*args)
 
@@ -207,8 +208,8 @@ def _named(function: Callable[..., Any], module: str, name: str) -> Callable[...
 _Dtype.__module__, _Dtype.__name__, _Dtype.__qualname__ = 'numpy', 'dtype', 'dtype'
 _Array.__module__, _Array.__name__, _Array.__qualname__ = 'numpy', 'ndarray', 'ndarray'
 
-#: For ``torch.serialization.add_safe_globals``. NumPy 2 moved numpy.core, and each
-#: version reads the other's files.
+#: For ``torch.serialization.add_safe_globals``. NumPy 2 renamed numpy.core; files of
+#: both versions can be read.
 SAFE_GLOBALS: list[Any] = [
     HistoryBuffer,
     _Dtype,

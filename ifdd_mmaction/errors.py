@@ -9,7 +9,7 @@ UNWRITABLE = (
 
 
 class InputError(ValueError):
-    """A video, a model or an option cannot be used; one line says why, and what to do.
+    """A video, a model or an option cannot be used; says why and what to change.
 
-    The command-line tools print it and leave with exit code 2.
+    The command-line tools print it and exit with code 2.
     """

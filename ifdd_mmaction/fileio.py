@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Write files atomically: a reader never sees an incomplete file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 @contextmanager
 def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a file to write: it gets all of what is written or keeps what it held.
+    """Open a file for writing; it is replaced only when all is written.
 
     Raises:
-        OSError: If the folder cannot be made or written; nothing is left behind.
+        OSError: If the folder cannot be created or written; no temporary file is left.
 
     Example:
         >>> from ifdd_mmaction.fileio import open_atomic
@@ -32,7 +32,7 @@ def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private; give it what open() would have.
+        # mkstemp makes files private; set the permissions that open() would.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
@@ -44,8 +44,8 @@ def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have a new name outlast a loss of power, before an older file is removed."""
-    with suppress(OSError):  # not every file system can; the file is there all the same
+    """Make a new name survive a power failure, before an older file is removed."""
+    with suppress(OSError):  # not every file system supports it; the file is written
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -54,10 +54,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-    """Write bytes to a file: it holds all of them or what it held before.
+    """Write bytes to a file; it is replaced only when all are written.
 
     Raises:
-        OSError: If the folder cannot be made or written; nothing is left behind.
+        OSError: If the folder cannot be created or written; no temporary file is left.
 
     Example:
         >>> from ifdd_mmaction.fileio import write_atomic

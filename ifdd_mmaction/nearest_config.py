@@ -13,17 +13,17 @@ from mmengine.config import ConfigDict
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-#: Of a tensor; None for anything else.
+#: Shape of a tensor; None for any other value.
 Shape = tuple[int, ...] | None
 
 
 def shape_of(value: Any) -> Shape:
-    """Return the shape of what stands in a state dict."""
+    """Return the shape of a value of a state dict."""
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
-class _NumbersStay(TorchFunctionMode):
-    """Constructors read numbers from ``torch.linspace``; 'meta' has none of them."""
+class _LinspaceOnCpu(TorchFunctionMode):
+    """Keep ``torch.linspace`` on the CPU: constructors read numbers from it."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -35,15 +35,15 @@ class _NumbersStay(TorchFunctionMode):
 
 
 def nearest_config(state: Mapping[str, Any]) -> str:
-    """Say which config of the zoo has most of the tensors, by name and shape."""
-    advice = 'Take the config that it was trained with'
+    """Name the config of the zoo that has most of the tensors, by name and shape."""
+    advice = 'Use the config that it was trained with'
     fitting = {
         name: sum(k in shapes and shapes[k] == shape_of(v) for k, v in state.items())
         for name, shapes in _zoo_shapes().items()
     }
     name = max(fitting, key=lambda name: fitting[name], default='')
     if not name or 2 * fitting[name] < len(state):
-        return f'{advice}; none of the zoo is near'
+        return f'{advice}; no config of the zoo is similar'
     return (
         f'{advice}; the nearest in the zoo is {name}, which has {fitting[name]} of the '
         f'{len(state)} tensors'
@@ -63,7 +63,7 @@ def _zoo_shapes() -> dict[str, dict[str, Shape]]:
     for name in names:
         try:
             found[name] = model_shapes(get_config(name).model)
-        except (ImportError, KeyError):  # what it needs is not installed, or imported
+        except (ImportError, KeyError):  # needs a package that is not installed
             continue
     return found
 
@@ -71,10 +71,10 @@ def _zoo_shapes() -> dict[str, dict[str, Shape]]:
 def model_shapes(model: ConfigDict) -> dict[str, Shape]:
     """Return the shapes of the tensors of a config's model, by their names.
 
-    It is built on the ``meta`` device: shapes, no arithmetic.
+    It is built on the ``meta`` device, without data.
 
     Args:
-        model: Config of a recognizer; it is left as it is.
+        model: Config of a recognizer; it is not changed.
     """
     # Here: compat imports this module before mmaction.
     from mmaction.registry import MODELS
@@ -83,7 +83,7 @@ def model_shapes(model: ConfigDict) -> dict[str, Shape]:
     model.pop('data_preprocessor', None)  # it has no weights
     if 'pretrained' in model.backbone:
         model.backbone.pretrained = None
-    with warnings.catch_warnings(), torch.device('meta'), _NumbersStay():
+    with warnings.catch_warnings(), torch.device('meta'), _LinspaceOnCpu():
         warnings.simplefilter('ignore')
         state = MODELS.build(model).state_dict()
     return {key: shape_of(value) for key, value in state.items()}

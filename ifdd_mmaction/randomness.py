@@ -1,8 +1,8 @@
-"""Random numbers as a function of where training is.
+"""Random numbers as a function of the position in training.
 
-What is drawn for an iteration or a clip depends on the seed, the epoch and the
-position alone, not on what was drawn before: a run that is resumed draws what it would
-have drawn, with any number of workers, and no generator's state needs saving.
+The random numbers of an iteration or a clip depend only on the seed, the epoch and the
+position, not on those drawn before: a resumed run draws the same numbers as an
+uninterrupted one, with any number of workers, and no generator state has to be saved.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 
 
 def seed_generators(*key: int, devices: bool = True) -> None:
-    """Seed Python's, NumPy's and PyTorch's global generators by a tuple of numbers.
+    """Seed the global generators of Python, NumPy and PyTorch with a tuple of numbers.
 
     Args:
-        key: Non-negative numbers; each tuple gives streams of its own.
-        devices: Whether to seed the generators of the accelerators too. A worker of a
-            data loader has no use for them.
+        key: Non-negative numbers; each tuple gives different random numbers.
+        devices: Whether to seed the generators of accelerators too. Workers of a data
+            loader do not use them.
     """
     words = np.random.SeedSequence(key).generate_state(4)
     number = int.from_bytes(words.tobytes()[:8], 'little') >> 1

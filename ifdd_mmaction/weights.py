@@ -1,8 +1,8 @@
-"""Load the weights of a checkpoint into a model: all of them, or as a start.
+"""Load the weights of a checkpoint into a model: all of them, or those that match.
 
-Whatever scores clips loads through :func:`load_all`, training from other weights
-(``load_from``) through :func:`load_start`. MMEngine's own loading says what did not fit
-in its log and goes on with random weights (mmdetection#11865).
+Testing, inference and resuming load with :func:`load_all`, training from other weights
+(``load_from``) with :func:`load_start`. MMEngine's own loading logs the tensors that do
+not match and continues with random weights (mmdetection#11865).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from torch import Tensor, nn
 from .errors import InputError
 from .nearest_config import nearest_config, shape_of
 
-#: What torch.compile, FSDP and activation checkpointing put into names of tensors.
+#: Prefixes that torch.compile, FSDP and activation checkpointing add to tensor names.
 _WRAPPERS = re.compile(
     r'(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.'
 )
-#: Tensors that a message names of each kind.
-NAMED = 3
-#: The share of a backbone's tensors that training has to find to start from it.
-ENOUGH = 0.5
+#: Number of tensor names in each list of a message.
+MAX_NAMED = 3
+#: Minimum fraction of the backbone's tensors that must match when training starts.
+MIN_BACKBONE_SHARE = 0.5
 
 
 def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
     """Return the state dict of a checkpoint, or the checkpoint if it is one.
 
     Raises:
-        InputError: If there is none.
+        InputError: If the checkpoint has no state dict.
 
     Example:
         >>> from ifdd_mmaction.weights import find_state
@@ -43,14 +43,17 @@ def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
         True
     """
     if not isinstance(checkpoint, Mapping):
-        raise InputError(f'{name} holds a {type(checkpoint).__name__}, no state dict')
+        raise InputError(
+            f'{name} holds a {type(checkpoint).__name__}, not a state dict: save the '
+            "model's state_dict()"
+        )
     state = checkpoint.get('state_dict', checkpoint)
     if not isinstance(state, Mapping) or not any(
         isinstance(value, Tensor) for value in state.values()
     ):
-        keys = ', '.join(map(str, list(checkpoint)[:NAMED])) or 'nothing'
+        keys = ', '.join(map(str, list(checkpoint)[:MAX_NAMED])) or 'none'
         raise InputError(
-            f'{name} has no tensor in its state_dict, and holds {keys}: save the '
+            f'{name} has no tensor in its state_dict; its keys are {keys}: save the '
             "model's state_dict() under that name"
         )
     return state  # type: ignore[return-value]
@@ -59,22 +62,23 @@ def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
 def strip_prefixes(
     state: Mapping[str, Any], model: nn.Module, name: str = 'the checkpoint'
 ) -> tuple[dict[str, Any], str]:
-    """Take away what wrappers have put into the names of a state dict.
+    """Remove the prefixes of wrappers from the names of a state dict.
 
-    That is ``_orig_mod.`` of ``torch.compile`` and its like, wherever it is, and what
-    stands in front of every name (``module.`` of DDP, the attribute under which other
-    code keeps a recognizer) where the model has it not.
+    Removed are ``_orig_mod.`` of ``torch.compile`` and similar ones, at any position,
+    and the prefixes that all names share (``module.`` of DDP, or the attribute in which
+    other code stores a recognizer), where the names of the model lack them.
 
     Args:
         state: The state dict.
-        model: The model that it is for.
-        name: What to call the checkpoint in errors.
+        model: The model that the state dict is loaded into.
+        name: Name of the checkpoint in errors.
 
     Returns:
-        The state dict with its names without them, and them, ``''`` if there are none.
+        The state dict with the shorter names, and the prefixes that were removed,
+        ``''`` if there are none.
 
     Raises:
-        InputError: If two tensors would have one name.
+        InputError: If two tensors would get the same name.
 
     Example:
         >>> from ifdd_mmaction.weights import strip_prefixes
@@ -107,23 +111,23 @@ def strip_prefixes(
     for key, new in renamed.items():
         if new in result:
             raise InputError(
-                f'{name} has two tensors {new}, one of them as {key}: save the state '
-                'dict of one model'
+                f'{name} has two tensors {new}, one of them stored as {key}: save the '
+                'state dict of one model'
             )
         result[new] = state[key]
     return result, ', '.join(found)
 
 
 def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
-    """Load a checkpoint that has to fit a model, and say what is taken off its names.
+    """Load a checkpoint whose tensors must all match; log the prefixes removed.
 
     Args:
         model: The model.
-        checkpoint: What :func:`~.checkpoints.read_checkpoint` returns.
-        name: What to call it.
+        checkpoint: Checkpoint of :func:`~.checkpoints.read_checkpoint`.
+        name: Name of the checkpoint in messages.
 
     Raises:
-        InputError: If it has no state dict, or one that does not fit.
+        InputError: If the checkpoint has no state dict, or one that does not match.
 
     Example:
         >>> from ifdd_mmaction.weights import load_model
@@ -134,32 +138,32 @@ def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
     """
     state, stripped = strip_prefixes(find_state(checkpoint, name), model, name)
     if stripped:
-        print_log(off_the_names(name, stripped))
+        print_log(stripped_message(name, stripped))
     load_all(model, state, name)
 
 
-def off_the_names(name: str, stripped: str) -> str:
-    """Say what :func:`strip_prefixes` took away, in one line.
+def stripped_message(name: str, stripped: str) -> str:
+    """Return one line about the prefixes that :func:`strip_prefixes` removed.
 
     Example:
-        >>> from ifdd_mmaction.weights import off_the_names
-        >>> off_the_names('model.pth', 'module.')
-        'model.pth: module. taken off the names of its tensors'
+        >>> from ifdd_mmaction.weights import stripped_message
+        >>> stripped_message('model.pth', 'module.')
+        'model.pth: removed module. from the names of its tensors'
     """
-    return f'{name}: {stripped} taken off the names of its tensors'
+    return f'{name}: removed {stripped} from the names of its tensors'
 
 
 def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
-    """Load a state dict that has to fit the model, tensor by tensor.
+    """Load a state dict whose tensors must all match those of the model.
 
     Args:
         model: The model, also within a wrapper.
         state: A state dict of names as :func:`strip_prefixes` leaves them.
-        name: What to call the checkpoint in errors.
+        name: Name of the checkpoint in errors.
 
     Raises:
-        InputError: If a tensor is missing, left over or of another shape. The model is
-            of no use then.
+        InputError: If a tensor is missing, unexpected or has another shape. The model
+            must not be used afterwards.
 
     Example:
         >>> from ifdd_mmaction.weights import load_all
@@ -172,7 +176,7 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     model = _unwrap(model)
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError:  # of other shapes: PyTorch has looked at all of them
+    except RuntimeError:  # other shapes: raised after all tensors were compared
         own = model.state_dict()
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
@@ -184,7 +188,7 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
             and given[0] != wanted[0] and given[1:] == wanted[1:]
         ):  # fmt: skip
             raise InputError(
-                f'{name} is of {given[0]} classes, the config of {wanted[0]}: take the '
+                f'{name} has {given[0]} classes, the config has {wanted[0]}: use the '
                 'config that it was trained with'
             )
     missing = [key for key in missing if not key.endswith('num_batches_tracked')]
@@ -194,38 +198,39 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         if key in state and shape_of(own[key]) != shape_of(state[key])
     ]
     problems = [
-        f'{said} {_named(keys)}'
-        for said, keys in (
+        f'{problem} {_named(keys)}'
+        for problem, keys in (
             (f'lacks {len(missing)} of {len(own)} tensors,', missing),
-            (f'has {len(unexpected)} more,', unexpected),
+            (f'has {len(unexpected)} unexpected ones,', unexpected),
             (f'has {len(shapes)} of another shape,', shapes),
         )
         if keys
     ]
     if problems:
         raise InputError(
-            f'{name} is not of the model of the config: it {"; it ".join(problems)}. '
+            f'{name} does not match the model of the config: '
+            f'it {"; it ".join(problems)}. '
             f'{nearest_config(state)}'
         )
 
 
 def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
-    """Load what a state dict has for a model that is going to be trained.
+    """Load the tensors of a state dict that match a model, to start training from.
 
-    A tensor is taken if the model has one of its name and shape. At least half of the
-    tensors of the backbone have to be (without a backbone, of the model): the head and
-    the neck may be new.
+    A tensor matches if the model has one of its name and shape. At least half of the
+    tensors of the backbone must match (of the model, if it has no backbone); head and
+    neck may be new.
 
     Args:
         model: The model, also within a wrapper.
         state: A state dict of names as :func:`strip_prefixes` leaves them.
-        name: What to call the checkpoint.
+        name: Name of the checkpoint in messages.
 
     Returns:
-        How many tensors were taken, in one line.
+        One line with the number of tensors loaded.
 
     Raises:
-        InputError: If there were none or few; nothing is loaded then.
+        InputError: If fewer match; then nothing is loaded.
 
     Example:
         >>> from ifdd_mmaction.weights import load_start
@@ -248,17 +253,19 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
         for part, keys in parts.items()
     )
     decisive = parts.get('backbone', list(own))
-    if len(set(decisive).intersection(taken)) < max(1, ENOUGH * len(decisive)):
+    if len(set(decisive).intersection(taken)) < max(
+        1, MIN_BACKBONE_SHARE * len(decisive)
+    ):
         bare = sum(f'backbone.{key}' in own for key in state)
         advice = nearest_config(state)
-        if bare >= ENOUGH * len(decisive):
+        if bare >= MIN_BACKBONE_SHARE * len(decisive):
             advice = (
-                'It is a backbone alone: give it as model.backbone.init_cfg=dict('
-                f"type='Pretrained', checkpoint='{name}') in place of load_from"
+                'It holds only a backbone: set model.backbone.init_cfg=dict('
+                f"type='Pretrained', checkpoint='{name}') instead of load_from"
             )
         raise InputError(
-            f'{name} fits too little of the model of the config to start from, '
-            f'{len(taken)} of {len(own)} tensors by name and shape ({counts}); it '
+            f'{name} matches too few tensors of the model of the config, '
+            f'{len(taken)} of {len(own)} by name and shape ({counts}); it '
             f'has {len(state)}, {_named(list(state))}. '
             f'{advice}'
         )
@@ -269,7 +276,7 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
         rest.append(f'not in the model: {len(unknown)}, {_named(unknown)}')
     return '; '.join(
         [
-            f'{name}: {len(taken)} of {len(own)} tensors taken by name and shape '
+            f'{name}: {len(taken)} of {len(own)} tensors match by name and shape '
             f'({counts})',
             *rest,
         ]
@@ -283,5 +290,5 @@ def _unwrap(model: nn.Module) -> nn.Module:
 
 
 def _named(keys: Sequence[str]) -> str:
-    more = ', ...' if len(keys) > NAMED else ''
-    return f'such as {", ".join(keys[:NAMED])}{more}' if more else ', '.join(keys)
+    more = ', ...' if len(keys) > MAX_NAMED else ''
+    return f'such as {", ".join(keys[:MAX_NAMED])}{more}' if more else ', '.join(keys)

@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Shared settings and fixtures of all tests."""
 
 import atexit
 import os
@@ -13,20 +13,19 @@ from mmengine.registry import init_default_scope
 
 import ifdd_mmaction  # noqa: F401  registers everything
 
-# Processes of pytest that run beside each other (`make test`), and what they start,
-# have a thread each; of a single one two are plenty.
+# Parallel processes of pytest (`make test`) and their children use one thread each; a
+# single process uses two.
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(
     int(os.environ.get('OMP_NUM_THREADS', min(2, os.cpu_count() or 1)))
 )
 
-# What is known of the videos of the tests is no business of the user's cache.
+# Keep the video index of the tests out of the user's cache.
 os.environ['IFDD_CACHE'] = tempfile.mkdtemp(prefix='ifdd_cache_')
 atexit.register(shutil.rmtree, os.environ['IFDD_CACHE'], ignore_errors=True)
 
-# A job in the background is born deaf to Ctrl-C, and so is what it starts; some tests
-# send one.
+# Background jobs and their children ignore SIGINT, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -38,7 +37,7 @@ def _scope_and_seed():
 
 @pytest.fixture(autouse=True)
 def _no_logger_of_another_test():
-    """A logger keeps the stream that a test captured, which is closed by now."""
+    """Remove loggers: they keep the captured stream of a test, which is closed."""
     for logger in MMLogger._instance_dict.values():
         for handler in logger.handlers[:]:
             if getattr(getattr(handler, 'stream', None), 'closed', False):

@@ -67,7 +67,7 @@ def load_json(name: str) -> dict:
 
 
 def normal(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Tensor:
-    """Draw the numbers that belong to a name, the same on every machine."""
+    """Return random numbers seeded by a name, the same on every machine."""
     # The legacy generator's stream is frozen: real-size weights need no storing.
     generator = np.random.RandomState(zlib.crc32(name.encode()))
     values = generator.standard_normal(math.prod(shape)).reshape(shape)
@@ -75,7 +75,7 @@ def normal(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Tensor:
 
 
 def fill_state_dict(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give every weight, by the authors' name of it, the value that belongs to it."""
+    """Set every weight to the random value of its name in the authors' code."""
     return {
         name: _fill(name, tuple(value.shape)) if value.is_floating_point() else value
         for name, value in state.items()
@@ -92,7 +92,7 @@ def _fill(name: str, shape: tuple[int, ...]) -> Tensor:
     fan_in = math.prod(shape[1:])
     gain = 1.0
     if 'offset_project' in name:
-        gain = 2.0  # shifts well away from 0, few of them saturated
+        gain = 2.0  # shifts not close to 0, few of them saturated
     elif name.startswith('dim_project') or 'adapt_split.dim_project' in name:
         gain = math.sqrt(fan_in / 32)  # so that the correlations differ
     return normal(name, shape, gain / math.sqrt(fan_in))
@@ -120,7 +120,7 @@ def assert_statistics(x: Tensor, expected: dict, depth: int, name: str = '') -> 
     """
     assert x.dtype == torch.float64
     x = x.detach().flatten()
-    # Notices values in the wrong place.
+    # Detects values in the wrong position.
     probe = torch.cos(0.001 * torch.arange(len(x), dtype=torch.float64))
     found = dict(
         mean=x.mean(), std=x.std(unbiased=False), min=x.min(), max=x.max(), l2=x.norm()

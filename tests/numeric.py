@@ -1,4 +1,4 @@
-"""The one rule by which tests compare what networks, losses and transforms compute.
+"""The rule by which tests compare results of networks, losses and transforms.
 
 ::
 
@@ -64,7 +64,7 @@ def coarser(*values: Tensor) -> torch.dtype:
 
 
 def check(error: float, bound: float, name: str = '') -> None:
-    """Assert that an error keeps its bound, and note the ratio where asked to."""
+    """Assert that an error is within its bound; record the ratio if requested."""
     if 'IFDD_NUMERIC_LOG' in os.environ:
         test = os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]
         line = json.dumps([test, error / bound if bound else float(error > 0), name])
@@ -82,7 +82,7 @@ def assert_close(
     dtype: torch.dtype | None = None,
     name: str = '',
 ) -> None:
-    """Assert that values are equal but for rounding.
+    """Assert that values are equal except for rounding.
 
     Args:
         depth: n of the rule.
@@ -105,7 +105,7 @@ def assert_close(
 def assert_gradients_close(
     found: Mapping[str, Tensor], expected: Mapping[str, Tensor], depth: int
 ) -> None:
-    """Assert that gradients by name are equal but for rounding.
+    """Assert that gradients by name are equal except for rounding.
 
     A gradient that should be 0, as of a bias that adds the same to all scores of a
     query, is what rounding leaves of much larger terms: where the finer side's is

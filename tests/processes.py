@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[1]
-#: What the processes find imported: all that the tools and the tests' runs need.
+#: Modules that the processes have imported: those of the tools and the tests' runs.
 PRELOAD = (
     'ifdd_mmaction',
     'ifdd_mmaction.apis',
@@ -41,7 +41,7 @@ PRELOAD = (
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         return server.getsockname()[1]
@@ -56,7 +56,7 @@ def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(list(PRELOAD))
     before = os.getcwd()
-    os.chdir(ROOT)  # the server finds the tests where it starts
+    os.chdir(ROOT)  # the server imports the tests from its folder
     try:
         forkserver.ensure_running()
         process = context.Process(target=_call, args=(target, args, kwargs, group))
@@ -67,13 +67,13 @@ def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process
 
 
 def _call(target, args, kwargs, group):
-    gc.freeze()  # what was imported is not looked through again
+    gc.freeze()  # the garbage collector skips the imported objects
     if group:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         target(*args, **kwargs)
-    finally:  # a program's end, which multiprocessing leaves out
+    finally:  # the exit of a program, which multiprocessing skips
         atexit._run_exitfuncs()
 
 
@@ -105,7 +105,7 @@ def _script(words, streams, cwd, env):
     for descriptor, name in enumerate((os.devnull, *streams)):
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         file = os.open(name, flags, 0o644)
-        os.dup2(file, descriptor)  # also what libraries and the interpreter say
+        os.dup2(file, descriptor)  # also the output of libraries and the interpreter
         os.close(file)
     os.chdir(cwd)
     torch.set_num_threads(int(env.get('OMP_NUM_THREADS', torch.get_num_threads())))

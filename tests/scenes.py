@@ -1,4 +1,4 @@
-"""Videos with drawn faces, and files of all kinds to write them to."""
+"""Videos with drawn faces, encoded to several formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.golden import ROOT
 sys.path.insert(0, str(ROOT / 'tools' / 'data'))
 from sample_faces import Actions, Identity, Pose, draw_face
 
-#: Where a face is in a frame: centre x, centre y, edge of its square, in pixels.
+#: Position of a face in a frame: center x, center y, side of its square, in pixels.
 Place = tuple[int, int, int]
 
 
@@ -34,7 +34,7 @@ def face(person: int, smile: float = 0.0) -> np.ndarray:
 def scene(
     places: Sequence[Place | None], size: tuple[int, int] = (640, 384), smile=0.0
 ) -> np.ndarray:
-    """Return a frame ``(H, W, 3)`` RGB with person i at place i, or absent.
+    """Return a frame ``(H, W, 3)`` RGB with person i at position i, or absent.
 
     CenterFace takes the drawing for a face where it is 60 to 90 pixels of 640.
     """
@@ -56,7 +56,7 @@ def write_video(
     times: Sequence[float] | None = None,
     fps: int = 25,
 ) -> Path:
-    """Encode frames at times in seconds, by default ``fps`` of them a second."""
+    """Encode frames at times in seconds, by default ``fps`` per second."""
     import av
 
     height, width = frames[0].shape[:2]
@@ -75,7 +75,7 @@ def write_video(
 
 
 def numbered_frames(count: int, size: tuple[int, int] = (64, 48)) -> list[np.ndarray]:
-    """Return grey frames that tell their number: each is 6 brighter than the last."""
+    """Return gray frames that encode their number: each is 6 brighter than the last."""
     return [np.full((size[1], size[0], 3), 20 + 6 * i, np.uint8) for i in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""No checkpoint runs code, by whichever way it is loaded."""
+"""No checkpoint runs code, in any way of loading it."""
 
 import os
 import pickle
@@ -36,7 +36,7 @@ class Call:
         return self.call
 
     def __call__(self) -> None:
-        """What is called must look callable to be pickled."""
+        """Pickle requires a callable."""
 
 
 def rewritten_dtype() -> Call:
@@ -54,8 +54,8 @@ def rewritten_dtype() -> Call:
     return Forged()
 
 
-#: Each makes the file where it is run, or, the last three, lays its own bytes under
-#: NumPy's objects, which ends the process at best.
+#: Each creates the file if it is run. The last three use their own bytes as pointers of
+#: NumPy, which crashes the process or worse.
 PAYLOADS = {
     'os.system': lambda path: Call(os.system, f'touch {path}'),
     'exec': lambda path: Call(exec, f'open({path!r}, "w").close()'),
@@ -103,7 +103,7 @@ def assert_one_sentence(message: str, path: object) -> None:
 
 @pytest.mark.parametrize('place', PLACES)
 @pytest.mark.parametrize('payload', PAYLOADS)
-def test_a_payload_is_refused_and_not_run(payload, place, tmp_path):
+def test_a_payload_raises_an_error_and_is_not_run(payload, place, tmp_path):
     marker, path = str(tmp_path / 'marker'), tmp_path / 'crafted.pth'
     content = PLACES[place](PAYLOADS[payload](marker))
     torch.save(content, path)
@@ -118,7 +118,7 @@ def test_a_payload_is_refused_and_not_run(payload, place, tmp_path):
     assert not os.path.exists(marker)
 
 
-# --- every way in ---------------------------------------------------------------------
+# --- all ways of loading --------------------------------------------------------------
 
 
 @pytest.fixture(scope='module')
@@ -128,12 +128,12 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """The address of a server of the folder; what is fetched is kept elsewhere."""
+    """The address of a server of the folder; downloads are stored elsewhere."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(
         ('127.0.0.1', 0), partial(Handler, directory=str(tmp_path))
@@ -145,13 +145,13 @@ def served(tmp_path, monkeypatch):
 
 @pytest.fixture
 def crafted(tmp_path):
-    """A checkpoint of which everything but one entry is as it should be."""
+    """A checkpoint that is valid except for one entry."""
     marker = tmp_path / 'marker'
     path = tmp_path / 'crafted.pth'
     content = PLACES['meta'](PAYLOADS['os.system'](str(marker)))
     torch.save(content, path)
     torch.load(path, weights_only=False)
-    assert marker.exists()  # it does what it says where it is let
+    assert marker.exists()  # it runs if nothing prevents it
     marker.unlink()
     yield path
     assert not marker.exists()
@@ -166,7 +166,7 @@ def run_main(monkeypatch, tool: str, *args: object) -> int | None:
 
 
 @pytest.mark.parametrize('way', ['load_from', 'resume', 'load_checkpoint', 'url'])
-def test_mmengine_refuses(way, crafted, served, data, tmp_path):
+def test_mmengine_does_not_run_it(way, crafted, served, data, tmp_path):
     with pytest.raises(CheckpointError) as refusal:
         if way == 'load_checkpoint':
             load_checkpoint(torch.nn.Linear(2, 1), str(crafted))
@@ -183,7 +183,7 @@ def test_mmengine_refuses(way, crafted, served, data, tmp_path):
 
 
 @pytest.mark.parametrize('how', ['resume', 'resume auto', 'load_from', 'test'])
-def test_the_tools_refuse(how, crafted, data, tmp_path, monkeypatch, capsys):
+def test_the_tools_do_not_run_it(how, crafted, data, tmp_path, monkeypatch, capsys):
     work = tmp_path / 'work'
     options = ['--cfg-options', *data_options(data, 'train', 'val', 'test')]
     tool, args = 'train.py', [TINY]
@@ -201,12 +201,12 @@ def test_the_tools_refuse(how, crafted, data, tmp_path, monkeypatch, capsys):
     assert code == 3
     said = capsys.readouterr().err
     if how == 'resume auto' and 'not a checkpoint of this package' in said:
-        return  # not even opened: it is no ZIP archive
+        return  # not opened: it is not a ZIP archive
     (line,) = (x for x in said.splitlines() if 'refused: ' in x)
     assert_one_sentence(line, crafted)
 
 
-def test_the_converters_refuse(crafted, tmp_path, capsys):
+def test_the_converters_do_not_run_it(crafted, tmp_path, capsys):
     for tool in ('from_authors.py', 'videomae.py', 'mvit_small_to_tiny.py'):
         main = load_tool(f'convert/{tool}').main
         assert main([str(crafted), str(tmp_path / 'out.pth')]) == 2
@@ -237,24 +237,24 @@ def test_a_damaged_file_is_named(name, tmp_path):
     assert_one_sentence(str(refusal.value), path)
 
 
-def test_an_absent_address_is_named(served):
-    with pytest.raises(CheckpointError, match=r'/absent\.pth cannot be fetched: .*404'):
+def test_a_missing_address_is_named(served):
+    with pytest.raises(
+        CheckpointError, match=r'absent\.pth cannot be downloaded: .*404'
+    ):
         load_checkpoint(torch.nn.Linear(2, 1), f'{served}/absent.pth')
 
 
-def test_half_a_file_is_not_kept_for_the_next_time(served, tmp_path):
+def test_an_incomplete_download_is_not_kept(served, tmp_path):
     path, model = tmp_path / 'weights.pth', torch.nn.Linear(30, 20)
     torch.save(model.state_dict(), path)
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
-    with pytest.raises(
-        CheckpointError, match=rf'{served}/weights\.pth just now and is'
-    ):
+    with pytest.raises(CheckpointError, match=rf'{served}/weights\.pth and is removed'):
         load_checkpoint(torch.nn.Linear(30, 20), f'{served}/weights.pth')
     path.write_bytes(whole)
     for _ in range(2):
         load_checkpoint(torch.nn.Linear(30, 20), f'{served}/weights.pth')
-        path.unlink(missing_ok=True)  # the second time it comes from the cache
+        path.unlink(missing_ok=True)  # the second time it is read from the cache
 
 
 @pytest.mark.parametrize('order', ['<', '>'])

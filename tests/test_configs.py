@@ -100,7 +100,7 @@ def test_a_clip_goes_from_file_to_loss_and_score(path, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', OTHERS)
-def test_models_on_other_backbones_take_their_clips_and_optimise_all_parameters(
+def test_models_on_other_backbones_take_their_clips_and_optimize_all_parameters(
     name, data
 ):
     cfg = Config.fromfile(ROOT / f'configs/ifdd_{name}_dfew.py')

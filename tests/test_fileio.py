@@ -30,7 +30,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert os.listdir(tmp_path) == ['b.json']
 
 
-def test_the_new_name_is_on_the_disk_too(tmp_path, monkeypatch):
+def test_the_folder_is_synced_too(tmp_path, monkeypatch):
     synced = []
 
     def fsync(descriptor):
@@ -39,5 +39,5 @@ def test_the_new_name_is_on_the_disk_too(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'fsync', fsync)
     write_atomic(tmp_path / 'b.json', b'new')
-    # The bytes before they have the name, the folder once it has it.
+    # The file before it is renamed, the folder after that.
     assert synced == [(False, False), (True, True)]

@@ -1,4 +1,4 @@
-"""What an installation brings with it, and what it never overwrites."""
+"""Packages that an installation installs, and those it never overwrites."""
 
 import re
 import subprocess
@@ -10,11 +10,11 @@ import pytest
 from tests.golden import ROOT
 
 
-def test_no_dependency_lays_mmcv_lite_over_a_full_mmcv():
+def test_no_dependency_installs_mmcv_lite_over_a_full_mmcv():
     unconditional = [r for r in requires('ifdd-mmaction') if 'extra ==' not in r]
     names = {re.split(r'[^\w.-]', r, maxsplit=1)[0].lower() for r in unconditional}
     assert not {'mmcv', 'mmcv-lite'} & names
-    # What MMAction2 needs and forgets to declare.
+    # Dependencies that MMAction2 does not declare.
     assert {'mmengine', 'importlib_metadata', 'decord', 'av', 'torch', 'numpy'} <= names
     extras = [r for r in requires('ifdd-mmaction') if 'extra ==' in r]
     assert any(r.startswith('mmcv-lite') and 'lite' in r for r in extras)
@@ -22,8 +22,8 @@ def test_no_dependency_lays_mmcv_lite_over_a_full_mmcv():
 
 
 @pytest.mark.parametrize('installed', [True, False])
-def test_the_set_up_asks_for_mmcv_lite_only_where_there_is_no_mmcv(tmp_path, installed):
-    """Run the real set-up script with a Python that records what pip is asked for."""
+def test_the_setup_installs_mmcv_lite_only_without_mmcv(tmp_path, installed):
+    """Run the setup script with a Python that records the requests to pip."""
     venv = tmp_path / 'venv'
     (venv / 'bin').mkdir(parents=True)
     log = tmp_path / 'log'
@@ -47,7 +47,7 @@ esac
     asked = log.read_text()
     assert ('lite' in asked) is not installed
     assert 'torch' not in asked
-    # The packages of the Python that was named are seen, and so kept.
+    # The packages of the given Python are visible, and so kept.
     assert (tmp_path / 'parent.pth').read_text().strip() == str(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What users of other projects met, each with a file of the same kind.
+"""Errors that users of other projects reported, each with a file of the same kind.
 
 ``docs/errors.md`` lists the reports; each test names its own.
 """
@@ -67,11 +67,11 @@ def test_marks_and_spaces_of_editors(tmp_path, end):
     [
         # open-mmlab/mmaction2#2159: labels from 1
         ((1, 2, 3), 3, 'subtract 1 from each in it'),
-        # open-mmlab/mmaction2#2120: num_classes is not the data's
+        # open-mmlab/mmaction2#2120: num_classes differs from the data
         ((0, 1, 2), 2, 'set num_classes=3 there'),
     ],
 )
-def test_labels_that_a_gpu_would_end_at(tmp_path, labels, classes, remedy):
+def test_labels_that_cause_a_device_side_assert(tmp_path, labels, classes, remedy):
     """mmaction2#2159, mmaction2#2120: "device-side assert triggered"."""
     for label in labels:
         write_frames(tmp_path / f'c{label}', 3)
@@ -107,7 +107,7 @@ def test_resuming_from_published_weights(tmp_path, monkeypatch, capsys):
         load_tool('train.py').main()
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert stop.value.code == 2 and 'load_from' in error
-    assert error.startswith(f'{model} has weights and no place in a training')
+    assert error.startswith(f'{model} has weights but no training state')
 
 
 def test_a_clip_without_frames(tmp_path):
@@ -133,7 +133,7 @@ def test_a_list_in_another_encoding(tmp_path):
 
 
 @pytest.mark.parametrize(('mark', 'name'), [(b';', 'semicolons'), (b'\t', 'tabs')])
-def test_cells_that_a_spreadsheet_separates_otherwise(tmp_path, mark, name):
+def test_a_list_separated_by_semicolons(tmp_path, mark, name):
     """asreview/asreview#302: CSV of a spreadsheet with semicolons."""
     said = refused(tmp_path, b'path,label\na,happy'.replace(b',', mark))
     assert f'separated by {name}: save it as CSV with commas' in said
@@ -144,7 +144,7 @@ def test_the_head_of_other_classes_is_not_left_random(tmp_path):
     state = read_checkpoint(next(ROOT.glob('zoo/ifdd_vit_sample_*.pth')))['state_dict']
     cfg = Config.fromfile(ROOT / 'configs/ifdd_vit_sample.py')
     cfg.model.cls_head.num_classes = 11
-    with pytest.raises(InputError, match=r'a\.pth is of 7 classes, the config of 11'):
+    with pytest.raises(InputError, match=r'a\.pth has 7 classes, the config has 11'):
         load_all(MODELS.build(cfg.model), state, 'a.pth')
 
 
@@ -163,12 +163,12 @@ def test_frames_that_are_numbered_from(tmp_path, first):
             ],
         )
     )  # fmt: skip
-    greys = [round(image.mean() / 10) for image in dataset[0]['imgs']]
-    assert greys == [first, first + 1, first + 2, first + 3]
+    grays = [round(image.mean() / 10) for image in dataset[0]['imgs']]
+    assert grays == [first, first + 1, first + 2, first + 3]
 
 
-def test_an_image_of_another_kind_with_a_known_suffix(tmp_path):
-    """serengil/deepface#1197: WebP images that are called .jpg."""
+def test_an_image_of_another_format_with_a_known_suffix(tmp_path):
+    """serengil/deepface#1197: WebP images with the suffix .jpg."""
     done, data = cv2.imencode('.webp', np.zeros((8, 8, 3), np.uint8))
     assert done
     (tmp_path / '1.jpg').write_bytes(data.tobytes())

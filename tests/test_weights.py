@@ -1,4 +1,4 @@
-"""Weights are loaded whole, as a start that is counted, or not at all."""
+"""Weights are loaded completely, partly with a count, or not at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VIT_CONFIG = ROOT / 'configs' / 'ifdd_vit_sample.py'
 
 
 class Net(nn.Module):
-    """A recognizer in miniature: 6 + 2 + 2 tensors."""
+    """A small recognizer of 6 + 2 + 2 tensors."""
 
     def __init__(self, width: int = 4, classes: int = 3, neck: bool = True) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ WRAPPED: dict[str, tuple[Callable[[str], str], str]] = {
 
 
 @pytest.mark.parametrize(('rename', 'said'), WRAPPED.values(), ids=WRAPPED)
-def test_prefixes_of_wrappers_are_taken_off(rename, said):
+def test_prefixes_of_wrappers_are_removed(rename, said):
     state = Net().state_dict()
     stripped, removed = strip_prefixes({rename(k): v for k, v in state.items()}, Net())
     assert stripped.keys() == state.keys() and removed == said
@@ -77,13 +77,13 @@ def test_prefixes_of_wrappers_are_taken_off(rename, said):
 def test_names_without_prefixes_stay():
     for state in (Net().state_dict(), {'backbone.other.weight': torch.zeros(1)}, {}):
         assert strip_prefixes(state, Net()) == (dict(state), '')
-    # A prefix of some names is none of the whole file.
+    # A prefix of only some names is not removed.
     state = Net().state_dict()
     mixed = {k if 'neck' in k else f'module.{k}': v for k, v in state.items()}
     assert strip_prefixes(mixed, Net())[0].keys() == mixed.keys()
 
 
-def test_two_tensors_of_one_name_are_refused():
+def test_two_tensors_of_one_name_raise_an_error():
     state = Net().state_dict()
     state['_orig_mod.neck.weight'] = torch.zeros(4, 4)
     with pytest.raises(InputError, match=r'a\.pth has two tensors neck\.weight'):
@@ -93,13 +93,13 @@ def test_two_tensors_of_one_name_are_refused():
 @pytest.mark.parametrize(
     ('given', 'wanted', 'message'),
     [
-        (Net(), Net(classes=7), 'a.pth is of 3 classes, the config of 7'),
+        (Net(), Net(classes=7), 'a.pth has 3 classes, the config has 7'),
         (Net(neck=False), Net(), 'lacks 2 of 10 tensors, neck.weight, neck.bias'),
-        (Net(), Net(neck=False), 'has 2 more, neck.weight, neck.bias'),
+        (Net(), Net(neck=False), 'has 2 unexpected ones, neck.weight, neck.bias'),
         (Net(4), Net(5), r'has 9 of another shape, such as .*0.weight \(4, 2\) for'),
     ],
 )
-def test_what_does_not_fit_is_listed_in_one_line(given, wanted, message):
+def test_mismatches_are_listed_in_one_line(given, wanted, message):
     with pytest.raises(InputError, match=message) as caught:
         load_all(wanted, given.state_dict(), 'a.pth')
     assert '\n' not in str(caught.value)
@@ -115,14 +115,14 @@ def test_counters_of_old_batch_norms_may_be_absent():
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ([1], 'holds a list, no state dict'),
-        ({}, 'no tensor in its state_dict, and holds nothing'),
-        ({'model': Net().state_dict(), 'epoch': 1}, 'and holds model, epoch'),
-        ({'state_dict': {}}, 'and holds state_dict'),
-        ({'state_dict': [1]}, 'and holds state_dict'),
+        ([1], 'holds a list, not a state dict'),
+        ({}, 'no tensor in its state_dict; its keys are none'),
+        ({'model': Net().state_dict(), 'epoch': 1}, 'its keys are model, epoch'),
+        ({'state_dict': {}}, 'its keys are state_dict'),
+        ({'state_dict': [1]}, 'its keys are state_dict'),
     ],
 )
-def test_what_has_no_state_dict(content, message):
+def test_content_without_a_state_dict(content, message):
     with pytest.raises(InputError, match=f'^a.pth .*{message}'):
         find_state(content, 'a.pth')
 
@@ -130,13 +130,13 @@ def test_what_has_no_state_dict(content, message):
 # --- training from other weights ----------------------------------------------------
 
 
-def test_a_start_counts_what_it_takes():
+def test_load_start_counts_matching_tensors():
     given, net = Net(classes=400), Net(classes=7)
     fresh = net.cls_head.weight.clone()
     state = dict(given.state_dict(), extra=torch.zeros(1))
     said = load_start(net, state, 'a.pth')
     assert said == (
-        'a.pth: 8 of 10 tensors taken by name and shape (backbone 6 of 6, neck 2 of 2, '
+        'a.pth: 8 of 10 tensors match by name and shape (backbone 6 of 6, neck 2 of 2, '
         'cls_head 0 of 2); of another shape: cls_head.weight, cls_head.bias; not in '
         'the model: 1, extra'
     )
@@ -150,7 +150,7 @@ def share(tensors: int) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize('tensors', [6, 3])
-def test_half_of_a_backbone_is_a_start(tensors):
+def test_half_of_a_backbone_is_enough_to_start(tensors):
     assert f'{tensors} of 10 tensors' in load_start(Net(), share(tensors), 'a.pth')
 
 
@@ -160,10 +160,10 @@ def test_half_of_a_backbone_is_a_start(tensors):
         (share(2), r'2 of 10 tensors .*\(backbone 2 of 6, neck 0 of 2'),
         (Net(width=5).state_dict(), r'1 of 10 tensors .*\(backbone 0 of 6'),
         ({f'x{k}': v for k, v in Net().state_dict().items()}, '0 of 10 tensors'),
-        (Net().backbone.state_dict(), r'a backbone alone: .*init_cfg=.*a\.pth'),
+        (Net().backbone.state_dict(), r'only a backbone: .*init_cfg=.*a\.pth'),
     ],
 )
-def test_none_or_few_are_refused_and_nothing_is_loaded(state, message):
+def test_too_few_matches_raise_an_error_and_load_nothing(state, message):
     net = Net()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     with pytest.raises(InputError, match=message) as caught:
@@ -196,7 +196,7 @@ def test_the_weights_that_configs_start_from_are_enough(path):
     assert taken >= 0.95 * len(backbone) > 100
 
 
-# --- the runner, and so the tools -----------------------------------------------------
+# --- the runner and the tools ---------------------------------------------------------
 
 
 @pytest.fixture(scope='module')
@@ -206,7 +206,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory, data) -> dict:
-    """A checkpoint of the tiny model, as training leaves it."""
+    """A checkpoint of the tiny model, written by training."""
     folder = tmp_path_factory.mktemp('trained')
     tiny_runner(folder, dfew(data)).train()
     return torch.load(folder / 'epoch_1.pth', weights_only=True)
@@ -236,7 +236,7 @@ def foreign(state: dict) -> dict:
 
 
 @pytest.mark.parametrize('ema', [False, True], ids=['plain', 'ema'])
-def test_testing_takes_all_or_refuses(tmp_path, data, whole, ema):
+def test_testing_requires_all_weights(tmp_path, data, whole, ema):
     hooks = dict(custom_hooks=[dict(type='EMAHook')]) if ema else {}
 
     def scores(change) -> dict:
@@ -245,13 +245,13 @@ def test_testing_takes_all_or_refuses(tmp_path, data, whole, ema):
 
     wanted = scores(dict)
     assert scores(compiled) == wanted
-    assert '_orig_mod. taken off the names' in log_of(tmp_path)
+    assert 'removed _orig_mod. from the names' in log_of(tmp_path)
     for change, message in ((without_bias, 'lacks 1 of'), (foreign, 'lacks')):
         with pytest.raises(InputError, match=message):
             scores(change)
 
 
-def test_resuming_takes_all_or_refuses(tmp_path, data, whole):
+def test_resuming_requires_all_weights(tmp_path, data, whole):
     def resume(path: str) -> None:
         options = dict(load_from=path, resume=True)
         tiny_runner(tmp_path, dfew(data), **options).train()
@@ -260,11 +260,11 @@ def test_resuming_takes_all_or_refuses(tmp_path, data, whole):
     with pytest.raises(InputError, match='lacks 1 of'):
         resume(saved(tmp_path, whole, without_bias))
     torch.save(whole['state_dict'], tmp_path / 'bare.pth')
-    with pytest.raises(InputError, match='no place in a training to go on from'):
+    with pytest.raises(InputError, match='no training state to resume from'):
         resume(str(tmp_path / 'bare.pth'))
 
 
-def test_training_says_what_it_starts_from(tmp_path, data, whole):
+def test_training_logs_the_weights_it_starts_from(tmp_path, data, whole):
     def train(change) -> None:
         path = saved(tmp_path, whole, change)
         tiny_runner(tmp_path, dfew(data), load_from=path).train()
@@ -272,7 +272,7 @@ def test_training_says_what_it_starts_from(tmp_path, data, whole):
     train(lambda state: without_bias(compiled(state) and state))
     assert 'weights to start from: ' in log_of(tmp_path)
     assert 'cls_head 1 of 2' in log_of(tmp_path)
-    with pytest.raises(InputError, match=r'fits too little .*, 0 of'):
+    with pytest.raises(InputError, match=r'matches too few tensors .*, 0 of'):
         train(foreign)
 
 
@@ -280,12 +280,13 @@ def test_the_checkpoint_of_another_model_ends_the_tool(tmp_path, data):
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(data, 'test')]
     result = run_tool('test.py', VIT_CONFIG, CNN, *options, check=2)
     line = result.stderr.strip().splitlines()[-1]
-    assert line.startswith(f'{CNN} is not of the model of the config: it lacks 132 of')
+    assert line.startswith(f'{CNN} does not match the model of the config: it lacks')
+    assert 'it lacks 132 of' in line
     assert 'the nearest in the zoo is ifdd_cnn_sample, which has 84 of the 84' in line
     assert 'dfer/WAR:' not in result.stdout
 
 
-def test_mmaction2s_own_tool_scores_no_random_weights(tmp_path, data, whole):
+def test_mmaction2s_own_tool_does_not_test_random_weights(tmp_path, data, whole):
     tool = Path(mmaction.__path__[0]) / '.mim' / 'tools' / 'test.py'
     path = saved(tmp_path, whole, foreign)
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(data, 'test')]
@@ -294,13 +295,13 @@ def test_mmaction2s_own_tool_scores_no_random_weights(tmp_path, data, whole):
 
 
 @pytest.mark.parametrize('name', ['module.', '_orig_mod.', 'module.recognizer.'])
-def test_inference_takes_what_testing_does(tmp_path, name, capsys):
+def test_inference_requires_the_same_weights_as_testing(tmp_path, name, capsys):
     checkpoint = read_checkpoint(VIT)
     state = checkpoint['state_dict']
     changed = tmp_path / 'changed.pth'
     torch.save({name + k: v for k, v in state.items()}, changed)
     predictor = TorchPredictor(VIT_CONFIG, changed, 'cpu')
-    assert 'taken off the names of its tensors' in capsys.readouterr().out
+    assert 'from the names of its tensors' in capsys.readouterr().out
     model = get_model('ifdd_vit_sample', pretrained=changed)
     for found in (predictor.model.state_dict(), model.state_dict()):
         assert all(torch.equal(found[k], v) for k, v in state.items())

@@ -174,7 +174,7 @@ def _let_models_import() -> None:
     package.__path__ = [str(ROOT / 'ifdd_mmaction')]
     sys.modules['ifdd_mmaction'] = package  # empty: the real one applies them all
     compat = importlib.import_module('ifdd_mmaction.compat')
-    compat.serve_missing_drn()
+    compat.provide_missing_drn()
     compat.disable_broken_multimodal()
 
 

@@ -1,4 +1,4 @@
-"""Measuring whether dynamics and context come apart.
+"""Measurements of how well dynamics and context are separated.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.

@@ -1,4 +1,4 @@
-"""Look inside the neck of a whole model."""
+"""The intermediate tensors of the neck of a recognizer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..models.necks import Disentanglement, IFDDNeck
 def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
     """Return what the neck of a recognizer computes on the way to its feature.
 
-    The model runs as it stands: put it into ``eval()`` mode, under ``torch.no_grad()``.
+    The mode of the model is not changed: call ``eval()`` and ``torch.no_grad()`` first.
 
     Args:
         model: A recognizer with an :class:`IFDDNeck`.
@@ -46,7 +46,7 @@ def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
             'separates dynamics from context.'
         )
     features: list[Any] = []
-    # What reaches the neck is the recognizer's business: 2-D and 3-D ones differ.
+    # 2-D and 3-D recognizers pass different features to the neck: record its input.
     handle = neck.register_forward_pre_hook(lambda _, args: features.append(args[0]))
     try:
         model.extract_feat(inputs)

@@ -1,4 +1,4 @@
-"""When the dynamics group falls on the emotion, with intervals of confidence."""
+"""Intensity of the emotion at the frames of each group, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..models.necks import sample_frames
 
 
 class Estimate(NamedTuple):
-    """A mean and its 95 % interval."""
+    """A mean and its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -28,17 +28,17 @@ class Estimate(NamedTuple):
 def cluster_bootstrap(
     values: np.ndarray, groups: Sequence[object], draws: int = 2000, seed: int = 0
 ) -> Estimate:
-    """Estimate the mean of values that come in groups, as clips come in subjects.
+    """Estimate the mean of values of groups, such as the clips of subjects.
 
-    Clips of one subject are not independent: whole subjects are drawn with
-    replacement, and the interval holds the middle 95 % of the means drawn. Paired
-    differences of two quantities are compared by giving their differences.
+    Clips of one subject are not independent: whole subjects are sampled with
+    replacement, and the interval is from the 2.5th to the 97.5th percentile of the
+    sampled means. To compare two paired quantities, pass their differences.
 
     Args:
-        values: ``(N,)``.
-        groups: The group of each value, N of them.
-        draws: How often to draw.
-        seed: Of the random numbers: the same call gives the same interval.
+        values: Values ``(N,)``.
+        groups: The group of each value, ``N``.
+        draws: Number of bootstrap samples.
+        seed: Seed of the random numbers; the same seed gives the same interval.
 
     Example:
         >>> from ifdd_mmaction.analysis import cluster_bootstrap
@@ -60,7 +60,7 @@ def cluster_bootstrap(
 
 
 class TimedClip(NamedTuple):
-    """Label from 0, subject, and intensity of the emotion in each frame, 0 to 1."""
+    """Label from 0, subject, and intensity of the emotion per frame, 0 to 1."""
 
     label: int
     subject: str
@@ -68,7 +68,7 @@ class TimedClip(NamedTuple):
 
 
 def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
-    """Read ``clips.csv`` and ``envelope.npy`` of a set whose timing is known.
+    """Read ``clips.csv`` and ``envelope.npy`` of a dataset whose timing is known.
 
     Args:
         root: Folder of both. ``clips.csv`` has the name of a clip in its first column,
@@ -79,7 +79,7 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
         The clips by name.
 
     Raises:
-        DatasetError: If a file is missing or the two do not fit.
+        DatasetError: If a file is missing or malformed, or the two do not match.
 
     Example:
         >>> from ifdd_mmaction.analysis import read_timed_clips
@@ -94,24 +94,26 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
     for path in (table, array):
         if not path.is_file():
             raise DatasetError(
-                f'no file {path}: the timing of the emotion is known for rendered sets '
-                'only, such as that of tools/data/make_sample_dfew.py.'
+                f'{path} does not exist: the timing of the emotion is known only for '
+                'rendered datasets, such as that of tools/data/make_sample_dfew.py'
             )
     try:
         envelopes = np.load(array, allow_pickle=False).astype(np.float32)
     except ValueError as error:
-        raise DatasetError(f'{array}: not an array of numbers ({error})') from error
+        raise DatasetError(
+            f'{array} is not an array of numbers ({error}): create the dataset again'
+        ) from error
     clips = {}
     with table.open(newline='', encoding='utf-8-sig') as file:
         rows = list(csv.DictReader(file))
     if envelopes.ndim != 2 or len(envelopes) != len(rows):
         raise DatasetError(
-            f'{array} is an array of {envelopes.shape} for the {len(rows)} clips of '
-            f'{table}: (clips, frames) is wanted.'
+            f'{array} has shape {envelopes.shape} for the {len(rows)} clips of '
+            f'{table}: it must be (clips, frames)'
         )
     if not np.isfinite(envelopes).all():
         raise DatasetError(
-            f'{array}: not every number in it is finite: draw the set again'
+            f'{array} has values that are not finite: create the dataset again'
         )
     for line, (row, envelope) in enumerate(zip(rows, envelopes, strict=True), start=2):
         try:
@@ -119,7 +121,7 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
             clip = TimedClip(int(row['label']) - 1, row['subject'], envelope)
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(
-                f'{table}:{line}: {row} has no name, label and subject'
+                f'{table}:{line}: {row} must have a name, a label and a subject'
             ) from error
         if name in clips:
             raise DatasetError(f'{table}:{line}: clip {name} is listed twice')
@@ -127,23 +129,22 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
     return clips
 
 
-#: The two curves of :func:`emotion_curves`.
+#: Names of the curves of :func:`emotion_curves`.
 CURVES = ('intensity', 'change')
 
 
 def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
-    """Return intensity and change of an emotion at the resolution of a feature.
+    """Return intensity and change of an emotion at the temporal size of a feature.
 
-    Change is the absolute slope, per frame of the clip: high in onset and offset. Each
-    of the T frames of the feature stands for F/T frames of the clip, and gets their
-    mean.
+    Change is the absolute slope per frame of the clip: high in onset and offset. Each
+    of the T frames of the feature gets the mean over its F/T frames of the clip.
 
     Args:
-        envelope: Intensity in the frames that the model saw, ``(N, F)``, F > 1.
-        num_frames: T.
+        envelope: Intensity in the input frames of the model, ``(N, F)``, F > 1.
+        num_frames: Number of frames of the feature, T.
 
     Returns:
-        ``(N, 2, T)``.
+        Curves ``(N, 2, T)``.
 
     Example:
         >>> from ifdd_mmaction.analysis import emotion_curves
@@ -157,7 +158,7 @@ def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
 
 
 def mean_at(curves: Tensor, frames: Tensor) -> Tensor:
-    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at real frames ``(N, n)``.
+    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at positions ``(N, n)``."""
 
     Example:
         >>> from ifdd_mmaction.analysis import mean_at
@@ -169,18 +170,18 @@ def mean_at(curves: Tensor, frames: Tensor) -> Tensor:
 
 
 class GroupTiming(NamedTuple):
-    """How high the curves of an emotion are where the groups of a split read them.
+    """Means of the curves of an emotion at the positions of the groups of a split.
 
     Attributes:
-        groups: Mean height by group and curve: ``dynamics`` and ``context``; the same
-            of the interval split (``interval dynamics``: odd frames, ``interval
-            context``: even frames); ``fixed dynamics``, the frames that the dynamics
-            group reads on average over the clips, the same in every clip; ``every
-            frame``; and ``best frames``, the half of the frames where the curve is
-            highest, which no group of whole frames can exceed.
-        differences: The paired differences that matter, by name and curve. Against
-            ``fixed dynamics`` only what depends on the clip is left.
-        frames: Mean and standard deviation over the clips of each frame that is read,
+        groups: Mean value by group and curve: ``dynamics`` and ``context``; the same
+            for the interval split (``interval dynamics``: odd frames, ``interval
+            context``: even frames); ``fixed dynamics``, the positions of the dynamics
+            group averaged over the clips, the same in every clip; ``every frame``; and
+            ``best frames``, the half of the frames with the highest values, an upper
+            bound for groups of whole frames.
+        differences: Paired differences, by name and curve. The difference to ``fixed
+            dynamics`` measures only the dependence on the clip.
+        frames: Mean and standard deviation over the clips of each sampling position,
             by group.
     """
 
@@ -192,13 +193,13 @@ class GroupTiming(NamedTuple):
 def group_timing(
     curves: Tensor, frames_s: Tensor, frames_d: Tensor, subjects: Sequence[str]
 ) -> GroupTiming:
-    """Compare where a split reads with the interval split, clip by clip.
+    """Compare the sampling positions of a split with the interval split, per clip.
 
     Args:
-        curves: Of :func:`emotion_curves`, ``(N, 2, T)``.
-        frames_s: Frames that the context group reads, ``(N, n)``.
-        frames_d: Frames that the dynamics group reads, ``(N, n)``.
-        subjects: Who is seen in each clip, for the intervals.
+        curves: Curves of :func:`emotion_curves`, ``(N, 2, T)``.
+        frames_s: Sampling positions of the context group, ``(N, n)``.
+        frames_d: Sampling positions of the dynamics group, ``(N, n)``.
+        subjects: Subject of each clip, for the confidence intervals.
 
     Example:
         >>> from ifdd_mmaction.analysis import emotion_curves, group_timing
@@ -213,7 +214,7 @@ def group_timing(
     """
     t = curves.shape[2]
     regular = torch.arange(t + t % 2.0).clamp(max=t - 1).expand(len(curves), -1)
-    heights = {
+    means = {
         'dynamics': mean_at(curves, frames_d),
         'context': mean_at(curves, frames_s),
         'interval dynamics': mean_at(curves, regular[:, 1::2]),
@@ -223,7 +224,7 @@ def group_timing(
         'best frames': curves.topk((t + 1) // 2, dim=2).values.mean(dim=2),
     }
     differences = {
-        f'{one} - {other}': heights[one] - heights[other]
+        f'{one} - {other}': means[one] - means[other]
         for one, other in (
             ('dynamics', 'interval dynamics'),
             ('dynamics', 'context'),
@@ -238,7 +239,7 @@ def group_timing(
         }
 
     return GroupTiming(
-        {name: estimate(values) for name, values in heights.items()},
+        {name: estimate(values) for name, values in means.items()},
         {name: estimate(values) for name, values in differences.items()},
         {
             name: dict(

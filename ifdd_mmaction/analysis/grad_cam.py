@@ -1,4 +1,4 @@
-"""Grad-CAM on what the neck separates: where context and dynamics speak for a class."""
+"""Grad-CAM of the context and the dynamics feature of the neck."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class GradCAM(NamedTuple):
     """Grad-CAM of N clips; T, H and W are those of X.
 
     Attributes:
-        y_d: Of the dynamics Y_D, ``(N, ceil(T/2), H, W)``, not negative, in the unit
-            of the score times that of Y_D.
-        y_s: Of the context Y_S, in that shape; None where the score does not depend on
-            Y_S: without a lifting, or with one that predicts first.
-        scores: Of the head, before any softmax, ``(N, K)``.
-        frames_d: Frames of X that Y_D is read from, ``(N, ceil(T/2))``.
-        frames_s: The same of Y_S.
+        y_d: Map of the dynamics Y_D, ``(N, ceil(T/2), H, W)``, not negative, not
+            normalized.
+        y_s: Map of the context Y_S, of the same shape; None if the score does not
+            depend on Y_S: without a lifting, or with one that predicts first.
+        scores: Scores of the head, before softmax, ``(N, K)``.
+        frames_d: Sampling positions of Y_D in X, ``(N, ceil(T/2))``.
+        frames_s: Sampling positions of Y_S in X, ``(N, ceil(T/2))``.
     """
 
     y_d: Tensor
@@ -37,8 +37,8 @@ def grad_cam(
 ) -> GradCAM:
     """Compute Grad-CAM (Selvaraju et al. 2017) of Y_D and Y_S for a class of each clip.
 
-    The maps are those of the neck, not of a layer, so any backbone will do. Channels
-    are weighted by the mean of their gradient over time and space::
+    The maps are of the neck, not of a layer of the backbone, so any backbone can be
+    used. Channels are weighted by the mean of their gradient over time and space::
 
         CAM[t, h, w] = ReLU(sum_c mean_thw(dscore / dY[c]) Y[c, t, h, w])
 

@@ -1,9 +1,8 @@
-"""What a linear classifier reads from a feature.
+"""Linear probes of features: prediction of class and subject.
 
-The classifier is scikit-learn's ridge classifier on standardised features. Its penalty
-is the one that is right most often in cross-validation on the training clips, where
-the clips are held out as the test clips are: by subject for the class, by class for the
-subject.
+The classifier is scikit-learn's ridge classifier on standardized features. Its penalty
+is chosen by accuracy in cross-validation on the training clips, with the same grouping
+as between training and test: by subject for the class, by class for the subject.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 
 ALPHAS = 10.0 ** np.arange(-2, 5, 2)
-#: Parts of the training clips in cross-validation of the class probe.
-PARTS = 3
+#: Maximum number of folds of the cross-validation.
+MAX_FOLDS = 3
 
 
 class ProbeError(ValueError):
@@ -29,20 +28,20 @@ def class_hits(
     test: np.ndarray,
     test_labels: Sequence[int],
 ) -> np.ndarray:
-    """Learn the classes from features ``(N, C)``, and predict them from ``(M, C)``.
+    """Train a probe of the class on features ``(N, C)``, and test it on ``(M, C)``.
 
     Args:
-        train: Features to learn from.
-        train_labels: Their classes.
-        train_subjects: Their subjects, at least two.
-        test: Features of other subjects.
-        test_labels: Their classes.
+        train: Training features ``(N, C)``.
+        train_labels: Classes of the training features.
+        train_subjects: Subjects of the training features, at least two.
+        test: Test features ``(M, C)``, of other subjects.
+        test_labels: Classes of the test features.
 
     Returns:
-        ``(M,)`` bool: whether each prediction is right.
+        ``(M,)`` bool: whether each prediction is correct.
 
     Raises:
-        ProbeError: If one subject only is there to learn from.
+        ProbeError: If all training features are of one subject.
 
     Example:
         >>> from ifdd_mmaction.analysis import class_hits
@@ -60,22 +59,21 @@ def identity_hits(
 ) -> np.ndarray:
     """Predict the subject of a clip from clips of other classes.
 
-    Each class in turn is held out: the probe learns the subjects from their clips of
-    all other classes. What a subject's clips have in common across expressions is all
-    that can help it. The mean of each class is subtracted first, or a feature in which
-    the classes lie far apart would hide the subjects from a probe that has not seen
-    the class.
+    Each class in turn is held out: the probe is trained on the clips of all other
+    classes, so it can use only what the clips of a subject have in common across
+    expressions. The mean of each class is subtracted first: otherwise, in a feature
+    that separates the classes well, a probe fails on a class it was not trained on.
 
     Args:
-        features: ``(N, C)``.
-        subjects: Of each clip; at least two, each with clips of at least two classes.
-        labels: Class of each clip, at least three.
+        features: Features ``(N, C)``.
+        subjects: Subject of each clip; at least two, each with at least two classes.
+        labels: Class of each clip; at least three.
 
     Returns:
-        ``(N,)`` bool: whether each prediction is right.
+        ``(N,)`` bool: whether each prediction is correct.
 
     Raises:
-        ProbeError: If there are no such subjects or classes.
+        ProbeError: If there are fewer subjects or classes.
 
     Example:
         >>> from ifdd_mmaction.analysis import identity_hits
@@ -89,28 +87,28 @@ def identity_hits(
     classes, names = np.unique(what), np.unique(who)
     if len(names) < 2 or len(classes) < 3:
         raise ProbeError(
-            'the identity probe needs two subjects and three classes, and the clips '
-            f'are of {len(names)} and {len(classes)}.'
+            'the identity probe needs two subjects and three classes, but the clips '
+            f'have {len(names)} and {len(classes)}: use more clips'
         )
     for name in names:
         if len(np.unique(what[who == name])) < 2:
             raise ProbeError(
                 f'subject {name} has clips of one class only: the identity probe '
-                'learns from other classes than it is tested on.'
+                'needs clips of at least two classes of each subject'
             )
-    centred = np.array(features, dtype=np.float64)
+    centered = np.array(features, dtype=np.float64)
     for label in classes:
-        centred[what == label] -= centred[what == label].mean(axis=0)
+        centered[what == label] -= centered[what == label].mean(axis=0)
     right = np.zeros(len(who), dtype=bool)
     for label in classes:
         test = what == label
-        probe = _fit(centred[~test], who[~test], what[~test])
-        right[test] = probe.predict(centred[test]) == who[test]
+        probe = _fit(centered[~test], who[~test], what[~test])
+        right[test] = probe.predict(centered[test]) == who[test]
     return right
 
 
 def largest_share(values: Sequence[object]) -> float:
-    """Return how often guessing the most frequent value is right.
+    """Return the fraction of the most frequent value."""
 
     Example:
         >>> from ifdd_mmaction.analysis import largest_share
@@ -122,7 +120,7 @@ def largest_share(values: Sequence[object]) -> float:
 
 
 def identity_chance(subjects: Sequence[str], labels: Sequence[int]) -> float:
-    """Return the accuracy of naming the most frequent subject of each class.
+    """Return the accuracy of predicting the most frequent subject of each class."""
 
     Example:
         >>> from ifdd_mmaction.analysis import identity_chance
@@ -135,7 +133,7 @@ def identity_chance(subjects: Sequence[str], labels: Sequence[int]) -> float:
 
 
 def _fit(features: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Any:
-    """Fit a probe whose penalty suits groups that it has not seen."""
+    """Fit a probe whose penalty is chosen by cross-validation over groups."""
     try:
         from sklearn.linear_model import RidgeClassifier
         from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -148,12 +146,12 @@ def _fit(features: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Any:
     count = len(np.unique(groups))
     if count < 2:
         raise ProbeError(
-            f'a probe wants two groups of clips to learn from, not {groups[0]} only.'
+            f'all training clips are of {groups[0]}: a probe needs clips of two groups'
         )
     search = GridSearchCV(
         make_pipeline(StandardScaler(), RidgeClassifier()),
         dict(ridgeclassifier__alpha=ALPHAS),
-        cv=GroupKFold(min(PARTS, count)),
+        cv=GroupKFold(min(MAX_FOLDS, count)),
     )
-    # In single precision a faint penalty leaves an ill-conditioned problem.
+    # In float32 a small penalty makes the problem ill-conditioned.
     return search.fit(features.astype(np.float64), targets, groups=groups)

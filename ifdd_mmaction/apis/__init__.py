@@ -1,4 +1,4 @@
-"""What the tools do, in one call each, and trained models at work on videos.
+"""What the tools do, in one call each, and inference with trained models.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """

@@ -1,4 +1,4 @@
-"""Fetch a file once, go on where a connection broke, and trust nothing but its hash."""
+"""Download files with resumption and a check of their SHA-256."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rich.progress import DownloadColumn, Progress
 from ..errors import InputError
 
 ATTEMPTS = 3
-#: Seconds without a byte after which a connection counts as broken.
+#: Seconds without data after which a connection counts as lost.
 TIMEOUT = 30.0
 CHUNK = 1 << 16
 
 
 class ZooError(InputError):
-    """A model, config or checkpoint of the zoo cannot be had; one line says why."""
+    """A model, config or checkpoint of the zoo is not available; says why."""
 
 
 def sha256_of(path: str | os.PathLike) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while chunk := file.read(CHUNK):
@@ -36,28 +36,29 @@ def sha256_of(path: str | os.PathLike) -> str:
 
 
 def is_whole(path: Path, sha256: str) -> bool:
-    """Whether a file is there and has this SHA-256."""
+    """Return whether a file exists and has this SHA-256."""
     return path.is_file() and sha256_of(path) == sha256
 
 
 def download(url: str, path: Path, sha256: str) -> None:
-    """Fetch a file over HTTP: it is there whole and with the right hash, or not at all.
+    """Download a file over HTTP; it is stored only if its hash is correct.
 
-    What has come before a connection broke is kept in ``<path>.part``, also for the
-    next call. Processes that want the same file wait for the first of them.
+    If the connection is lost, the data received is kept in ``<path>.part``, from which
+    the next call continues. If several processes download the same file, one of them
+    does and the others wait.
 
     Args:
         url: Address, ``http://`` or ``https://``; the hash makes either safe.
-        path: Where to put it; folders are made.
-        sha256: Of the file, in hexadecimal digits.
+        path: Where to store the file; folders are created.
+        sha256: SHA-256 of the file, as hexadecimal digits.
 
     Raises:
-        ZooError: If the server has no such file, the connection breaks ``ATTEMPTS``
-            times, or what came has another hash, which is then removed.
+        ZooError: If the server does not have the file, the connection is lost
+            ``ATTEMPTS`` times, or the file has another hash; it is then removed.
         OSError: If the file cannot be written.
     """
     if not url.startswith(('http://', 'https://')):
-        raise ZooError(f'{url} is no address to download from: http(s)://... is')
+        raise ZooError(f'{url} is not an address to download from: use http(s)://...')
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'{path.name}.part')
     with FileLock(f'{path}.lock'):
@@ -67,44 +68,44 @@ def download(url: str, path: Path, sha256: str) -> None:
             try:
                 _receive(url, part)
                 break
-            except _BrokenConnection as error:
+            except _ConnectionLost as error:
                 if attempt == ATTEMPTS:
                     raise ZooError(
                         f'{url}: {error}. {_size(part)} bytes of it are kept in '
-                        f'{part}: call again to go on from there'
+                        f'{part}: call again to continue from there'
                     ) from error
         if (found := sha256_of(part)) != sha256:
             part.unlink()
             raise ZooError(
                 f'{url} is not the file of the zoo: its SHA-256 is {found}, not '
-                f'{sha256}. What was fetched is removed'
+                f'{sha256}. The download is removed'
             )
         os.replace(part, path)
 
 
-class _BrokenConnection(Exception):
-    """Worth another attempt."""
+class _ConnectionLost(Exception):
+    """An error after which another attempt is made."""
 
 
 def _receive(url: str, part: Path) -> None:
-    """Append to ``part`` what it lacks of a file."""
+    """Append the missing data of a file to ``part``."""
     have = _size(part)
     request = Request(url, headers={'Range': f'bytes={have}-'} if have else {})
     try:
         response = urlopen(request, timeout=TIMEOUT)
     except HTTPError as error:
         error.close()
-        if error.code == 416:  # more is here than there: not of that file
+        if error.code == 416:  # part is larger than the file: it is of another file
             part.unlink()
-            raise _BrokenConnection(f'the file has less than {have} bytes') from error
+            raise _ConnectionLost(f'the file has less than {have} bytes') from error
         if error.code < 500:
-            raise ZooError(f'{url}: the server answers {error.code}') from error
-        raise _BrokenConnection(f'the server answers {error.code}') from error
+            raise ZooError(f'{url}: the server returned {error.code}') from error
+        raise _ConnectionLost(f'the server returned {error.code}') from error
     except (OSError, HTTPException) as error:
-        raise _BrokenConnection(f'no connection ({error})') from error
+        raise _ConnectionLost(f'no connection ({error})') from error
     with response, part.open('ab' if response.status == 206 else 'wb') as file:
         if response.status != 206:
-            have = 0  # the server cannot go on in the middle: all of it comes again
+            have = 0  # the server does not support ranges: it sends the whole file
         total = have + int(response.headers.get('Content-Length') or 0)
         with _progress() as progress:
             task = progress.add_task(part.stem, total=total or None, completed=have)
@@ -112,14 +113,14 @@ def _receive(url: str, part: Path) -> None:
                 file.write(chunk)
                 progress.advance(task, len(chunk))
     if _size(part) < total:
-        raise _BrokenConnection(f'the connection ended at {_size(part)} of {total}')
+        raise _ConnectionLost(f'the connection ended at {_size(part)} of {total}')
 
 
 def _read(response: object) -> bytes:
     try:
         return response.read(CHUNK)  # type: ignore[attr-defined]
     except (OSError, HTTPException) as error:
-        raise _BrokenConnection(f'the connection broke ({error})') from error
+        raise _ConnectionLost(f'the connection was lost ({error})') from error
 
 
 def _size(path: Path) -> int:

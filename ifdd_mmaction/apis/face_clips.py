@@ -1,4 +1,4 @@
-"""From a video to clips of its faces: scan, windows, test pipeline."""
+"""Clips of the faces of a video: scan, windows, test pipeline."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class FaceScan:
         video: The video.
         seconds: Time of every frame, ``(F,)``.
         size: Width and height of the frames, in pixels.
-        tracks: Faces over time, with a box in every frame from first to last.
-        dropped: Tracks that were too short to be faces.
-        searched: Frames in which faces were searched.
-        detecting: Seconds that the detector took in all.
+        tracks: Tracks, with a box in every frame from first to last.
+        dropped: Number of tracks that were too short.
+        searched: Number of frames passed to the detector.
+        detecting: Total time of the detector, in seconds.
     """
 
     video: Video
@@ -52,7 +52,7 @@ class FaceScan:
 
     @property
     def rate(self) -> float:
-        """Frames a second that the detector made."""
+        """Frames per second of the detector."""
         return self.searched / max(self.detecting, 1e-9)
 
 
@@ -64,16 +64,16 @@ def scan_faces(
     smooth: float = 0.1,
     progress: Progress | None = None,
 ) -> FaceScan:
-    """Find and follow the faces of a video; of its frames only numbers are kept.
+    """Detect and track the faces of a video, without keeping its frames.
 
     Args:
         video: The video; it is read once.
-        detector: What finds faces.
-        detect_every: Faces are searched in every n-th frame, and move linearly in
+        detector: Face detector.
+        detect_every: Run the detector on every n-th frame, and interpolate the boxes in
             between.
-        max_gap: Longest time that a track goes on without its face, in seconds.
-        smooth: Standard deviation of the average over time of boxes, in seconds.
-        progress: Wraps the frames to show how far it is.
+        max_gap: Maximum time without a detection within a track, in seconds.
+        smooth: Standard deviation of the Gaussian smoothing of boxes, in seconds.
+        progress: Wraps the frames in a progress bar.
 
     Raises:
         InputError: If the video has a single frame, is damaged, or shows no face.
@@ -95,16 +95,17 @@ def scan_faces(
             tracker.update(frame.index, frame.seconds, faces)
     if len(seconds) < 2:
         raise InputError(
-            f'{video.name}: {len(seconds)} frame: emotions over time need a video'
+            f'{video.name} has {len(seconds)} frame: a video needs at least two'
         )
     times = np.array(seconds)
     tracks = tracker.finish()
     if not tracks:
-        fleeting = tracker.dropped
+        dropped = tracker.dropped
         raise InputError(
-            f'{video.name}: no face found in {searched} frames by the detector '
-            f'{detector.name}'
-            + (f', but {fleeting} in too few of them' if fleeting else '')
+            f'{video.name}: the detector {detector.name} found no face in {searched} '
+            'frames'
+            + (f' except {dropped} in too few of them' if dropped else '')
+            + ': use a larger detect_size, or another detector'
         )
     sigma = smooth * (len(times) - 1) / max(times[-1] - times[0], 1e-9)
     tracks = [smooth_track(fill_gaps(track, times), sigma) for track in tracks]
@@ -112,20 +113,20 @@ def scan_faces(
 
 
 def iterate(video: Video, what: str, progress: Progress | None) -> Iterator[Frame]:
-    """Yield the frames of a video, under a progress bar if there is one."""
+    """Yield the frames of a video, with an optional progress bar."""
     yield from progress(video, what, video.length) if progress else video
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a track that becomes one clip of the model.
+    """An interval of a track that becomes one clip of the model.
 
     Attributes:
         track: The track.
         start: Time of the first frame, in seconds.
-        end: Time of the last frame.
-        frames: Indexes of the frames of the clip, rising, ``(T,)``; a frame repeats
-            where the video has fewer.
+        end: Time of the last frame, in seconds.
+        frames: Frame indexes of the clip, ascending, ``(T,)``; frames are repeated if
+            the video has fewer.
     """
 
     track: Track
@@ -137,18 +138,18 @@ class Window:
 def plan_windows(
     track: Track, seconds: np.ndarray, clip_len: int, window: float, stride: float
 ) -> list[Window]:
-    """Lay windows over a track, from its first frame to its last.
+    """Divide a track into windows, from its first frame to its last.
 
-    Time is measured in seconds, not in frames: the frames of a clip are those next to
-    ``clip_len`` moments at equal distances, whatever the frame rate, also where it
-    varies. The last window ends with the track; a track shorter than a window is one.
+    Windows are defined in seconds: the frames of a clip are those nearest to
+    ``clip_len`` evenly spaced times, at any frame rate, also a variable one. The last
+    window ends with the track; a track shorter than a window is one window.
 
     Args:
         track: A track without gaps.
         seconds: Time of every frame of the video, ``(F,)``.
         clip_len: Frames of a clip, T.
-        window: Time from the first to the last frame of a clip.
-        stride: Time from one window to the next.
+        window: Time from the first to the last frame of a clip, in seconds.
+        stride: Time from one window to the next, in seconds.
     """
     times = seconds[track.frames]
     first, last = float(times[0]), float(times[-1])
@@ -157,11 +158,11 @@ def plan_windows(
     if room - (starts[-1] - first) > stride / 10:
         starts = np.append(starts, first + room)
     windows = []
-    between = (times[1:] + times[:-1]) / 2  # nearer to the one or to the other frame
+    between = (times[1:] + times[:-1]) / 2  # halfway between consecutive frames
     for start in starts:
         end = min(start + window, last)
         moments = np.linspace(start, end, clip_len)
-        # A moment half-way between two frames takes the earlier one.
+        # A time halfway between two frames selects the earlier one.
         frames = track.frames[np.searchsorted(between, moments, side='left')]
         windows.append(Window(track, float(start), float(end), frames))
     return windows
@@ -173,18 +174,16 @@ def cut_clips(
     crop: str | None,
     size: int,
 ) -> Iterator[tuple[Window, list[np.ndarray]]]:
-    """Yield each window with the faces of its frames, as soon as all have been read.
+    """Yield each window with its face crops, as soon as its last frame has been read.
 
-    Faces are ``(size, size, 3)`` uint8 RGB.
-
-    Only the faces of windows that are open are held: memory does not grow with the
-    length of the video.
+    Face crops are ``(size, size, 3)`` uint8 RGB. Only those of windows in progress are
+    held: memory does not grow with the length of the video.
 
     Args:
-        frames: The video, read once.
-        windows: Of any tracks.
-        crop: ``'square'`` or ``'align'``; None takes the whole frames.
-        size: Edge of the faces, in pixels.
+        frames: Frames of the video, read once.
+        windows: Windows of all tracks.
+        crop: ``'square'`` or ``'align'``; None uses the whole frames.
+        size: Width and height of the face crops, in pixels.
     """
     waiting = sorted(windows, key=lambda w: w.frames[0], reverse=True)
     opened: list[tuple[Window, dict[int, np.ndarray]]] = []
@@ -201,7 +200,7 @@ def cut_clips(
                 faces[i] = cut[track.id]
         for window, faces in opened:
             if window.frames[-1] == i:
-                # Copies where a frame repeats: transforms may write into it.
+                # Copies, as frames may be repeated and transforms may modify them.
                 yield window, [faces[k].copy() for k in window.frames]
         opened = [pair for pair in opened if pair[0].frames[-1] > i]
         if not opened and not waiting:
@@ -211,26 +210,27 @@ def cut_clips(
 def smooth_windows(
     probabilities: np.ndarray, moments: np.ndarray, sigma: float
 ) -> np.ndarray:
-    """Average the probabilities ``(n, K)`` of windows with those beside them.
+    """Smooth the probabilities ``(n, K)`` of windows over time.
 
     Args:
-        probabilities: Rows in order of time; they still sum to one afterwards.
-        moments: Middles of the windows, ``(n,)``, in seconds, rising. A window counts
-            for the time that it is nearest to, so one that is close to the next (the
-            last of a track) counts less.
-        sigma: Standard deviation of the Gaussian, in seconds; 0 changes nothing.
+        probabilities: Probabilities of the windows, in order of time; the result also
+            sums to one per row.
+        moments: Middles of the windows, ``(n,)``, in seconds, ascending. The weight of
+            a window is the time that it is nearest to, so a window close to the next
+            (the last of a track) has a lower weight.
+        sigma: Standard deviation of the Gaussian, in seconds; 0 disables it.
     """
     if sigma <= 0 or len(moments) < 2:
         return probabilities
     gaps = np.diff(moments)
     gaps = np.concatenate([[np.median(gaps)], gaps, [np.median(gaps)]])
-    share = (gaps[1:] + gaps[:-1]) / 2
+    duration = (gaps[1:] + gaps[:-1]) / 2
     first = np.searchsorted(moments, moments - 4 * sigma, side='left')
     last = np.searchsorted(moments, moments + 4 * sigma, side='right')
     smooth = np.empty_like(probabilities)
     for i, (a, b) in enumerate(zip(first, last, strict=True)):
         distance = (moments[a:b] - moments[i]) / sigma
-        weight = share[a:b] * np.exp(-(distance**2) / 2)
+        weight = duration[a:b] * np.exp(-(distance**2) / 2)
         smooth[i] = weight @ probabilities[a:b] / weight.sum()
     return smooth
 
@@ -245,11 +245,11 @@ def _cut(
 
 
 class ClipPipeline:
-    """Turns the frames of a clip into what the model gets in testing.
+    """Applies the test pipeline of a config to the frames of a clip.
 
-    A test pipeline samples frames, decodes them, and works on the images. Frames of a
-    video at hand are sampled and decoded already: the transforms after the last one
-    that decodes are taken from the config, as they are.
+    A test pipeline samples frames, decodes them and transforms the images. Here the
+    frames are already sampled and decoded: only the transforms after the last one that
+    decodes are used.
 
     Args:
         cfg: Config with ``test_dataloader.dataset.pipeline``.
@@ -258,8 +258,8 @@ class ClipPipeline:
         clip_len: Frames of a clip, T.
 
     Raises:
-        InputError: If the config has no such pipeline, or none that says how long a
-            clip is.
+        InputError: If the config has no such pipeline, or the pipeline has no
+            ``clip_len`` or no transform that decodes.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -271,14 +271,14 @@ class ClipPipeline:
         if not lengths or not decoders:
             raise InputError(
                 f'test_dataloader.dataset.pipeline={[t["type"] for t in transforms]} '
-                'has no transform with clip_len, or none that decodes frames '
+                'needs a transform with clip_len, and one that decodes frames '
                 '(LoadFrames, ...Decode)'
             )
         self.clip_len = int(lengths[0])
         self._transforms = Compose(transforms[decoders[-1] + 1 :])
 
     def __call__(self, frames: Sequence[np.ndarray]) -> Tensor:
-        """Return the clip of T frames ``(H, W, 3)`` uint8 RGB; see Predictor."""
+        """Transform T frames ``(H, W, 3)`` uint8 RGB to a clip; see Predictor."""
         results = dict(
             imgs=list(frames),
             original_shape=frames[0].shape[:2],

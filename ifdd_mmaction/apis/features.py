@@ -1,4 +1,4 @@
-"""The features of all clips of a dataset, in files that grow and can be resumed."""
+"""Extraction of the features of all clips of a dataset, which can be resumed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..models.necks import IFDDNeck
 from ..progress import track
 from .trained_model import TrainedModel
 
-#: What can be extracted: what the head classifies, and the means of the neck's maps.
+#: Features: the input of the head, and the pooled intermediate tensors of the neck.
 FEATURES = ('vector', 'x', 'x_s', 'x_d', 'y_s', 'y_d')
 INDEX, SETTINGS, PARTS = 'index.csv', 'features.json', 'parts'
 COLUMNS = ('row', 'clip', 'label', 'class', 'error')
@@ -39,25 +39,27 @@ def extract_features(
 ) -> Path:
     """Write the features of every clip of the test loader.
 
-    ``<name>.npy`` is ``(N, C)`` float32, one row a clip; ``index.csv`` says which.
-    What is done is kept in ``parts/`` until all is, so an interrupted extraction goes
-    on where it was; a finished one is not done again. Views of a clip are averaged. A
-    clip that cannot be read (``bad_clips='count_wrong'``) has a row of NaN.
+    ``<name>.npy`` is ``(N, C)`` float32, one row per clip; ``index.csv`` lists the
+    clips. Parts are stored in ``parts/`` until all are complete, so an interrupted
+    extraction continues; a complete one is not repeated. Views of a clip are averaged.
+    A clip that cannot be read (``bad_clips='count_wrong'``) has a row of NaN.
 
     Args:
         trained: Model and data.
-        folder: Where the files go; it belongs to one model and one set of clips.
-        names: Of :data:`FEATURES`; all but ``'vector'`` need an :class:`IFDDNeck`.
-        part_size: Clips that are kept together: at most so many are done twice.
+        folder: Output folder, for one model and one set of clips.
+        names: Names from :data:`FEATURES`; all except ``'vector'`` need an
+            :class:`IFDDNeck`.
+        part_size: Clips per part: at most so many are repeated after an interruption.
 
     Raises:
-        InputError: If the folder is of something else, or the model lacks a feature.
+        InputError: If the folder has features of another model or other clips, or the
+            model lacks a feature.
     """
     folder = Path(folder)
     dataset = trained.dataset()
     settings = _settings(trained, dataset, names)
     if _is_finished(folder, settings):
-        print(f'{folder} has the features of {len(dataset)} clips already')
+        print(f'{folder} already has the features of {len(dataset)} clips')
         return folder
     _check_names(trained.model, names)
     parts = folder / PARTS
@@ -65,7 +67,7 @@ def extract_features(
     total, done = len(dataset), sum(map(_part_length, _parts(parts)))
     classes = [str(name) for name in dataset.metainfo['classes']]
     if done:
-        print(f'{done} of {total} clips are done already')
+        print(f'{done} of {total} clips are already done')
     loader = dict(trained.loader)
     dataset.get_subset_(list(range(done, total)))
     loader['dataset'] = dataset
@@ -85,20 +87,25 @@ def extract_features(
 def read_features(
     folder: str | os.PathLike, name: str = 'vector'
 ) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """Return what :func:`extract_features` wrote: ``(N, C)`` and the rows of the index.
+    """Read files of :func:`extract_features`: features ``(N, C)`` and the index.
 
     Raises:
-        InputError: If the files are absent or do not fit.
+        InputError: If the files are missing or do not match.
     """
     array, index = Path(folder) / f'{name}.npy', Path(folder) / INDEX
     for path in (array, index):
         if not path.is_file():
-            raise InputError(f'no file {path}: tools/extract_features.py writes it')
+            raise InputError(
+                f'{path} does not exist: create it with tools/extract_features.py'
+            )
     features = np.load(array, allow_pickle=False)
     with index.open(newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
     if len(rows) != len(features):
-        raise InputError(f'{len(features)} rows in {array}, {len(rows)} in {index}')
+        raise InputError(
+            f'{array} has {len(features)} rows, {index} has {len(rows)}: extract the '
+            'features again'
+        )
     return features, rows
 
 
@@ -120,7 +127,7 @@ def _extract(
     for i, sample in enumerate(samples):
         bad = sample.get('bad_clips')
         row: dict[str, Any] = {k: v[i].numpy() for k, v in features.items()}
-        if bad:  # another clip stood in for it
+        if bad:  # the features are of a substitute clip
             row = {k: np.full_like(v, np.nan) for k, v in row.items()}
         row.update(
             clip=str(sample.video_id),
@@ -132,11 +139,11 @@ def _extract(
 
 
 def _pool(feature: Any, clips: int) -> Tensor:
-    """Average ``(clips * views, C, ...)`` over all but clips and channels."""
+    """Average ``(clips * views, C, ...)`` over all dimensions except clips and C."""
     if not isinstance(feature, Tensor):
         raise InputError(
-            f'the model ends in a {type(feature).__name__} of features, not in one '
-            'map: give it a neck'
+            f'the model returns a {type(feature).__name__} of features instead of one '
+            'tensor: add a neck'
         )
     vector = feature.flatten(2).mean(2) if feature.dim() > 2 else feature
     return vector.view(clips, -1, vector.shape[1]).mean(1).float().cpu()
@@ -149,12 +156,12 @@ def _check_names(model: BaseRecognizer, names: Sequence[str]) -> None:
         known = ('vector', 'x') if neck.split is None else FEATURES
     if missing := [name for name in names if name not in known]:
         raise InputError(
-            f'the model has no feature {", ".join(missing)}, only {", ".join(known)}'
+            f'the model has no feature {", ".join(missing)}: use {", ".join(known)}'
         )
 
 
 def _settings(trained: TrainedModel, dataset: Any, names: Sequence[str]) -> dict:
-    """Return what decides the features."""
+    """Return everything that determines the features."""
     digest = hashlib.sha256(trained.checkpoint.read_bytes()).hexdigest()
     clips = '\n'.join(
         str(dataset.get_data_info(i)['video_id']) for i in range(len(dataset))
@@ -175,20 +182,20 @@ def _settings(trained: TrainedModel, dataset: Any, names: Sequence[str]) -> dict
 
 
 def _is_finished(folder: Path, settings: dict) -> bool:
-    """Return whether a folder has these features; refuse one that has others."""
+    """Return whether a folder has these features; raise an error if it has others."""
     for path in (folder / SETTINGS, folder / PARTS / SETTINGS):
         if not path.is_file():
             continue
         found = json.loads(path.read_bytes())
-        # A file that was moved is the same file.
+        # The path of the checkpoint may change; its hash is compared.
         differing = [
             k for k in settings if k != 'checkpoint' and found.get(k) != settings[k]
         ]
         if differing:
             raise InputError(
-                f'{folder} has features of another run: '
+                f'{folder} has features of another run, '
                 + ', '.join(f'{k} {found.get(k)}, not {settings[k]}' for k in differing)
-                + '. Choose another --out, or remove that folder.'
+                + ': use another --out, or remove that folder'
             )
         if path.parent == folder:
             return True
@@ -205,7 +212,7 @@ def _part_length(path: Path) -> int:
 
 
 def _save_part(folder: Path, start: int, rows: list[dict[str, Any]]) -> int:
-    """Write rows as a file of their own; return how many they are."""
+    """Write rows as one part; return the number of rows."""
     data = io.BytesIO()
     np.savez(data, **{k: np.array([row[k] for row in rows]) for k in rows[0]})
     write_atomic(folder / f'{start:09d}.npz', data.getvalue())
@@ -215,7 +222,7 @@ def _save_part(folder: Path, start: int, rows: list[dict[str, Any]]) -> int:
 def _join(
     folder: Path, names: Sequence[str], classes: Sequence[str], settings: dict
 ) -> None:
-    """Make the files of the parts; the settings come last and say that all is there."""
+    """Join the parts; the settings are written last and mark completion."""
     paths = _parts(folder / PARTS)
     for name in names:
         rows = []

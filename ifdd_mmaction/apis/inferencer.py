@@ -1,4 +1,4 @@
-"""Emotions over time from any video."""
+"""Prediction of emotions over time from videos."""
 
 from __future__ import annotations
 
@@ -50,32 +50,33 @@ class Batch(NamedTuple):
 
 
 class DFERInferencer(BaseInferencer):
-    """Find and follow the faces of videos, and tell their emotions over time.
+    """Detect and track the faces of videos, and predict their emotions over time.
 
-    A video is read twice, frame by frame: once for the faces, once for the clips of
-    the model, cut out of windows that slide over each face. A third time draws the
-    pictures, if any are asked for. Memory does not grow with the length of a video.
+    A video is read twice, frame by frame: once to detect faces, once to crop the clips
+    of the model from sliding windows over each face. It is read a third time to draw
+    figures, if requested. Memory does not grow with the length of a video.
 
-    It keeps to MMEngine's ``BaseInferencer``; :meth:`infer_video` is the short way to
+    The interface is that of MMEngine's ``BaseInferencer``; :meth:`infer_video` returns
     the :class:`VideoResult` of one video.
 
     Args:
         model: Config of the model: a file, a ``Config``, or a name of the zoo.
         weights: Checkpoint; that of the zoo by default.
-        device: PyTorch's name of a device; the best one by default.
-        detector: ``'centerface'``, ``'none'`` for videos cut to the face already, or
-            the file of a YuNet model.
-        detect_size: Long side of the image that faces are searched in, in pixels.
-        detect_every: Search faces in every n-th frame.
-        max_gap: Longest time that a face may be hidden, in seconds.
+        device: Name of a PyTorch device; the best one by default.
+        detector: ``'centerface'``, ``'none'`` for videos that are already cropped to
+            the face, or the path of a YuNet model.
+        detect_size: Longer side of the detector's input, in pixels.
+        detect_every: Run the detector on every n-th frame.
+        max_gap: Maximum time without a detection within a track, in seconds.
         crop: ``'square'`` or ``'align'``; see ``ifdd_mmaction.faces``.
-        crop_size: Edge of the faces before the config's test pipeline, in pixels.
+        crop_size: Width and height of face crops before the test pipeline, in pixels.
         window: Time from the first to the last frame of a clip, in seconds.
         stride: Time from one window to the next, in seconds.
-        smooth: Standard deviation of the average over windows, in seconds; 0 for none.
-        fps: Frames a second of arrays and folders of images.
-        show_progress: Whether to show how far it is, on standard error.
-        predictor: Used in place of one built from ``weights``.
+        smooth: Standard deviation of the smoothing over windows, in seconds; 0 disables
+            it.
+        fps: Frames per second of arrays and folders of images.
+        show_progress: Whether to show progress bars on standard error.
+        predictor: Used instead of one built from ``weights``.
 
     Raises:
         InputError: If an option, the config or the checkpoint cannot be used.
@@ -113,7 +114,7 @@ class DFERInferencer(BaseInferencer):
             if not value >= 0:
                 raise InputError(f'{name}={value}: must be 0 or more')
         if crop not in CROPS:
-            raise InputError(f'crop={crop!r}: choose of {", ".join(CROPS)}')
+            raise InputError(f'crop={crop!r}: must be one of {", ".join(CROPS)}')
         if weights is None and predictor is None:
             if isinstance(model, Config) or Path(model).is_file():
                 raise InputError(f'weights={weights}: give the path of a checkpoint')
@@ -147,19 +148,19 @@ class DFERInferencer(BaseInferencer):
         batch_size: int = 8,
         **kwargs: Any,
     ) -> dict[str, list]:
-        """Tell the emotions of videos.
+        """Predict the emotions of videos.
 
         Args:
             inputs: A file, a folder, a glob pattern, an array ``(T, H, W, 3)`` of
                 uint8 RGB, the number of a webcam (10 seconds are recorded), or a list
                 of these.
             return_datasamples: Whether predictions are :class:`VideoResult`, not dicts.
-            batch_size: Clips that the model gets at a time.
-            kwargs: Of :meth:`visualize`.
+            batch_size: Clips per forward pass.
+            kwargs: Arguments of :meth:`visualize`.
 
         Returns:
-            ``predictions``, one of each video, and ``visualization``, the files that
-            were written for each.
+            ``predictions``, one per video, and ``visualization``, the files written for
+            each video.
 
         Raises:
             InputError: If a video cannot be read or shows no face.
@@ -178,24 +179,24 @@ class DFERInferencer(BaseInferencer):
     def infer_video(
         self, source: str | os.PathLike | np.ndarray | Video, batch_size: int = 8
     ) -> VideoResult:
-        """Tell the emotions of one video.
+        """Predict the emotions of one video.
 
         Args:
             source: A file, a folder of numbered images, an array ``(T, H, W, 3)`` or a
                 :class:`Video`.
-            batch_size: Clips that the model gets at a time.
+            batch_size: Clips per forward pass.
 
         Raises:
-            InputError: If it cannot be read or shows no face.
+            InputError: If the video cannot be read or shows no face.
         """
         return self.infer_scan(self.scan(source), batch_size)
 
     def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
-        """Tell the emotions of a video whose faces are found.
+        """Predict the emotions of a scanned video.
 
         Args:
-            scan: Of :meth:`scan`.
-            batch_size: Clips that the model gets at a time.
+            scan: Scan of :meth:`scan`.
+            batch_size: Clips per forward pass.
 
         Raises:
             InputError: If the video cannot be read again, or batch_size is less than 1.
@@ -219,7 +220,7 @@ class DFERInferencer(BaseInferencer):
         )
 
     def windows(self, scan: FaceScan, track: Track) -> list[Window]:
-        """Lay windows over a track of a scan; see :func:`plan_windows`."""
+        """Divide a track of a scan into windows; see :func:`plan_windows`."""
         return plan_windows(
             track,
             scan.seconds,
@@ -235,9 +236,9 @@ class DFERInferencer(BaseInferencer):
         settings = self.settings
         for scan in inputs:
             windows = [w for track in scan.tracks for w in self.windows(scan, track)]
-            frames = iterate(scan.video, 'telling emotions', self._progress)
+            frames = iterate(scan.video, 'predicting emotions', self._progress)
             cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
-            # Each clip goes through the pipeline at once: it is smaller afterwards.
+            # The pipeline is applied before batching: its output is smaller.
             clips = ((window, self.pipeline(faces)) for window, faces in cut)
             for chunk in self._get_chunk_data(clips, batch_size):
                 yield Batch(
@@ -260,18 +261,18 @@ class DFERInferencer(BaseInferencer):
         timeline: bool = True,
         moments: bool = True,
     ) -> list[dict[str, Path]]:
-        """Write pictures of results.
+        """Write figures and an annotated video of each result.
 
         Args:
             inputs: The videos.
-            preds: Their results.
-            out_dir: Folder, which gets a folder for each video; None writes nothing.
+            preds: Results of the videos.
+            out_dir: Output folder, with a subfolder per video; None writes nothing.
             annotated: Whether to write the video with boxes and emotions.
             timeline: Whether to plot the probabilities over time.
-            moments: Whether to write a sheet of the most emotional moments.
+            moments: Whether to draw the moments of the highest probabilities.
 
         Returns:
-            For each video, the files by what they show.
+            The files of each video by name; see :func:`show_result`.
         """
         if out_dir is None:
             return [{} for _ in inputs]
@@ -289,7 +290,7 @@ class DFERInferencer(BaseInferencer):
         folder: str | os.PathLike,
         **which: bool,
     ) -> dict[str, Path]:
-        """Write the pictures of one result into a folder; see :func:`show_result`.
+        """Write the figures of one result to a folder; see :func:`show_result`.
 
         The source is read again; an array is ``(T, H, W, 3)``.
         """
@@ -304,7 +305,7 @@ class DFERInferencer(BaseInferencer):
         visualization: list[dict[str, Path]],
         return_datasamples: bool = False,
     ) -> dict[str, list]:
-        """Pack results as MMEngine's inferencers do."""
+        """Return results in the format of MMEngine's inferencers."""
         results = preds if return_datasamples else [p.to_dict() for p in preds]
         return dict(predictions=list(results), visualization=visualization)
 
@@ -320,9 +321,9 @@ class DFERInferencer(BaseInferencer):
             )
             windows = [
                 WindowResult(
-                    w.start, w.end, tuple(map(float, raw)), tuple(map(float, even))
+                    w.start, w.end, tuple(map(float, raw)), tuple(map(float, smooth))
                 )
-                for (w, raw), even in zip(pairs, smoothed, strict=True)
+                for (w, raw), smooth in zip(pairs, smoothed, strict=True)
             ]
             tracks.append(
                 TrackResult(
@@ -358,7 +359,7 @@ class DFERInferencer(BaseInferencer):
         return [one for entry in inputs for one in self._inputs_to_list(entry)]
 
     def _open(self, source: str | os.PathLike | np.ndarray | Video) -> Video:
-        # Whole frames are held in windows, cut faces are small.
+        # Without a crop, windows hold whole frames: these are downscaled further.
         whole = self.settings['crop'] is None
         max_side = 2 * self.settings['crop_size'] if whole else MAX_SIDE
         return open_video(source, self.fps, max_side)

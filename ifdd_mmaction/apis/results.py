@@ -1,4 +1,4 @@
-"""What inference found in a video, and the files that show it."""
+"""Results of inference on a video, and the files written from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..visualization.emotion_pictures import (
 from ..visualization.style import save_figure
 from .face_clips import Progress, iterate
 
-#: Decimals in files: of seconds, of probabilities, of pixels.
+#: Number of decimals in files, for seconds, probabilities and pixels.
 SECONDS, SHARES, PIXELS = 3, 5, 1
 
 
@@ -38,9 +38,9 @@ class WindowResult:
 
     Attributes:
         start: Time of the first frame, in seconds.
-        end: Time of the last frame.
-        probabilities: Of the ``K`` classes, as predicted.
-        smoothed: The same, averaged with the neighbouring windows of the track.
+        end: Time of the last frame, in seconds.
+        probabilities: Predicted probabilities of the ``K`` classes.
+        smoothed: Probabilities smoothed over the windows of the track.
     """
 
     start: float
@@ -50,21 +50,21 @@ class WindowResult:
 
     @property
     def middle(self) -> float:
-        """The time that the window stands for."""
+        """The middle of the window, in seconds."""
         return (self.start + self.end) / 2
 
 
 @dataclass(frozen=True)
 class TrackResult:
-    """One face over time.
+    """The emotions of one face over time.
 
     Attributes:
         id: Number of the track, from 1.
         start: Time of the first frame with this face, in seconds.
-        end: Time of the last one.
-        frames: The frames in between, ``n`` indexes.
-        boxes: Left, top, right, bottom in pixels, one for each frame.
-        windows: In order of time, at least one.
+        end: Time of the last frame with this face, in seconds.
+        frames: Indexes of the frames of the track.
+        boxes: Left, top, right, bottom in pixels, one per frame.
+        windows: Windows in order of time, at least one.
     """
 
     id: int
@@ -87,17 +87,17 @@ class TrackResult:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """The emotions of everybody in a video.
+    """The emotions of all faces of a video.
 
     Attributes:
-        video: Its path.
-        classes: ``K`` names.
+        video: Path of the video.
+        classes: ``K`` class names.
         frames: Number of frames.
         seconds: Time of the last frame.
-        width: Of the frames that boxes refer to, in pixels: large ones are shrunk.
-        height: The same.
-        tracks: In the order of appearance, at least one.
-        settings: How the result was made.
+        width: Width of the frames that boxes refer to, in pixels, after downscaling.
+        height: Height of these frames, in pixels.
+        tracks: Tracks in order of appearance, at least one.
+        settings: Settings of the inferencer, and statistics.
     """
 
     video: str
@@ -110,7 +110,7 @@ class VideoResult:
     settings: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers, texts, lists and dicts alone."""
+        """Return the result as numbers, strings, lists and dicts."""
         data = asdict(self)
         data['made_by'] = f'ifdd_mmaction {__version__}'
         for track in data['tracks']:
@@ -129,13 +129,14 @@ class VideoResult:
         return data
 
     def write_json(self, path: str | os.PathLike) -> None:
-        """Write all of it."""
+        """Write the result to a JSON file."""
         write_atomic(path, json.dumps(self.to_dict(), indent=1).encode())
 
     def write_csv(self, path: str | os.PathLike) -> None:
-        """Write a table: a row for each window of each track, smoothed probabilities.
+        """Write a CSV file with one row per window of each track.
 
-        Columns: ``video, track, start, end, emotion`` and the classes.
+        Columns: ``video, track, start, end, emotion`` and the smoothed probability of
+        each class.
         """
         text = io.StringIO()
         table = csv.writer(text, lineterminator='\n')
@@ -155,7 +156,7 @@ class VideoResult:
         write_atomic(path, text.getvalue().encode())
 
     def summary(self) -> str:
-        """Return a line for each track: when, and its most frequent emotions."""
+        """Return one line per track: time, and the top three mean probabilities."""
         lines = []
         for track in self.tracks:
             mean = track.smoothed.mean(axis=0)
@@ -172,12 +173,12 @@ def _rounded(values: Any, digits: int) -> list[float]:
     return [round(float(value), digits) for value in values]
 
 
-#: Panels of the timeline: the faces that are seen longest.
+#: Maximum number of panels of the timeline, of the faces of longest duration.
 MAX_PANELS = 8
 
 
 def face_emotions(result: VideoResult) -> list[FaceEmotions]:
-    """Return the smoothed emotions of each track, to be drawn."""
+    """Return the smoothed emotions of each track, for figures."""
     return [
         FaceEmotions(f'face {t.id}', t.start, t.end, t.middles, t.smoothed)
         for t in result.tracks
@@ -194,16 +195,17 @@ def show_result(
     annotated: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
-    """Write the pictures of a result into a folder.
+    """Write figures and an annotated video of a result to a folder.
 
     Args:
-        video: What the result is of.
+        video: The video of the result.
         result: The result.
-        folder: It is made where it is missing.
-        timeline: Whether to write ``timeline.png``, of the faces seen longest.
-        moments: Whether to write ``moments.png``, the most emotional moments.
+        folder: Output folder; it is created if missing.
+        timeline: Whether to write ``timeline.png``, the probabilities over time.
+        moments: Whether to write ``moments.png``, the moments of the highest
+            probabilities.
         annotated: Whether to write ``annotated.mp4``; see :class:`VideoWriter`.
-        progress: Wraps the frames to show how far it is.
+        progress: Wraps the frames in a progress bar.
 
     Returns:
         The files by name: ``timeline``, ``moments``, ``annotated``.
@@ -251,7 +253,7 @@ def _read_again(
             boxes = [row.get(frame.index) for row in rows]
             for number, moment in enumerate(chosen):
                 box = boxes[moment.face]
-                # The first frame at or after the moment, in which the face is seen.
+                # The first frame at or after the moment that has the face.
                 late = frame.seconds >= moment.seconds - 1e-6
                 if late and number not in images and box is not None:
                     images[number] = crop_square(frame.image, box)

@@ -1,4 +1,4 @@
-"""Distributed training: torchrun without a GPU, gloo, FSDP."""
+"""Corrections of distributed training: torchrun without a GPU, gloo, FSDP."""
 
 import atexit
 import contextlib
@@ -16,9 +16,9 @@ def _destroy_process_group() -> None:
 
 
 def init_dist_on_cpu() -> None:
-    """MMEngine's pytorch launcher sets the CUDA device where there is none.
+    """Let MMEngine's pytorch launcher run on a CPU: it sets a CUDA device.
 
-    Without an accelerator it also cannot use the default backend, nccl; gloo it is.
+    Without an accelerator the default backend, nccl, is replaced by gloo.
     """
     from mmengine.dist import utils
 
@@ -31,22 +31,22 @@ def init_dist_on_cpu() -> None:
             return upstream(backend, init_backend=init_backend, **kwargs)
         backend = 'gloo' if backend == 'nccl' else backend
         torch.distributed.init_process_group(backend=backend, **kwargs)
-        # MMEngine leaves the group open, which PyTorch warns about.
+        # MMEngine does not destroy the group, and PyTorch warns about it.
         atexit.register(_destroy_process_group)
 
     utils._init_dist_pytorch = init_dist
 
 
 def wait_for_gloo_threads() -> None:
-    """gloo's threads may abort a process that ends after a good run (pytorch#190489).
+    """Wait at exit for gloo's threads, which may abort the process (pytorch#190489).
 
     After a collective, such a thread releases the tensors, for which it needs Python's
-    global lock. If the interpreter has begun to finalize by then, Python before 3.14
-    ends the thread in a way that C++ answers with SIGABRT. Destroying the process group
-    is not enough: a DDP wrapper that is still alive keeps the threads.
+    global interpreter lock. If the interpreter is already being finalized, Python
+    before 3.14 terminates the thread, and C++ aborts the process (SIGABRT). Destroying
+    the process group is not enough: a DDP wrapper that still exists keeps the threads.
     """
     atexit.unregister(_wait_for_gloo_threads)
-    # Registered early, so called late: after the group is destroyed.
+    # Registered first, so called last: after the group is destroyed.
     atexit.register(_wait_for_gloo_threads)
 
 
@@ -54,7 +54,7 @@ def _wait_for_gloo_threads(limit: float = 60.0) -> None:
     """Wait until gloo's threads are idle, at most ``limit`` seconds."""
     end, before = time.monotonic() + limit, None
     while (now := _gloo_threads()) and time.monotonic() < end:
-        # Idle: nothing ran while sleeping, which leaves the lock to whoever needs it.
+        # Idle: nothing ran during the sleep, in which other threads can get the lock.
         if now == before and all('State:\tS' in status for status in now):
             return
         before = now
@@ -62,10 +62,13 @@ def _wait_for_gloo_threads(limit: float = 60.0) -> None:
 
 
 def _gloo_threads() -> list[str]:
-    """Return the state and the context switches of gloo's threads; Linux tells."""
+    """Return the state and the context switches of gloo's threads; Linux only."""
     found = []
     for file in glob.glob('/proc/self/task/*/status'):
-        with contextlib.suppress(OSError), open(file) as status:  # it may have ended
+        with (
+            contextlib.suppress(OSError),
+            open(file) as status,
+        ):  # the thread may have ended
             name, *lines = status.read().splitlines()
             if name.endswith('pt_gloo_runloop'):
                 kept = ('State:', 'Pid:', 'voluntary_ctxt', 'nonvoluntary_ctxt')
@@ -74,9 +77,9 @@ def _gloo_threads() -> list[str]:
 
 
 def wrap_ddp_on_cpu() -> None:
-    """MMEngine's Runner passes GPU ``device_ids`` to DDP also for a model on the CPU.
+    """Remove the GPU ``device_ids`` that MMEngine passes to DDP for a model on the CPU.
 
-    Inactive where there is an accelerator; leaving them out is what a fix would do.
+    Does nothing where there is an accelerator.
     """
     from mmengine.model import MMDistributedDataParallel
 
@@ -91,9 +94,9 @@ def wrap_ddp_on_cpu() -> None:
 
 
 def name_fsdp_arguments() -> None:
-    """MMEngine's FSDPStrategy cannot resume: PyTorch 2.1 changed an argument order.
+    """Let MMEngine's FSDPStrategy resume: PyTorch 2.1 changed an argument order.
 
-    By name the arguments of ``FSDP.optim_state_dict_to_load`` fit every version.
+    Passed by name, the arguments of ``FSDP.optim_state_dict_to_load`` fit all versions.
     """
     from mmengine._strategy.fsdp import FSDP, FSDPStrategy
 

@@ -1,4 +1,4 @@
-"""Importing MMAction2 as it is installed."""
+"""Corrections of importing MMAction2 and mmcv."""
 
 import re
 import sys
@@ -13,25 +13,24 @@ from typing import Any
 
 
 def require_mmcv() -> None:
-    """Say what to install where mmcv, which nothing can depend on, is absent.
+    """Check that mmcv is installed: no package metadata can require either variant.
 
     Raises:
-        ImportError: If there is no mmcv; it names both ways to get one.
+        ImportError: If mmcv is not installed; names both ways to install it.
     """
     spec = find_spec('mmcv')
-    # A folder without __init__.py is what is left of mmcv after uninstalling
-    # mmcv-lite next to it.
+    # Uninstalling mmcv-lite next to mmcv leaves a folder without __init__.py.
     if spec is None or spec.origin is None:
         raise ImportError(
-            'ifdd_mmaction needs mmcv. Install either mmcv-lite with '
+            'mmcv is not installed. Install either mmcv-lite with '
             '`pip install "ifdd-mmaction[lite]"` or the full mmcv (>=2.1,<2.2), not '
             'both: they share one import directory.',
             name='mmcv',
         )
 
 
-def hush_mmcv_lite() -> None:
-    """mmcv-lite says at every import that one operator, unused here, is not in it."""
+def ignore_mmcv_lite_warning() -> None:
+    """Ignore the warning of mmcv-lite that it lacks an operator, which is not used."""
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``', UserWarning
     )
@@ -41,7 +40,7 @@ _DRN = 'mmaction.models.localizers.drn'
 
 
 class _DrnFinder(MetaPathFinder, Loader):
-    """Find ``drn/drn.py`` of MMAction2 and, if that is absent or fails, stand in."""
+    """Import ``drn/drn.py`` of MMAction2, or a substitute if it is absent or fails."""
 
     def find_spec(
         self,
@@ -63,7 +62,7 @@ class _DrnFinder(MetaPathFinder, Loader):
             return
         reason: Exception = ModuleNotFoundError(f"No module named '{_DRN}'")
         if self._upstream is not None:
-            # A torchvision that does not fit torch raises RuntimeError.
+            # A torchvision of another version than torch needs raises RuntimeError.
             try:
                 return self._upstream.exec_module(module)
             except Exception as error:
@@ -75,8 +74,8 @@ class _DrnFinder(MetaPathFinder, Loader):
         class DRN:
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 raise ImportError(
-                    f'DRN is not available in the installed mmaction2: {reason}. It '
-                    'needs mmaction2 from its git source, and torchvision.'
+                    f'DRN is not available in the installed mmaction2: {reason}. '
+                    'Install mmaction2 from its git source, and torchvision.'
                 ) from reason
 
         vars(module)['DRN'] = DRN
@@ -85,22 +84,22 @@ class _DrnFinder(MetaPathFinder, Loader):
 _drn_finder = _DrnFinder()
 
 
-def serve_missing_drn() -> None:
-    """The mmaction2 wheel imports ``localizers.drn`` but lacks it (mmaction2#2714).
+def provide_missing_drn() -> None:
+    """Provide ``localizers.drn``, which the mmaction2 wheel lacks (mmaction2#2714).
 
-    The git source has it, but needs torchvision to import it. Where the real module
-    imports, it is the one that is served.
+    The git source has it, but needs torchvision to import it. Where the original module
+    can be imported, it is used.
     """
     if _drn_finder not in sys.meta_path:
-        # In front, to be asked also where the real module exists but fails.
+        # First, so that it is also used where the original module exists but fails.
         sys.meta_path.insert(0, _drn_finder)
 
 
 def disable_broken_multimodal() -> None:
-    """With transformers installed, mmaction2 imports models that it cannot import.
+    """Disable the multimodal models of mmaction2 where their imports fail.
 
-    They need timm, torchvision and names that transformers 4.56 moved. With all of
-    these at hand the models stay enabled.
+    With transformers installed, mmaction2 imports them. They need timm, torchvision and
+    names that transformers 4.56 moved. Where all of these exist, they stay enabled.
     """
     from mmaction.utils import dependency
 
@@ -111,7 +110,7 @@ def disable_broken_multimodal() -> None:
 def _multimodal_imports() -> bool:
     import mmaction
 
-    # Looks for files and reads them: importing these packages takes seconds.
+    # Find and read the files: importing these packages takes seconds.
     specs = [find_spec(name) for name in ('timm', 'torchvision', 'transformers')]
     files = [Path(spec.origin) for spec in specs if spec and spec.origin]
     if len(files) < len(specs):

@@ -1,4 +1,4 @@
-"""Reading checkpoints and YAML: no code is run, and weights fit or are refused."""
+"""Corrections of loading checkpoints and YAML: no code is run, weights must match."""
 
 import functools
 import re
@@ -13,30 +13,36 @@ import yaml
 
 from ..checkpoints import SAFE_GLOBALS, CheckpointError, read_checkpoint
 from ..errors import InputError
-from ..weights import find_state, load_all, load_start, off_the_names, strip_prefixes
+from ..weights import (
+    find_state,
+    load_all,
+    load_start,
+    strip_prefixes,
+    stripped_message,
+)
 
 
 def allow_checkpoint_globals() -> None:
-    """MMEngine's checkpoints fail to load with ``weights_only`` (mmengine#1655).
+    """Let MMEngine's checkpoints load with ``weights_only=True`` (mmengine#1655).
 
-    Allowing again what MMEngine may one day allow itself changes nothing.
+    It has no effect once MMEngine allows the same classes.
     """
     torch.serialization.add_safe_globals(SAFE_GLOBALS)
 
 
 def load_weights_only() -> None:
-    """MMEngine lets a checkpoint run code: from URLs, and from files before torch 2.6.
+    """Load every checkpoint of MMEngine with ``weights_only=True``.
 
-    It leaves ``weights_only`` to defaults, which are False in ``torch.hub`` to this
-    day and in ``torch.load`` before 2.6. Passing True changes nothing once it does.
+    MMEngine does not set it. The default is False in ``torch.hub``, and in
+    ``torch.load`` before PyTorch 2.6, so that a checkpoint can run code.
     """
     from mmengine.runner import checkpoint
 
     if checkpoint.torch is not torch:
         return
 
-    # Every loader of that module calls its global `torch.load`. Giving it a torch of
-    # its own leaves the torch.load of everybody else alone.
+    # Every loader of that module calls its global `torch.load`. Only that global is
+    # replaced: torch.load of other modules stays unchanged.
     view = ModuleType('torch')
     vars(view).update(
         load=read_checkpoint, __getattr__=functools.partial(getattr, torch)
@@ -51,34 +57,35 @@ def _load_url(
     map_location: Any = None,
     progress: bool = True,
 ) -> Any:
-    """``torch.hub.load_state_dict_from_url``, which also takes safetensors."""
+    """Load a checkpoint from a URL, as ``torch.hub.load_state_dict_from_url`` does."""
     folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
     file = folder / PurePosixPath(urlparse(url).path).name
-    fetched = not file.exists()
-    if fetched:
+    downloaded = not file.exists()
+    if downloaded:
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            # Into a temporary file beside it, which is then renamed.
+            # Written to a temporary file in the same folder, which is then renamed.
             torch.hub.download_url_to_file(url, str(file), progress=progress)
         except OSError as error:
-            raise CheckpointError(f'{url} cannot be fetched: {error}') from error
+            raise CheckpointError(f'{url} cannot be downloaded: {error}') from error
     try:
         return read_checkpoint(file, map_location)
     except CheckpointError as error:
-        if not fetched:
+        if not downloaded:
             raise
-        # torch.hub takes a connection that broke for the end of the file.
+        # torch.hub treats a lost connection as the end of the file.
         file.unlink(missing_ok=True)
         raise CheckpointError(
-            f'{error}. It was fetched from {url} just now and is removed'
+            f'{error}. It was downloaded from {url} and is removed; try again'
         ) from error
 
 
-def load_weights_that_fit() -> None:
-    """MMEngine's Runner tests with random weights (mmdetection#11865, #1151).
+def require_matching_weights() -> None:
+    """Raise an error where the weights of a checkpoint do not match the model.
 
-    It logs which tensors of a checkpoint do not fit, also when none does, and goes on.
-    Here all have to fit in testing and resuming, and enough of them in training.
+    MMEngine's Runner only logs which tensors do not match and continues with random
+    weights (mmdetection#11865, #1151). Here all must match in testing and resuming, and
+    at least half of the backbone's in training.
     """
     from mmengine.runner import BaseLoop, Runner
     from mmengine.runner.checkpoint import _load_checkpoint
@@ -99,16 +106,16 @@ def load_weights_that_fit() -> None:
             state = {re.sub(pattern, replacement, k): v for k, v in state.items()}
         state, stripped = strip_prefixes(state, self.model, filename)
         if stripped:
-            self.logger.warning(off_the_names(filename, stripped))
-        # The hooks get it under the name that they know, also where it is bare.
+            self.logger.warning(stripped_message(filename, stripped))
+        # Hooks read checkpoint['state_dict'], also if the file is a state dict only.
         bare = 'state_dict' not in checkpoint
         checkpoint = dict(state_dict=state) if bare else checkpoint
         checkpoint['state_dict'] = state
-        place = {'epoch', 'iter'} <= set(checkpoint.get('meta') or ())
-        if self._resume and not (place and 'message_hub' in checkpoint):
+        position = {'epoch', 'iter'} <= set(checkpoint.get('meta') or ())
+        if self._resume and not (position and 'message_hub' in checkpoint):
             raise InputError(
-                f'{filename} has weights and no place in a training to go on from: '
-                'give it as load_from, without --resume'
+                f'{filename} has weights but no training state to resume from: set '
+                'load_from, and remove --resume'
             )
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         loops = (self._val_loop, self._test_loop)
@@ -118,8 +125,8 @@ def load_weights_that_fit() -> None:
             load_all(self.model, checkpoint['state_dict'], filename)
             self.logger.info(f'all weights loaded from {filename}')
         else:
-            said = load_start(self.model, checkpoint['state_dict'], filename)
-            self.logger.info(f'weights to start from: {said}')
+            counts = load_start(self.model, checkpoint['state_dict'], filename)
+            self.logger.info(f'weights to start from: {counts}')
         self._has_loaded = True
         return checkpoint
 
@@ -127,9 +134,9 @@ def load_weights_that_fit() -> None:
 
 
 def load_yaml_safely() -> None:
-    """MMEngine reads YAML with a loader that builds any Python object.
+    """Load YAML with a safe loader: MMEngine's loader creates any Python object.
 
-    Tuples, which it writes when it dumps a config, are the only ones that are kept.
+    Tuples are still allowed: MMEngine writes them when it dumps a config.
     """
     from mmengine.fileio.handlers import yaml_handler
 

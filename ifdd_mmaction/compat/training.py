@@ -1,4 +1,4 @@
-"""Options of training that MMEngine or MMAction2 refuse, or take wrongly."""
+"""Corrections of training options that MMEngine or MMAction2 reject or misuse."""
 
 import functools
 import os
@@ -13,23 +13,24 @@ from torch.utils.checkpoint import checkpoint
 
 
 def load_without_workers() -> None:
-    """PyTorch refuses what needs workers without any (mmsegmentation#2514).
+    """Remove the options of workers if ``num_workers=0`` (mmsegmentation#2514).
 
-    Configs have ``persistent_workers=True``, and ``num_workers=0`` is how to debug.
+    Configs set ``persistent_workers=True``, with which PyTorch raises an error if
+    ``num_workers=0`` is set for debugging.
     """
     from mmengine.runner import FlexibleRunner, Runner
 
     def build_dataloader(upstream: Callable, dataloader: Any, **kwargs: Any) -> Any:
         if isinstance(dataloader, dict) and dataloader.get('num_workers') == 0:
-            useless = [
+            removed = [
                 key
                 for key in ('persistent_workers', 'prefetch_factor', 'timeout')
                 if dataloader.get(key)
             ]
-            if useless:
-                dataloader = {k: v for k, v in dataloader.items() if k not in useless}
+            if removed:
+                dataloader = {k: v for k, v in dataloader.items() if k not in removed}
                 print_log(
-                    f'num_workers=0: {", ".join(useless)} left out, there is no worker',
+                    f'num_workers=0: {", ".join(removed)} ignored without workers',
                     logger='current',
                 )
         return upstream(dataloader, **kwargs)
@@ -42,23 +43,24 @@ def load_without_workers() -> None:
 
 
 def allow_amp_on_cpu() -> None:
-    """AmpOptimWrapper refuses a CPU, where bfloat16 works (mmpretrain#1556).
+    """Let AmpOptimWrapper run on a CPU, where bfloat16 works (mmpretrain#1556).
 
-    MMEngine's own autocast takes a CPU, and refuses float16 there.
+    MMEngine's own autocast supports the CPU, and rejects float16 there.
     """
     from mmengine.optim.optimizer import amp_optimizer_wrapper
 
     if get_device() == 'cpu':
-        # Read for that refusal alone.
+        # Read only for that check.
         amp_optimizer_wrapper.is_cuda_available = lambda: True
 
 
-def checkpoint_without_reentry() -> None:
-    """MMEngine leaves ``use_reentrant`` open, which PyTorch forbids (mmengine#1539).
+def use_non_reentrant_checkpoint() -> None:
+    """Use non-reentrant activation checkpointing (mmengine#1539).
 
-    Some versions raise and others warn, and take re-entrant checkpointing, with which
-    what lies behind a frozen layer gets no gradient. And MMEngine wraps the forward of
-    a ModuleList, which nobody calls: here each of its modules is wrapped.
+    MMEngine does not set ``use_reentrant``: some versions of PyTorch raise an error,
+    others warn and use reentrant checkpointing, in which layers after a frozen layer
+    get no gradient. MMEngine also wraps the forward of a ModuleList, which is never
+    called: here each of its modules is wrapped.
     """
     from mmengine.runner import activation_checkpointing, runner
 
@@ -75,10 +77,10 @@ def checkpoint_without_reentry() -> None:
     runner.turn_on_activation_checkpointing = turn_on
 
 
-def let_cublas_repeat() -> None:
-    """With ``deterministic=True`` PyTorch refuses cuBLAS as MMEngine sets it up.
+def set_cublas_workspace() -> None:
+    """Set CUBLAS_WORKSPACE_CONFIG if ``deterministic=True`` (mmengine#929).
 
-    It wants CUBLAS_WORKSPACE_CONFIG in the environment (mmengine#929).
+    MMEngine does not set it, and without it cuBLAS raises an error in PyTorch.
     """
     from mmengine import runner
 
@@ -98,14 +100,14 @@ def let_cublas_repeat() -> None:
 
 
 def score_in_float32() -> None:
-    """BaseHead hands bfloat16 scores to NumPy, which has no such type.
+    """Convert bfloat16 scores to float32: BaseHead converts them to NumPy arrays.
 
-    No issue of MMAction2 tells of it. It comes with bfloat16 training, and with
-    ``val_cfg.fp16`` on a CPU.
+    NumPy has no bfloat16. MMAction2 has no issue about it. It happens in bfloat16
+    training, and with ``val_cfg.fp16`` on a CPU.
     """
     from mmaction.models.heads import BaseHead
 
-    def widened(upstream: Callable[..., Any]) -> Callable[..., Any]:
+    def in_float32(upstream: Callable[..., Any]) -> Callable[..., Any]:
         def by_feat(self: BaseHead, cls_scores: Tensor, *args: Any) -> Any:
             if cls_scores.dtype == torch.bfloat16:
                 cls_scores = cls_scores.float()
@@ -116,4 +118,4 @@ def score_in_float32() -> None:
     for name in ('loss_by_feat', 'predict_by_feat'):
         upstream = getattr(BaseHead, name)
         if upstream.__module__ != __name__:
-            setattr(BaseHead, name, widened(upstream))
+            setattr(BaseHead, name, in_float32(upstream))

@@ -1,4 +1,4 @@
-"""WAR, UAR, macro F1, per-class recall and confusion matrix."""
+"""The metrics of DFER: WAR, UAR, macro F1, per-class recall, confusion matrix."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def dfer_scores(confusion: np.ndarray, unread: np.ndarray | int = 0) -> dict[str
 
     Args:
         confusion: ``(K, K)`` counts, rows are labels and columns predictions.
-        unread: ``(K,)`` clips of each label that have no prediction and count as wrong.
+        unread: ``(K,)`` number of clips of each label without a prediction; they count
+            as wrong.
 
     Returns:
-        Fractions of 1. ``WAR``: weighted average recall, which is accuracy. ``UAR``:
-        mean recall of the classes that occur as labels. ``F1``: mean F1 of the classes
-        that occur as label or prediction. ``recall``: ``(K,)``, NaN where a class does
-        not occur. These are scikit-learn's ``accuracy_score``,
+        Fractions from 0 to 1. ``WAR``: weighted average recall, which is accuracy.
+        ``UAR``: mean recall of the classes that occur as labels. ``F1``: mean F1 of the
+        classes that occur as label or prediction. ``recall``: ``(K,)``, NaN for classes
+        that do not occur. These are scikit-learn's ``accuracy_score``,
         ``balanced_accuracy_score`` and ``f1_score(average='macro')``.
 
     Example:
@@ -50,17 +51,18 @@ def dfer_scores(confusion: np.ndarray, unread: np.ndarray | int = 0) -> dict[str
 
 @METRICS.register_module()
 class DFERMetric(BaseMetric):
-    """The metrics of DFER, as fractions of 1; class names come from the dataset.
+    """The metrics of DFER, from 0 to 1, with the class names of the dataset.
 
     Clips that could not be read (``bad_clips='count_wrong'`` of a dataset) lower the
-    recall of their class; in the confusion matrix, of predictions, they are not.
+    recall of their class. They are not in the confusion matrix: they have no
+    prediction.
 
     Args:
         dump: JSON file for the scores, the confusion matrix, each clip's label,
-            prediction and scores, and the unread clips; written anew at every
+            prediction and scores, and the unread clips; rewritten at every
             evaluation, on rank 0.
         collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
-        prefix: Put before the names of the metrics in logs.
+        prefix: Prefix of the metric names in logs.
 
     Example:
         >>> from ifdd_mmaction.evaluation import DFERMetric
@@ -87,7 +89,7 @@ class DFERMetric(BaseMetric):
         self.dump = dump
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep name, label and scores of each clip.
+        """Store name, label and scores of each clip.
 
         Raises:
             ValueError: If a clip has more than one label.
@@ -96,15 +98,15 @@ class DFERMetric(BaseMetric):
             label = sample['gt_label']
             if label.numel() != 1:
                 raise ValueError(
-                    f'DFERMetric got a label of shape {tuple(label.shape)}: one class '
-                    'index a clip is wanted (no soft labels in evaluation).'
+                    f'DFERMetric got a label of shape {tuple(label.shape)}: use one '
+                    'class index per clip (no soft labels in evaluation)'
                 )
             clip = dict(
                 clip=str(sample.get('video_id', len(self.results))),
                 label=int(label.reshape(-1)[0]),
                 scores=sample['pred_score'].float().cpu().tolist(),
             )
-            # Scores of another clip that stood in: see TolerantDataset.
+            # These are the scores of a substitute clip: see TolerantDataset.
             if bad := sample.get('bad_clips'):
                 clip['error'] = bad[0][1]
             self.results.append(clip)
@@ -120,8 +122,8 @@ class DFERMetric(BaseMetric):
         classes = [str(name) for name in classes]
         if len(classes) != num_classes:
             raise ValueError(
-                f'the model scores {num_classes} classes, the dataset has '
-                f'{len(classes)}: {classes}. Set num_classes of the head.'
+                f'the model has {num_classes} classes, the dataset has '
+                f'{len(classes)}: {classes}. Set num_classes of the head'
             )
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
         unread = [result for result in results if 'error' in result]

@@ -1,4 +1,4 @@
-"""Tables over folds and seeds: plain means, with what they are means of."""
+"""Tables of scores over folds and seeds, with their means."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from ..fileio import write_atomic
 
-#: The checkpoints of a fold; both scores of a cell pair are of the same one.
+#: Checkpoints of a fold; WAR and UAR of a pair of cells are of the same checkpoint.
 CHECKPOINTS = ('last', 'best')
 
 
 def mean_std(values: Sequence[float]) -> dict[str, Any]:
-    """Return plain ``mean``, ``std`` (n - 1) and ``n``; None where undefined.
+    """Return ``mean``, sample ``std`` (n - 1) and ``n``; None where undefined."""
 
     Example:
         >>> from ifdd_mmaction.evaluation import mean_std
@@ -30,7 +30,7 @@ def mean_std(values: Sequence[float]) -> dict[str, Any]:
 
 
 def percent(summary: Mapping[str, Any], digits: int = 2) -> str:
-    """Write a summary of fractions as ``mean ± std`` in percent.
+    """Format a summary of fractions as ``mean ± std`` in percent."""
 
     Example:
         >>> from ifdd_mmaction.evaluation import mean_std, percent
@@ -42,16 +42,16 @@ def percent(summary: Mapping[str, Any], digits: int = 2) -> str:
 
 
 def fold_table(rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """Make the table of a protocol with folds.
+    """Create the table of a protocol with folds.
 
     Args:
-        rows: One a fold: ``fold``, and ``last`` and ``best``, each the ``epoch``,
+        rows: One per fold: ``fold``, and ``last`` and ``best``, each the ``epoch``,
             ``WAR`` and ``UAR`` (fractions) of one checkpoint, or absent.
 
     Returns:
-        Markdown, and a record with the ``rows`` and ``mean``: by checkpoint and score
-        the :func:`mean_std` over the rows. A checkpoint that a row lacks has no mean:
-        it would be over other folds than its neighbour's.
+        Markdown, and a record with the ``rows`` and ``mean``: the :func:`mean_std` over
+        the rows, by checkpoint and score. A checkpoint that is absent in a row has no
+        mean: it would be over fewer folds than the other one.
 
     Example:
         >>> from ifdd_mmaction.evaluation import fold_table

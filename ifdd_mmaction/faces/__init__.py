@@ -1,4 +1,4 @@
-"""Find faces in frames, follow them, and cut them out as the datasets do.
+"""Detect faces in frames, track them, and crop them as the datasets do.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """

@@ -1,4 +1,4 @@
-"""Cut a face out of a frame as the datasets did."""
+"""Crop a face from a frame as the datasets did."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 CROPS = ('square', 'align')
 
-#: Where ArcFace (insightface, ``face_align.py``) puts the landmarks in 112 pixels.
+#: Positions of the landmarks in ArcFace (insightface, ``face_align.py``), 112 pixels.
 ARCFACE_112 = np.array(
     [
         [38.2946, 51.6963],
@@ -22,15 +22,15 @@ ARCFACE_112 = np.array(
 def crop_square(
     frame: np.ndarray, box: np.ndarray, size: int = 224, margin: float = 0.1
 ) -> np.ndarray:
-    """Cut a square around a face: its box made square, with a margin.
+    """Crop the square around the box of a face, with a margin.
 
-    What lies outside of the frame is black. Nothing is rotated.
+    Pixels outside the frame are black. The face is not rotated.
 
     Args:
         frame: ``(H, W, 3)``.
         box: Left, top, right, bottom in pixels.
-        size: Edge of the result.
-        margin: Added on every side, as a share of the box's longer side.
+        size: Width and height of the result.
+        margin: Added on every side, as a fraction of the longer side of the box.
 
     Returns:
         ``(size, size, 3)``.
@@ -58,17 +58,17 @@ def crop_square(
 def align_face(
     frame: np.ndarray, landmarks: np.ndarray, size: int = 224, zoom: float = 0.9
 ) -> np.ndarray:
-    """Cut an upright face: its landmarks are brought to fixed places.
+    """Crop an aligned face: its landmarks are mapped to fixed positions.
 
-    By the similarity (turn, scale, shift) that fits them best in the least squares.
-    What lies outside of the frame is black.
+    The mapping is the least-squares similarity transform (rotation, scale,
+    translation). Pixels outside the frame are black.
 
     Args:
         frame: ``(H, W, 3)``.
-        landmarks: Of :class:`Face`, ``(5, 2)``.
-        size: Edge of the result.
-        zoom: 1 is ArcFace's cut, which ends above the brows and in the chin; less
-            shows more around it.
+        landmarks: Landmarks of a :class:`Face`, ``(5, 2)``.
+        size: Width and height of the result.
+        zoom: 1 is ArcFace's crop, which ends above the eyebrows and within the chin; a
+            smaller value shows more around the face.
 
     Returns:
         ``(size, size, 3)``.
@@ -85,8 +85,8 @@ def align_face(
     matrix = similarity(landmarks, target)
     scale = float(np.hypot(*matrix[:, 0]))
     if scale < 1:
-        # Warping reads single pixels: shrink first, by averaging, to a pixel at least
-        # (where landmarks lie on one point, or far outside).
+        # Warping reads single pixels: first downscale by averaging, to at least one
+        # pixel (landmarks may coincide or lie far outside).
         scale = max(scale, 1 / min(frame.shape[:2]))
         frame = cv2.resize(
             frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
@@ -96,11 +96,11 @@ def align_face(
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the matrix ``(2, 3)`` of the similarity that best maps points to others.
+    """Return the matrix ``(2, 3)`` of the least-squares similarity transform.
 
     Args:
-        points: ``(n, 2)``, not all the same.
-        target: ``(n, 2)``.
+        points: Points ``(n, 2)``, not all the same.
+        target: Positions that they are mapped to, ``(n, 2)``.
     """
     x, y = points.T
     one, zero = np.ones_like(x), np.zeros_like(x)
@@ -118,18 +118,18 @@ def crop_face(
     crop: str = 'square',
     size: int = 224,
 ) -> np.ndarray:
-    """Cut a face out, ``(size, size, 3)``.
+    """Crop a face, ``(size, size, 3)``.
 
     Args:
         frame: ``(H, W, 3)``.
         box: Left, top, right, bottom in pixels.
-        landmarks: ``(5, 2)``; without them (NaN), the square is taken.
+        landmarks: ``(5, 2)``; if they are NaN, the crop is ``'square'``.
         crop: ``'square'`` or ``'align'``; see :func:`crop_square`,
             :func:`align_face`.
-        size: Edge of the result.
+        size: Width and height of the result.
 
     Raises:
-        ValueError: If there is no such way to crop.
+        ValueError: If ``crop`` is not one of :data:`CROPS`.
 
     Example:
         >>> from ifdd_mmaction.faces import WholeFrame, crop_face
@@ -140,7 +140,7 @@ def crop_face(
         (112, 112, 3)
     """
     if crop not in CROPS:
-        raise ValueError(f'crop={crop!r}: choose of {CROPS}')
+        raise ValueError(f'crop={crop!r}: must be one of {", ".join(CROPS)}')
     if crop == 'align' and np.isfinite(landmarks).all():
         return align_face(frame, landmarks, size)
     return crop_square(frame, box, size)

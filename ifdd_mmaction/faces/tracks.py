@@ -1,4 +1,4 @@
-"""Follow several faces through a video."""
+"""Track the faces of a video."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Track:
     """The boxes of one face in ``n`` frames of a video.
 
     Attributes:
-        id: Number of the track in its video, from 1 in the order of appearance.
-        frames: Indexes of the frames, rising, ``(n,)`` int.
+        id: Number of the track in its video, from 1 in order of appearance.
+        frames: Frame indexes, ascending, ``(n,)`` int.
         boxes: Left, top, right, bottom in pixels, ``(n, 4)``.
-        landmarks: Of :class:`Face`, ``(n, 5, 2)``; NaN where the detector gives none.
-        scores: Of the detector, ``(n,)``; NaN in frames that were filled in.
+        landmarks: Landmarks as in :class:`Face`, ``(n, 5, 2)``; NaN if there are none.
+        scores: Scores of the detector, ``(n,)``; NaN in interpolated frames.
     """
 
     id: int
@@ -39,8 +39,9 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
     """Return a track with a box in every frame from its first to its last.
 
     Args:
-        track: A track that may lack frames in between.
-        seconds: Time ``(F,)`` of every frame of the video: boxes move linearly in time.
+        track: A track that may have gaps.
+        seconds: Time of every frame of the video, ``(F,)``: boxes are interpolated
+            linearly in time.
 
     Example:
         >>> from ifdd_mmaction.faces import Track, fill_gaps
@@ -51,7 +52,7 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
         [2.0, 0.0, 12.0, 10.0]
     """
     frames = np.arange(track.frames[0], track.frames[-1] + 1)
-    # From 0 to 1: between times that lie too close, the slope would be infinite.
+    # Scaled to 0..1: between times that are too close, the slope would be infinite.
     time = seconds[frames] - seconds[frames[0]]
     time = time / time[-1] if time[-1] > 0 else np.arange(len(frames))
     known = time[track.frames - frames[0]]
@@ -73,12 +74,11 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
 
 
 def smooth_track(track: Track, sigma: float) -> Track:
-    """Return a track without the tremble of its detector.
+    """Return a track whose boxes and landmarks are smoothed over time.
 
     Args:
         track: A track without gaps.
-        sigma: Standard deviation, in frames, of the Gaussian that averages positions;
-            0 changes nothing.
+        sigma: Standard deviation of the Gaussian filter, in frames; 0 disables it.
 
     Example:
         >>> from ifdd_mmaction.faces import Track, smooth_track
@@ -88,9 +88,9 @@ def smooth_track(track: Track, sigma: float) -> Track:
         >>> smooth_track(track, sigma=2).boxes[:, 0].round(1).tolist()
         [0.4, 0.4, 0.4]
     """
-    if sigma < 0.1:  # narrower than a frame: SciPy divides by its square
+    if sigma < 0.1:  # no effect at this width, and SciPy divides by its square
         return track
-    # SciPy's memory grows with sigma, which is huge where all times are the same.
+    # SciPy's memory grows with sigma, which is very large if all times are the same.
     sigma = min(sigma, len(track))
     boxes, landmarks = (
         gaussian_filter1d(values, sigma, axis=0, mode='nearest')
@@ -99,7 +99,7 @@ def smooth_track(track: Track, sigma: float) -> Track:
     return replace(track, boxes=boxes, landmarks=landmarks)
 
 
-#: Numbers kept of a face in a frame: frame, box, landmarks, score.
+#: Numbers stored per face and frame: frame, box, landmarks, score.
 COLUMNS = 1 + 4 + 10 + 1
 
 
@@ -110,13 +110,13 @@ def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     common = (high - low).clip(min=0).prod(axis=2)
     areas = [(b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others)]
     union = areas[0][:, None] + areas[1] - common
-    # Boxes without an area have nothing in common.
+    # Boxes without area have an IoU of 0.
     return common / np.maximum(union, np.finfo(union.dtype).tiny)
 
 
 @dataclass
-class _Follower:
-    """A track that grows; rows of plain numbers, 128 bytes a frame."""
+class _GrowingTrack:
+    """A track under construction; rows of numbers, 128 bytes per frame."""
 
     box: np.ndarray
     seconds: float
@@ -141,18 +141,20 @@ class _Follower:
 
 
 class FaceTracker:
-    """Join the faces of frames to tracks by how much their boxes overlap.
+    """Assign the faces of frames to tracks by the IoU of their boxes.
 
-    Faces and tracks are paired so that the overlap is largest in all. A face that is
-    not seen for a moment (a hand, a turned head) is taken up again where it was lost;
-    after ``max_gap`` it starts a new track. Nobody is recognised: whoever comes back
-    later, or appears in the same place after a cut, is not told apart by looks.
+    The assignment maximizes the total IoU of faces and tracks. A face that is not
+    detected for up to ``max_gap`` (occluded or turned away) continues its track;
+    after that it starts a new one. Identities are not recognized: a person who
+    reappears later gets a new track, and one who appears at the same position after a
+    cut continues the old track.
 
     Args:
-        min_iou: Least overlap of a face with the last box of its track.
-        max_gap: Longest time that a track goes on without its face, in seconds. A face
-            that the last search found is not lost, however long ago that was.
-        min_faces: Faces that a track needs: fewer are false alarms of the detector.
+        min_iou: Minimum IoU of a face with the last box of its track.
+        max_gap: Maximum time without a detection within a track, in seconds. Tracks
+            with a face in the last frame searched continue, whatever its age.
+        min_faces: Minimum number of faces of a track; shorter ones are dropped as
+            false detections.
 
     Example:
         >>> from ifdd_mmaction.faces import FaceTracker, WholeFrame
@@ -171,8 +173,8 @@ class FaceTracker:
         self.max_gap = max_gap
         self.min_faces = min_faces
         self._searched: float | None = None
-        self._active: list[_Follower] = []
-        self._all: list[_Follower] = []
+        self._active: list[_GrowingTrack] = []
+        self._all: list[_GrowingTrack] = []
 
     def update(self, frame: int, seconds: float, faces: Sequence[Face]) -> None:
         """Add the faces of the next frame, at its time in seconds."""
@@ -193,18 +195,18 @@ class FaceTracker:
                     self._active[i].add(frame, seconds, faces[k])
                     left.remove(int(k))
         for k in sorted(left):
-            one = _Follower(faces[k].box, seconds)
+            one = _GrowingTrack(faces[k].box, seconds)
             one.add(frame, seconds, faces[k])
             self._active.append(one)
             self._all.append(one)
 
     def finish(self) -> list[Track]:
-        """Return the tracks so far, with gaps, in the order of their appearance."""
+        """Return the tracks so far, with gaps, in order of appearance."""
         least = self.min_faces * COLUMNS
         kept = [one for one in self._all if len(one.rows) >= least]
         return [one.track(number) for number, one in enumerate(kept, start=1)]
 
     @property
     def dropped(self) -> int:
-        """Tracks of fewer than ``min_faces`` faces."""
+        """Number of tracks of fewer than ``min_faces`` faces."""
         return len(self._all) - len(self.finish())

@@ -1,4 +1,4 @@
-"""Read videos of any kind frame by frame, and write some that browsers play.
+"""Read videos frame by frame, and write videos that browsers play.
 
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """

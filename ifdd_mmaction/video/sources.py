@@ -1,4 +1,4 @@
-"""Videos of every kind as frames with their times."""
+"""Videos as sequences of frames with times: files, folders and arrays."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..datasets.storage.clip_source import FRAME_SUFFIXES, VIDEO_SUFFIXES, list_
 from ..decoding import VideoError, VideoReader
 from ..errors import InputError
 
-#: Rate, in frames a second, of what has none: arrays and folders of frames.
+#: Default frames per second of arrays and folders of frames, which have no times.
 DEFAULT_FPS = 25.0
-#: Longest side of a frame. Faces are cut to a few hundred pixels in the end, and a
-#: frame of 8K takes 100 MB.
+#: Maximum side of a frame, in pixels. Face crops have a few hundred pixels, and an 8K
+#: frame takes 100 MB.
 MAX_SIDE = 1280
 
 
@@ -35,22 +35,22 @@ class Frame:
 
 
 class Video(Protocol):
-    """Frames in order of time; each ``iter`` starts anew and holds few at a time.
+    """Frames in order of time; each ``iter`` starts at the first and holds only a few.
 
     Attributes:
-        name: The path, or what stands for it.
-        length: Frames as far as they are known, else None; for progress alone.
+        name: Path of the video, or another name.
+        length: Number of frames, or None if unknown; only for progress bars.
     """
 
     name: str
     length: int | None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; InputError names the place of a damage."""
+        """Yield the frames; an InputError names the position of damage."""
 
 
 def shrink(image: np.ndarray, max_side: int) -> np.ndarray:
-    """Return an image ``(H, W, 3)`` of sides ``max_side`` at most, its shape kept."""
+    """Return an image ``(H, W, 3)`` of at most ``max_side``, with its aspect ratio."""
     height, width = image.shape[:2]
     scale = max_side / max(height, width)
     if scale >= 1:
@@ -60,10 +60,10 @@ def shrink(image: np.ndarray, max_side: int) -> np.ndarray:
 
 
 def one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield frames, each as large as the first.
+    """Yield frames, each resized to the size of the first.
 
     Browsers change the size while they record, and images of a folder may differ;
-    boxes and clips know one size.
+    boxes and clips need a single size.
     """
     size = None
     for frame in frames:
@@ -75,18 +75,18 @@ def one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 class FileVideo:
-    """The frames of a video file, upright, with the times at which they are shown.
+    """The frames of a video file, rotated upright, with their presentation times.
 
-    :class:`VideoReader` reads it, as in training: the same frames, the same refusals.
-    Memory does not grow with length.
+    It is read by :class:`VideoReader`, as in training: the same frames and the same
+    errors. Memory does not grow with the length.
 
     Args:
         path: The file.
-        max_side: Larger frames are shrunk to this, in pixels.
+        max_side: Larger frames are downscaled to this, in pixels.
 
     Raises:
-        InputError: If it is absent, empty or no video; while reading, if it is
-            damaged.
+        InputError: If the file is missing, empty or not a video; while reading, if it
+            is damaged.
 
     Example:
         >>> from ifdd_mmaction.video import FileVideo
@@ -103,18 +103,18 @@ class FileVideo:
         self._reader = VideoReader(path)
         try:
             self.decoder = self._reader.decoder
-            facts = self._reader.probe()
+            info = self._reader.probe()
         except VideoError as error:
             raise InputError(str(error)) from error
-        self.length = facts.frames
-        self._step = 1 / (facts.rate or DEFAULT_FPS)
+        self.length = info.frames
+        self._step = 1 / (info.rate or DEFAULT_FPS)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; see :class:`Video`."""
         first, seconds = None, 0.0
         try:
             for index, (time, image) in enumerate(self._reader.each(self._small)):
-                # Raw streams have no times, joined ones may fall back.
+                # Raw streams have no times; in concatenated ones, times may decrease.
                 if first is None:
                     first = time or 0.0
                 elif time is None:
@@ -136,11 +136,12 @@ class ArrayVideo:
 
     Args:
         frames: ``(T, H, W, 3)`` uint8 RGB.
-        fps: Frames a second.
-        max_side: Larger frames are shrunk to this, in pixels.
+        fps: Frames per second.
+        max_side: Larger frames are downscaled to this, in pixels.
+        name: Name of the video in errors and results.
 
     Raises:
-        InputError: If the array is of another kind.
+        InputError: If the array has another shape or type.
 
     Example:
         >>> from ifdd_mmaction.video import ArrayVideo
@@ -159,7 +160,7 @@ class ArrayVideo:
     ) -> None:
         if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
             raise InputError(
-                f'an array of shape {frames.shape} and type {frames.dtype}: a video is '
+                f'an array of shape {frames.shape} and type {frames.dtype}: it must be '
                 '(T, H, W, 3) of uint8, RGB'
             )
         self.name = name
@@ -177,12 +178,12 @@ class FolderVideo:
 
     Args:
         folder: The folder.
-        fps: Frames a second.
-        max_side: Larger frames are shrunk to this, in pixels.
+        fps: Frames per second.
+        max_side: Larger frames are downscaled to this, in pixels.
 
     Raises:
-        InputError: If there is no such folder, or no numbered image in it; while
-            reading, if an image is damaged.
+        InputError: If the folder is missing or has no numbered image; while reading, if
+            an image is damaged.
 
     Example:
         >>> from ifdd_mmaction.video import FolderVideo
@@ -223,16 +224,16 @@ def open_video(
     fps: float = DEFAULT_FPS,
     max_side: int = MAX_SIDE,
 ) -> Video:
-    """Return the frames of one video.
+    """Open a video from a file, a folder or an array.
 
     Args:
         source: A file, a folder of numbered images, an array ``(T, H, W, 3)`` of uint8
-            RGB, or a :class:`Video`, which is returned as it is.
-        fps: Frames a second of folders and arrays.
-        max_side: Larger frames are shrunk to this, in pixels.
+            RGB, or a :class:`Video`, which is returned unchanged.
+        fps: Frames per second of folders and arrays.
+        max_side: Larger frames are downscaled to this, in pixels.
 
     Raises:
-        InputError: If it is none of these.
+        InputError: If the source is none of these.
 
     Example:
         >>> from ifdd_mmaction.video import open_video
@@ -253,13 +254,12 @@ def open_video(
 
 
 def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
-    """Return the videos that paths, folders and patterns stand for, in order.
+    """Return the videos of paths, folders and glob patterns, in order.
 
-    A folder stands for the videos in it, or, where it holds numbered images instead,
-    for the one clip that they are.
+    A folder is replaced by the videos in it; a folder of numbered images is one video.
 
     Raises:
-        InputError: If one stands for nothing, or is a URL.
+        InputError: If a pattern or folder has no video, or a source is a URL.
 
     Example:
         >>> from ifdd_mmaction.video import find_videos
@@ -269,20 +269,20 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
     found: list[str] = []
     for source in [os.fspath(path) for path in sources]:
         if '://' in source:
-            raise InputError(f'{source}: a URL; download it first')
+            raise InputError(f'{source} is a URL: download it first')
         if Path(source).is_dir():
             found += _in_folder(Path(source))
         elif Path(source).exists() or not glob.has_magic(source):
-            found.append(source)  # a file that is not there is named when it is opened
+            found.append(source)  # opening a missing file raises an error with its name
         elif matches := sorted(glob.glob(source, recursive=True)):
             found += matches
         else:
-            raise InputError(f'{source}: nothing matches this pattern')
+            raise InputError(f'{source}: no file matches this pattern')
     return list(dict.fromkeys(found))
 
 
 def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Path]:
-    """Return a folder for each video: its name, with a number where two share it.
+    """Return a folder per video, named after it, with a number for equal names."""
 
     Example:
         >>> from ifdd_mmaction.video import result_folders
@@ -291,7 +291,7 @@ def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Pat
     """
     folders: dict[Path, None] = {}
     for name in names:
-        # Not resolved: a link has the name that the user gave it.
+        # Links are not resolved: the user chose their names.
         stem = Path(os.path.abspath(name)).stem or 'video'
         folder, number = Path(out_dir) / stem, 1
         while folder in folders:
@@ -302,7 +302,7 @@ def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Pat
 
 
 def _in_folder(folder: Path) -> list[str]:
-    # Hidden files are not the user's: macOS puts ._a.mp4 beside a.mp4.
+    # Hidden files are skipped: macOS creates ._a.mp4 next to a.mp4.
     names = sorted(name for name in os.listdir(folder) if name[0] != '.')
     videos = [name for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
     if videos:
@@ -310,6 +310,6 @@ def _in_folder(folder: Path) -> list[str]:
     if any(name.lower().endswith(FRAME_SUFFIXES) for name in names):
         return [str(folder)]
     raise InputError(
-        f'{folder}: neither a video ({" ".join(VIDEO_SUFFIXES)}) nor numbered images '
-        'in this folder'
+        f'{folder} contains neither a video ({" ".join(VIDEO_SUFFIXES)}) nor numbered '
+        'images'
     )

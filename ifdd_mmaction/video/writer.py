@@ -17,28 +17,29 @@ from ..errors import InputError
 av: Any
 try:
     import av
-except ImportError:  # without it, OpenCV writes
+except ImportError:  # OpenCV writes instead
     av = None
 
-#: Encoders of H.264 that FFmpeg may have, the best one first.
+#: H.264 encoders that FFmpeg may have, in order of preference.
 H264 = ('libx264', 'libopenh264', 'h264_videotoolbox', 'h264_mf')
-#: Ticks a second: times of frames of any rate are met within 11 microseconds.
+#: Ticks per second: times of frames are exact to 11 microseconds.
 TICKS = 90_000
 
 
 class VideoWriter:
-    """Write frames with their times to an MP4 file, whole or not at all.
+    """Write frames with their times to an MP4 file, which appears when it is complete.
 
-    H.264 through PyAV, which browsers play; without it MPEG-4 part 2 through OpenCV,
-    which players play but browsers do not. ``codec`` and ``browsers_play`` tell which.
+    With PyAV the codec is H.264, which browsers play; without it MPEG-4 part 2 through
+    OpenCV, which media players play but browsers do not. See the attributes ``codec``
+    and ``browsers_play``.
 
     Args:
         path: The file, ``.mp4``.
-        size: Width and height of the frames; H.264 leaves out an odd last line.
-        fps: Frames a second. Through PyAV only a hint, as each frame has its time.
+        size: Width and height of the frames; an odd last row or column is cut off.
+        fps: Frames per second. With PyAV only a hint, as each frame has its time.
 
     Raises:
-        OSError: If the folder cannot be made or written.
+        OSError: If the folder cannot be created or written.
 
     Example:
         >>> from ifdd_mmaction.video import FileVideo, VideoWriter
@@ -66,7 +67,7 @@ class VideoWriter:
         )
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        """Add a frame ``(H, W, 3)`` uint8 RGB, shown from a time on; times rise."""
+        """Add a frame ``(H, W, 3)`` uint8 RGB at a time in seconds; times ascend."""
         self._sink.write(image[: self.height, : self.width], seconds)
 
     def __enter__(self) -> VideoWriter:
@@ -87,7 +88,7 @@ class VideoWriter:
 
 
 def h264_encoder() -> str | None:
-    """Return the name of the encoder of H.264 that PyAV has, if any.
+    """Return the name of PyAV's H.264 encoder, or None."""
 
     Example:
         >>> from ifdd_mmaction.video import h264_encoder
@@ -124,7 +125,7 @@ class _PyAVSink:
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), 'rgb24')
-        # Two frames of one time would be refused.
+        # Two frames of the same time would raise an error.
         self._last = max(self._last + 1, round(seconds * TICKS))
         frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
         self._container.mux(self._stream.encode(frame))
@@ -160,19 +161,19 @@ class _OpenCVSink:
 
 
 def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) -> Path:
-    """Record a camera to a video file; an interrupt ends the recording, not the run.
+    """Record a camera to a video file; Ctrl-C ends only the recording.
 
     Args:
         camera: Number of the camera, from 0; or a device or file that OpenCV opens.
         path: The file to write.
-        seconds: How long to record.
+        seconds: Duration of the recording.
 
     Returns:
         The file.
 
     Raises:
-        InputError: If there is no such camera, it gives no picture, or there is no
-            time to record.
+        InputError: If the camera cannot be opened or read, or ``seconds`` is not
+            positive.
 
     Example:
         >>> from ifdd_mmaction.video import record_webcam
@@ -181,12 +182,12 @@ def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) ->
         'recorded.mp4'
     """
     if not seconds > 0:
-        raise InputError(f'{seconds:g} seconds to record: must be more than 0')
+        raise InputError(f'seconds={seconds:g}: must be more than 0')
     capture = cv2.VideoCapture(camera)
     try:
         ok, image = capture.read() if capture.isOpened() else (False, None)
         if not ok or image is None:
-            raise InputError(f'camera {camera} cannot be opened')
+            raise InputError(f'camera {camera} cannot be opened: check its number')
         begin = time.monotonic()
         height, width = image.shape[:2]
         with VideoWriter(path, (width, height)) as writer:

@@ -1,4 +1,4 @@
-"""Figures of a run, as Matplotlib objects that need no display."""
+"""Figures of results, as Matplotlib figures; no display is needed."""
 
 from .cam_overlay import CamRow, plot_cam_overlay
 from .clip_split import ClipSplit, ClipTiming, plot_clip_split, plot_split_timing

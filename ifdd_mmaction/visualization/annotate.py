@@ -1,4 +1,4 @@
-"""Draw boxes, emotions and a timeline into the frames of a video."""
+"""Draw boxes, emotions and a timeline on the frames of a video."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .emotion_pictures import FaceEmotions, longest
-from .style import emotion_colours, rgb
+from .style import emotion_colors, rgb
 
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
-#: Narrower frames are enlarged: nobody can read a text in 112 pixels.
+#: Minimum width in pixels; narrower frames are enlarged, so that text is legible.
 MIN_WIDTH = 480
-#: Faces that have a strip: those seen longest.
+#: Maximum number of timelines, of the faces with the longest duration.
 MAX_STRIPS = 4
 
 
 class FrameAnnotator:
-    """Draws what is known at a time into a frame, above strips of the whole video.
+    """Draws boxes and emotions on a frame, above timelines of the whole video.
 
     Args:
         faces: The emotions of each face.
-        classes: ``K`` names.
-        seconds: Length of the video.
+        classes: ``K`` class names.
+        seconds: Duration of the video.
         size: Width and height of the frames, in pixels.
     """
 
@@ -39,7 +39,7 @@ class FrameAnnotator:
         size: tuple[int, int],
     ) -> None:
         self.faces, self.classes, self.seconds = faces, classes, max(seconds, 1e-3)
-        self.colours = [rgb(colour) for colour in emotion_colours(classes)]
+        self.colors = [rgb(color) for color in emotion_colors(classes)]
         self.scale = max(1.0, MIN_WIDTH / size[0])
         self.width, self.height = (round(self.scale * side) for side in size)
         self.unit = max(12, round(min(self.width, self.height * 1.6) / 42))
@@ -55,12 +55,12 @@ class FrameAnnotator:
     def __call__(
         self, image: np.ndarray, seconds: float, boxes: Sequence[np.ndarray | None]
     ) -> np.ndarray:
-        """Return the frame ``(H, W, 3)`` uint8 RGB with all that is drawn.
+        """Return the annotated frame ``(H, W, 3)`` uint8 RGB.
 
         Args:
             image: The frame.
-            seconds: Its time.
-            boxes: Of each face, in pixels of the frame; None if it is not seen.
+            seconds: Time of the frame.
+            boxes: Box of each face, in pixels of the frame; None if not visible.
         """
         frame = cv2.resize(image, (self.width, self.height))
         picture = Image.fromarray(np.concatenate([frame, self._strips]))
@@ -81,14 +81,14 @@ class FrameAnnotator:
         box: np.ndarray,
     ) -> None:
         best = int(shares.argmax())
-        colour, unit = self.colours[best], self.unit
+        color, unit = self.colors[best], self.unit
         left, top, right, bottom = box.tolist()
-        draw.rectangle([left, top, right, bottom], outline=colour, width=unit // 5)
+        draw.rectangle([left, top, right, bottom], outline=color, width=unit // 5)
         text = f'{face.name}  {self.classes[best]} {shares[best]:.0%}'
         font = _font(unit)
         width = draw.textlength(text, font=font) + unit
         height = 1.5 * unit
-        # Above the box, or in it where there is no room; never beyond the frame.
+        # Above the box, or inside it if there is no space; never outside the frame.
         x = min(max(left, 0), max(self.width - width, 0))
         y = top - height - unit * 0.4
         y = y if y >= 0 else max(top, 0)
@@ -97,7 +97,7 @@ class FrameAnnotator:
         base = y + height
         draw.rectangle([x, base, x + width, base + unit * 0.4], fill=DARK)
         full = width * float(shares[best])
-        draw.rectangle([x, base, x + full, base + unit * 0.4], fill=colour)
+        draw.rectangle([x, base, x + full, base + unit * 0.4], fill=color)
 
     def _x(self, seconds: float) -> float:
         room = self.width - self._left - self.unit
@@ -121,21 +121,21 @@ class FrameAnnotator:
             shares = face.at((columns - self._left) / room * self.seconds)
             for x, share in zip(columns.tolist(), shares, strict=True):
                 best = int(share.argmax())
-                # The surer, the higher the bar.
+                # The height of the bar is the probability.
                 top = y + 1.2 * unit * (1 - float(share[best]))
-                draw.line([(x, top), (x, y + 1.2 * unit)], fill=self.colours[best])
+                draw.line([(x, top), (x, y + 1.2 * unit)], fill=self.colors[best])
         self._draw_legend(draw, self._legend + 0.2 * unit)
         return np.asarray(picture)
 
     def _draw_legend(self, draw: ImageDraw.ImageDraw, y: float) -> None:
         room = self.width - self.unit
         unit = float(self.unit)
-        # Smaller letters until all classes stand in the line.
+        # Reduce the font size until all classes fit in the line.
         while unit > 6 and self._legend_width(draw, unit) > room:
             unit -= 0.5
         x, font = self.unit / 2, _font(round(0.8 * unit))
-        for name, colour in zip(self.classes, self.colours, strict=True):
-            draw.rectangle([x, y, x + 0.7 * unit, y + 0.9 * unit], fill=colour)
+        for name, color in zip(self.classes, self.colors, strict=True):
+            draw.rectangle([x, y, x + 0.7 * unit, y + 0.9 * unit], fill=color)
             draw.text((x + 0.95 * unit, y - 0.05 * unit), name, fill=WHITE, font=font)
             x += draw.textlength(name, font=font) + 1.9 * unit
 
@@ -146,6 +146,6 @@ class FrameAnnotator:
 
 @lru_cache(maxsize=32)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings this font: the same picture, and any alphabet, everywhere.
+    # Part of Matplotlib: the same font on every machine, with many alphabets.
     path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / 'DejaVuSans.ttf'
     return ImageFont.truetype(str(path), max(size, 6))

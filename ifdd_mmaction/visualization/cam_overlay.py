@@ -1,4 +1,4 @@
-"""Class activation maps over the frames that context and dynamics are read from."""
+"""Class activation maps on the frames sampled by context and dynamics."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, RED, STYLE
+from .style import BLUE, GRAY, GREEN, ORANGE, RED, STYLE
 
 # Inches.
 FRAME, SPACE, NAMES, GAP, HEADER, MARGIN = 0.85, 0.03, 1.1, 0.3, 0.32, 0.1
 CAPTION = 0.15
-#: How much of a frame the strongest activation covers.
-COVER = 0.75
+#: Opacity of the strongest activation.
+MAX_ALPHA = 0.75
 
 
 class CamRow(NamedTuple):
     """A clip to show.
 
     Attributes:
-        name: Of the clip.
+        name: Name of the clip.
         target: Class whose score the maps explain.
-        predicted: Class that the model predicts, with its probability.
-        context: Frames that Y_S is read from, ``(n, H, W, 3)`` uint8 RGB.
-        context_cam: Map of each, ``(n, h, w)``; None where the score does not depend
+        predicted: Predicted class, with its probability.
+        context: Frames sampled by Y_S, ``(n, H, W, 3)`` uint8 RGB.
+        context_cam: Map of each frame, ``(n, h, w)``; None if the score does not depend
             on the context.
-        context_at: Number of each frame in the clip.
-        dynamics: The same three of Y_D.
+        context_at: Position of each frame in the clip.
+        dynamics: Frames sampled by Y_D, ``(n, H, W, 3)`` uint8 RGB.
+        dynamics_cam: Map of each frame, ``(n, h, w)``.
+        dynamics_at: Position of each frame in the clip.
     """
 
     name: str
@@ -47,12 +49,12 @@ class CamRow(NamedTuple):
 
 @matplotlib.rc_context(STYLE)
 def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
-    """Draw the maps over the frames, a clip in each row.
+    """Draw the maps on the frames, one clip per row.
 
-    The colours of a group of a clip go from none at 0 to the brightest at its maximum.
+    The maps of each group of a clip are scaled to their maximum; 0 is transparent.
 
     Raises:
-        ValueError: If there is no row.
+        ValueError: If ``rows`` is empty.
 
     Example:
         >>> from ifdd_mmaction.visualization import CamRow, plot_cam_overlay
@@ -65,7 +67,7 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
         >>> plot_cam_overlay([row]).savefig('grad_cam.png')
     """
     if not rows:
-        raise ValueError(f'rows={list(rows)}: there is no clip to draw')
+        raise ValueError(f'rows={list(rows)}: must not be empty')
     count = max(len(row.dynamics) for row in rows)
     block = count * (FRAME + SPACE)
     width = NAMES + 2 * block + GAP + 2 * MARGIN
@@ -78,12 +80,12 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
         (lefts[0], '$Y_S$, fine context', BLUE),
         (lefts[1], '$Y_D$, disentangled dynamics', ORANGE),
     )
-    for x, text, colour in headings:
+    for x, text, color in headings:
         figure.text(
             x / width,
             1 - (top - 0.08) / height,
             text,
-            color=colour,
+            color=color,
             weight='bold',
             va='bottom',
         )
@@ -115,7 +117,7 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
                     (x + FRAME / 2) / width,
                     1 - (y + FRAME + 0.02) / height,
                     f'frame {number:.1f}',
-                    color=GREY,
+                    color=GRAY,
                     size=6,
                     ha='center',
                     va='top',
@@ -124,16 +126,16 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
 
 
 def overlay(frames: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """Return frames ``(n, H, W, 3)`` uint8 under the colours of maps ``(n, h, w)``."""
+    """Return frames ``(n, H, W, 3)`` uint8 with maps ``(n, h, w)`` overlaid."""
     height, width = frames.shape[1:3]
-    share = cam / max(float(cam.max()), 1e-12)
+    scaled = cam / max(float(cam.max()), 1e-12)
     large = np.stack(
-        [cv2.resize(m.astype(np.float32), (width, height)) for m in share]
+        [cv2.resize(m.astype(np.float32), (width, height)) for m in scaled]
     )  # (n, H, W)
-    colours = matplotlib.colormaps['inferno'](large)[..., :3]
-    alpha = COVER * large[..., None] ** 0.7
-    grey = frames.mean(axis=3, keepdims=True) / 255
-    return np.rint(255 * ((1 - alpha) * grey + alpha * colours)).astype(np.uint8)
+    colors = matplotlib.colormaps['inferno'](large)[..., :3]
+    alpha = MAX_ALPHA * large[..., None] ** 0.7
+    gray = frames.mean(axis=3, keepdims=True) / 255
+    return np.rint(255 * ((1 - alpha) * gray + alpha * colors)).astype(np.uint8)
 
 
 def _write_row(axes: Axes, row: CamRow) -> None:
@@ -149,16 +151,16 @@ def _write_row(axes: Axes, row: CamRow) -> None:
             8,
             'normal',
         ),
-        (-14, f'clip {row.name}', GREY, 7, 'normal'),
+        (-14, f'clip {row.name}', GRAY, 7, 'normal'),
     )
-    for above, text, colour, size, weight in lines:
+    for above, text, color, size, weight in lines:
         axes.annotate(
             text,
             (0, 0.5),
             (0, above),
             xycoords='axes fraction',
             textcoords='offset points',
-            color=colour,
+            color=color,
             weight=weight,
             size=size,
         )

@@ -1,4 +1,4 @@
-"""How the split reads a clip: its frames, and the times of both groups."""
+"""Sampling positions of both groups of a split in the frames of a clip."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, ORANGE, PALE, STYLE
+from .style import BLUE, GRAY, ORANGE, PALE, STYLE
 
 # Inches.
 FRAME, MATRIX = 0.62, 2.05
 LEFT, RIGHT, GAP, TOP, BOTTOM = 0.85, 0.6, 0.35, 0.3, 0.12
 AXIS, MARKS, CURVE = 0.42, 0.8, 0.42
 
-#: Of the axis, between the two marks of a position.
+#: Vertical distance of both markers from the line of their group.
 SPREAD = 0.25
-HOLLOW: Any = dict(s=22, facecolors='white', edgecolors=GREY, zorder=2)
+HOLLOW: Any = dict(s=22, facecolors='white', edgecolors=GRAY, zorder=2)
 
 
 class ClipSplit(NamedTuple):
     """A clip to show; positions are in frames of the clip, from 0.
 
     Attributes:
-        title: Put above the frames.
+        title: Title above the frames.
         frames: ``(F, H, W, 3)`` uint8 RGB.
-        context: Frames that the context group X_S reads.
-        dynamics: Frames that the dynamics group X_D reads.
-        regular: The same two of a split into even and odd frames.
-        correlation: Of the feature's frames, ``(T, T)``; None where the split does
-            without.
-        envelope: Intensity of the emotion in each frame, ``(F,)``, 0 to 1, where known.
+        context: Sampling positions of the context group X_S.
+        dynamics: Sampling positions of the dynamics group X_D.
+        regular: Both positions for a split into even and odd frames.
+        correlation: Correlation of the feature's frames, ``(T, T)``; None if the split
+            does not compute it.
+        envelope: Intensity of the emotion per frame, ``(F,)``, 0 to 1, if known.
     """
 
     title: str
@@ -47,13 +47,13 @@ class ClipSplit(NamedTuple):
 
 @matplotlib.rc_context(STYLE)
 def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
-    """Draw each clip in a row: frames, where both groups read them, the correlation.
+    """Draw each clip in a row: frames, sampling positions of both groups, correlation.
 
-    A line leads from where the regular split would read, a hollow mark, to where this
-    one does.
+    A line connects the position of the regular split, a hollow marker, with the
+    position of this split.
 
     Raises:
-        ValueError: If there is no clip.
+        ValueError: If ``clips`` is empty.
 
     Example:
         >>> from ifdd_mmaction.visualization import ClipSplit, plot_clip_split
@@ -63,7 +63,7 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
         >>> plot_clip_split([clip]).savefig('split.png')
     """
     if not clips:
-        raise ValueError(f'clips={list(clips)}: there is no clip to draw')
+        raise ValueError(f'clips={list(clips)}: must not be empty')
     count = max(len(clip.frames) for clip in clips)
     strip = FRAME * count
     timed = any(clip.envelope is not None for clip in clips)
@@ -74,7 +74,7 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
     figure = Figure(figsize=(width, total))
 
     def add_axes(x: float, y: float, w: float, h: float) -> Axes:
-        """Add axes by the place of their upper left corner, in inches."""
+        """Add axes by the position of their upper left corner, in inches."""
         return figure.add_axes((x / width, 1 - (y + h) / total, w / width, h / total))
 
     for i, clip in enumerate(clips):
@@ -103,10 +103,10 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
 def _draw_envelope(axes: Axes, envelope: np.ndarray) -> None:
     frames = np.arange(len(envelope))
     axes.fill_between(frames, envelope, color=PALE, alpha=0.6, linewidth=0)
-    axes.plot(frames, envelope, color=GREY, linewidth=1)
+    axes.plot(frames, envelope, color=GRAY, linewidth=1)
     axes.set_xlim(-0.5, len(envelope) - 0.5)
     axes.set_ylim(0, 1.05)
-    axes.set_yticks([0.5], ['intensity'], color=GREY)
+    axes.set_yticks([0.5], ['intensity'], color=GRAY)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -114,27 +114,27 @@ def _draw_envelope(axes: Axes, envelope: np.ndarray) -> None:
 
 def _draw_marks(axes: Axes, clip: ClipSplit) -> None:
     names = []
-    for y, (name, colour, places, regular) in enumerate(
+    for y, (name, color, places, regular) in enumerate(
         (
             ('context', BLUE, clip.context, clip.regular[0]),
             ('dynamics', ORANGE, clip.dynamics, clip.regular[1]),
         )
     ):
-        # Above where the regular split reads, below where this one does.
+        # Upper markers: the regular split; lower markers: this split.
         high, low = y - SPREAD, y + SPREAD
-        axes.plot(np.stack([regular, places]), [high, low], color=colour, linewidth=1)
+        axes.plot(np.stack([regular, places]), [high, low], color=color, linewidth=1)
         axes.scatter(regular, [high] * len(regular), **HOLLOW)
-        axes.scatter(places, [low] * len(places), s=26, color=colour, zorder=3)
-        names.append((name, colour))
+        axes.scatter(places, [low] * len(places), s=26, color=color, zorder=3)
+        names.append((name, color))
     axes.set_yticks([0, 1], [name for name, _ in names])
-    for label, (_, colour) in zip(axes.get_yticklabels(), names, strict=True):
-        label.set_color(colour)
+    for label, (_, color) in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_color(color)
     axes.set_ylim(1.45, -0.45)
     axes.set_xlim(-0.5, len(clip.frames) - 0.5)
     axes.set_xticks(range(len(clip.frames)))
     axes.tick_params(axis='y', length=0)
-    axes.tick_params(axis='x', labelsize=7, color=GREY, labelcolor=GREY)
-    axes.set_xlabel('frame of the clip', size=8, color=GREY, labelpad=1)
+    axes.tick_params(axis='x', labelsize=7, color=GRAY, labelcolor=GRAY)
+    axes.set_xlabel('frame of the clip', size=8, color=GRAY, labelpad=1)
     axes.spines['left'].set_visible(False)
     axes.spines['bottom'].set_color(PALE)
 
@@ -142,37 +142,37 @@ def _draw_marks(axes: Axes, clip: ClipSplit) -> None:
 def _draw_matrix(figure: Figure, axes: Axes, correlation: np.ndarray) -> None:
     image = axes.imshow(correlation, cmap='viridis')
     axes.set_title('correlation', size=9, pad=4)
-    axes.set_xlabel('frame of $X$', size=8, color=GREY, labelpad=1)
+    axes.set_xlabel('frame of $X$', size=8, color=GRAY, labelpad=1)
     ticks = range(0, len(correlation), -(-len(correlation) // 8))
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.tick_params(length=0, labelsize=6.5, labelcolor=GREY, pad=1)
+    axes.tick_params(length=0, labelsize=6.5, labelcolor=GRAY, pad=1)
     axes.spines[:].set_visible(False)
     bar = axes.inset_axes((1.05, 0, 0.05, 1))
     figure.colorbar(image, cax=bar)
-    bar.tick_params(length=0, labelsize=6.5, labelcolor=GREY, pad=1)
+    bar.tick_params(length=0, labelsize=6.5, labelcolor=GRAY, pad=1)
     bar.spines[:].set_visible(False)
 
 
 COLUMNS = 2
 PANEL = 4.6, 1.75  # inches
-#: Where the rows of marks are, below the curve from 0 to 1.
+#: Vertical position and color of the rows of markers, below the curve from 0 to 1.
 ROWS = {
     'dynamics': (-0.2, ORANGE),
     'context': (-0.42, BLUE),
-    'interval': (-0.64, GREY),
+    'interval': (-0.64, GRAY),
 }
 
 
 class ClipTiming(NamedTuple):
-    """A clip to show; all positions are in its frames, from 0.
+    """A clip to show; positions are in frames of the clip, from 0.
 
     Attributes:
-        title: Put above the panel.
-        envelope: Intensity of the emotion in each frame, ``(F,)``, 0 to 1.
-        dynamics: Frames that the dynamics group reads.
-        context: Frames that the context group reads.
-        interval: Frames that the dynamics group of the interval split reads.
+        title: Title above the panel.
+        envelope: Intensity of the emotion per frame, ``(F,)``, 0 to 1.
+        dynamics: Sampling positions of the dynamics group.
+        context: Sampling positions of the context group.
+        interval: Sampling positions of the dynamics group of the interval split.
     """
 
     title: str
@@ -184,13 +184,13 @@ class ClipTiming(NamedTuple):
 
 @matplotlib.rc_context(STYLE)
 def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
-    """Draw the intensity over time of each clip, and marks where the groups read it.
+    """Draw the intensity over time of each clip, with the sampling positions.
 
     Returns:
-        A figure with a panel for each clip, two in a row.
+        A figure with one panel per clip, two per row.
 
     Raises:
-        ValueError: If there is no clip.
+        ValueError: If ``clips`` is empty.
 
     Example:
         >>> from ifdd_mmaction.visualization import ClipTiming, plot_split_timing
@@ -199,7 +199,7 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
         >>> plot_split_timing([clip]).savefig('timing.png')
     """
     if not clips:
-        raise ValueError(f'{len(clips)} clips to draw: give at least one')
+        raise ValueError(f'clips={list(clips)}: must not be empty')
     rows = -(-len(clips) // COLUMNS)
     width, height = PANEL
     figure = Figure(
@@ -211,14 +211,14 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
     for axes, clip in zip(panels, clips, strict=False):
         frames = np.arange(len(clip.envelope))
         axes.fill_between(frames, clip.envelope, color=PALE, alpha=0.6, linewidth=0)
-        axes.plot(frames, clip.envelope, color=GREY, linewidth=1)
-        for name, (y, colour) in ROWS.items():
+        axes.plot(frames, clip.envelope, color=GRAY, linewidth=1)
+        for name, (y, color) in ROWS.items():
             axes.eventplot(
                 np.asarray(getattr(clip, name)),
                 lineoffsets=y,
                 linelengths=0.17,
                 linewidths=2,
-                colors=colour,
+                colors=color,
             )
         axes.set_title(clip.title, loc='left', pad=3)
         axes.set_xlim(-0.5, len(frames) - 0.5)
@@ -228,10 +228,10 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
             ['1', '0', *(name if name != 'interval' else 'odd' for name in ROWS)],
         )
         axes.tick_params(axis='y', length=0)
-        for label, (_, colour) in zip(
+        for label, (_, color) in zip(
             axes.get_yticklabels()[2:], ROWS.values(), strict=True
         ):
-            label.set_color(colour)
+            label.set_color(color)
     for axes in panels[max(len(clips) - COLUMNS, 0) : len(clips)]:
         axes.set_xlabel('frame of the clip')
     figure.supylabel('intensity of the emotion', size=9)

@@ -1,4 +1,4 @@
-"""How sure a model is of each class, of clips that are of the class and of others."""
+"""Histograms of the predicted probability of each class."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREY, ORANGE, PALE, STYLE
+from .style import BLUE, GRAY, ORANGE, PALE, STYLE
 
 BINS = 25
 COLUMN = 0.95  # inches
-#: Half the width of a column that the fuller histogram fills.
+#: Width of the fullest bin of a histogram, in columns.
 REACH = 0.44
 
 
@@ -25,20 +25,20 @@ def plot_confidences(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw, for each class, the probability that positives and negatives of it get.
+    """Draw, for each class, the predicted probabilities of its positives and negatives.
 
     Args:
         probabilities: ``(N, K)``, each row sums to 1.
         labels: ``(N,)`` class indexes.
-        classes: ``K`` names.
-        title: Put above the picture.
+        classes: ``K`` class names.
+        title: Title above the figure.
 
     Returns:
         A figure with a pair of histograms for each class, negatives to the left and
         positives to the right. Each is as wide as its fullest bin; lines mark medians.
 
     Raises:
-        ValueError: If the shapes do not fit, or there is no clip.
+        ValueError: If the shapes do not match, or there is no clip.
 
     Example:
         >>> from ifdd_mmaction.visualization import plot_confidences
@@ -49,8 +49,8 @@ def plot_confidences(
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if not len(labels) or probabilities.shape != (len(labels), len(classes)):
         raise ValueError(
-            f'{len(labels)} labels, {len(classes)} classes and probabilities of '
-            f'{probabilities.shape}: (N, K) of at least one clip is wanted'
+            f'{len(labels)} labels, {len(classes)} classes and probabilities of shape '
+            f'{probabilities.shape}: it must be (N, K) with at least one clip'
         )
     width = max(COLUMN * len(classes) + 0.8, 5.0)
     figure = Figure(figsize=(width, 3.6), layout='constrained')
@@ -60,7 +60,7 @@ def plot_confidences(
         own = labels == k
         _draw_half(axes, k, -1, probabilities[~own, k], BLUE)
         _draw_half(axes, k, 1, probabilities[own, k], ORANGE)
-        axes.axvline(k, color=GREY, linewidth=0.6)
+        axes.axvline(k, color=GRAY, linewidth=0.6)
         ticks.append(f'{name}\nn = {own.sum()}')
     axes.set_xticks(range(len(classes)), ticks)
     axes.tick_params(axis='x', length=0)
@@ -71,8 +71,8 @@ def plot_confidences(
     axes.grid(axis='y', color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     handles: list[Artist] = [
-        matplotlib.patches.Patch(color=colour, alpha=0.75, label=label)
-        for colour, label in (
+        matplotlib.patches.Patch(color=color, alpha=0.75, label=label)
+        for color, label in (
             (BLUE, 'negatives: clips of other classes'),
             (ORANGE, 'positives: clips of the class'),
         )
@@ -86,8 +86,8 @@ def plot_confidences(
     return figure
 
 
-def _draw_half(axes: Axes, x: int, side: int, values: np.ndarray, colour: str) -> None:
-    """Draw a histogram that leans on the line ``x`` from one side."""
+def _draw_half(axes: Axes, x: int, side: int, values: np.ndarray, color: str) -> None:
+    """Draw a histogram on one side of the line ``x``."""
     if not len(values):
         return
     counts, edges = np.histogram(values, BINS, (0, 1))
@@ -97,7 +97,7 @@ def _draw_half(axes: Axes, x: int, side: int, values: np.ndarray, colour: str) -
         height=1 / BINS,
         left=x,
         align='edge',
-        color=colour,
+        color=color,
         alpha=0.75,
         linewidth=0,
     )

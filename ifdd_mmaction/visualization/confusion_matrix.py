@@ -1,4 +1,4 @@
-"""The confusion matrix with the scores of DFER."""
+"""Plot of a confusion matrix with the metrics of DFER."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..evaluation import dfer_scores
-from .style import GREY, STYLE
+from .style import GRAY, STYLE
 
 CELL = 0.64  # inches
-LETTER = 0.085  # inches, the usual width at 9 points
+LETTER = 0.085  # inches, the average width at 9 points
 GAP = 0.25  # cells between the matrix and the column of recalls
 
 
@@ -22,19 +22,19 @@ def plot_confusion_matrix(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw a confusion matrix, normalised by row, beside the recall of each class.
+    """Draw a confusion matrix, normalized by row, with the recall of each class.
 
     Args:
         confusion: ``(K, K)`` counts, rows are labels and columns predictions.
-        classes: ``K`` names.
-        title: Put above the scores.
+        classes: ``K`` class names.
+        title: Title above the metrics.
 
     Returns:
-        A figure whose cells hold per cent of the row and count; the row of a class
-        that does not occur is grey, its recall a dash.
+        A figure whose cells show the percentage of the row and the count; the row of a
+        class that does not occur is gray, and its recall is a dash.
 
     Raises:
-        ValueError: If the matrix is not ``(K, K)`` or counts no clip.
+        ValueError: If the matrix is not ``(K, K)`` or has no clip.
 
     Example:
         >>> from ifdd_mmaction.visualization import plot_confusion_matrix
@@ -46,7 +46,7 @@ def plot_confusion_matrix(
     if counts.shape != (size, size) or not counts.any():
         raise ValueError(
             f'{size} classes and a confusion matrix of shape {counts.shape} with '
-            f'{counts.sum()} clips: (K, K) and at least one clip are wanted'
+            f'{counts.sum()} clips: it must be (K, K) with at least one clip'
         )
     scores = dfer_scores(counts)
     support = counts.sum(axis=1)
@@ -65,12 +65,12 @@ def plot_confusion_matrix(
     )
     axes = figure.add_subplot(aspect='equal')
     edges = np.arange(size + 1) - 0.5
-    colours = matplotlib.colormaps['Blues'].with_extremes(bad='#EEEEEE')
+    colors = matplotlib.colormaps['Blues'].with_extremes(bad='#EEEEEE')
     axes.pcolormesh(
         edges,
         edges,
         np.ma.masked_invalid(shares),
-        cmap=colours,
+        cmap=colors,
         vmin=0,
         vmax=1,
         edgecolors='white',
@@ -81,20 +81,26 @@ def plot_confusion_matrix(
         if not support[row]:
             continue
         if not count:
-            axes.text(column, row, '0', ha='center', va='center', color=GREY, size=7)
+            axes.text(column, row, '0', ha='center', va='center', color=GRAY, size=7)
             continue
-        ink = _ink(colours(shares[row, column]))
+        text_color = _text_color(colors(shares[row, column]))
         axes.text(
             column,
             row - 0.13,
             f'{shares[row, column]:.1%}',
             ha='center',
             va='center',
-            color=ink,
+            color=text_color,
             size=8.5,
         )
         axes.text(
-            column, row + 0.2, f'{count}', ha='center', va='center', color=ink, size=7
+            column,
+            row + 0.2,
+            f'{count}',
+            ha='center',
+            va='center',
+            color=text_color,
+            size=7,
         )
     beside = size + GAP
     for row, recall in enumerate(scores['recall']):
@@ -113,7 +119,7 @@ def plot_confusion_matrix(
             f'n = {support[row]}',
             ha='center',
             va='center',
-            color=GREY,
+            color=GRAY,
             size=7,
         )
     axes.set_xlim(-0.5, beside + 0.5)
@@ -126,7 +132,7 @@ def plot_confusion_matrix(
     axes.set_yticks(range(size), classes)
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
-    # Under the matrix, not under matrix and recalls.
+    # Centered below the matrix, without the column of recalls.
     axes.set_xlabel('Predicted class', x=size / 2 / (size + GAP + 1))
     axes.set_ylabel('True class')
     line = (
@@ -137,8 +143,8 @@ def plot_confusion_matrix(
     return figure
 
 
-def _ink(colour: tuple[float, float, float, float]) -> str:
-    """Return what is read best on an RGBA colour, by the contrast of WCAG 2."""
-    rgb = np.asarray(colour[:3])
+def _text_color(color: tuple[float, float, float, float]) -> str:
+    """Return the text color with more contrast (WCAG 2) on an RGBA color."""
+    rgb = np.asarray(color[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return 'black' if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else 'white'

@@ -1,4 +1,4 @@
-"""Emotions over time in pictures: the timeline and the strongest moments."""
+"""Figures of emotions over time: the timeline and the strongest moments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import GREY, STYLE, emotion_colours
+from .style import GRAY, STYLE, emotion_colors
 
 # Inches.
 WIDTH, PANEL = 9.0, 2.1
-#: The strip of the top emotion, in the units of the probabilities above it.
+#: Vertical range of the bar of the top emotion, on the axis of the probabilities.
 STRIP = -0.17, -0.05
 
 
@@ -22,10 +22,10 @@ class FaceEmotions(NamedTuple):
     """The emotions of one face over time.
 
     Attributes:
-        name: What to call the face.
-        start: Seconds from which it is seen.
-        end: Seconds until which it is seen.
-        middles: Times of ``n`` predictions, rising.
+        name: Name of the face.
+        start: Time of the first frame with the face, in seconds.
+        end: Time of the last frame with the face, in seconds.
+        middles: Times of ``n`` predictions in seconds, ascending.
         probabilities: ``(n, K)``.
     """
 
@@ -36,16 +36,16 @@ class FaceEmotions(NamedTuple):
     probabilities: np.ndarray
 
     def at(self, seconds: float | np.ndarray) -> np.ndarray:
-        """Return the probabilities ``(..., K)`` at times, linear between predictions.
+        """Return the probabilities ``(..., K)`` at times, linearly interpolated.
 
-        Before the first and after the last prediction they stay as they are there.
+        Before the first and after the last prediction they are constant.
         """
         columns = [np.interp(seconds, self.middles, p) for p in self.probabilities.T]
         return np.stack(columns, axis=-1)
 
 
 def longest(faces: Sequence[FaceEmotions], count: int) -> list[FaceEmotions]:
-    """Return the faces that are seen longest, ``count`` at most, in their order."""
+    """Return the at most ``count`` faces of longest duration, in the given order."""
     order = sorted(range(len(faces)), key=lambda i: faces[i].start - faces[i].end)
     return [faces[i] for i in sorted(order[:count])]
 
@@ -54,26 +54,26 @@ def longest(faces: Sequence[FaceEmotions], count: int) -> list[FaceEmotions]:
 def plot_emotion_timeline(
     faces: Sequence[FaceEmotions], classes: Sequence[str], seconds: float
 ) -> Figure:
-    """Draw a panel for each face: a line for each class, below it the top emotion.
+    """Draw one panel per face: a line per class, and below it the top emotion.
 
-    Where a face is not seen, nothing is drawn.
+    Nothing is drawn while a face is not visible.
 
     Args:
-        faces: At least one.
-        classes: ``K`` names.
-        seconds: Length of the video; all panels are as long.
+        faces: At least one face.
+        classes: ``K`` class names.
+        seconds: Duration of the video, the x range of all panels.
 
     Raises:
-        ValueError: If there is no face.
+        ValueError: If ``faces`` is empty.
     """
     if not faces:
-        raise ValueError(f'faces={list(faces)}: there is none to draw')
-    colours = emotion_colours(classes)
+        raise ValueError(f'faces={list(faces)}: must not be empty')
+    colors = emotion_colors(classes)
     height = PANEL * len(faces) + 0.75
     figure = Figure(figsize=(WIDTH, height), layout='constrained')
     panels = figure.subplots(len(faces), 1, squeeze=False, sharex=True).ravel()
     for axes, face in zip(panels, faces, strict=True):
-        _draw_face(axes, face, colours)
+        _draw_face(axes, face, colors)
         axes.set_xlim(0, max(seconds, 1e-3))
     panels[-1].set_xlabel('seconds')
     handles = panels[0].get_lines()[: len(classes)]
@@ -83,23 +83,23 @@ def plot_emotion_timeline(
     return figure
 
 
-def _draw_face(axes: Axes, face: FaceEmotions, colours: Sequence[str]) -> None:
-    # One prediction is a constant, not a point that nobody sees.
+def _draw_face(axes: Axes, face: FaceEmotions, colors: Sequence[str]) -> None:
+    # A single prediction is drawn as a horizontal line, not as a point.
     edges = [face.start, *face.middles, face.end]
     times = np.unique(np.clip(edges, face.start, face.end))
-    for share, colour in zip(face.at(times).T, colours, strict=True):
-        axes.plot(times, share, color=colour, linewidth=1.6)
+    for share, color in zip(face.at(times).T, colors, strict=True):
+        axes.plot(times, share, color=color, linewidth=1.6)
     grid = np.linspace(face.start, face.end, 400)
     best = face.at((grid[1:] + grid[:-1]) / 2).argmax(axis=-1)
-    # Runs of the same emotion become one bar.
+    # Consecutive times of the same emotion are one bar.
     changes = np.flatnonzero(np.diff(best)) + 1
     lefts, rights = [0, *changes], [*changes, len(best)]
     low, high = STRIP
     for left, right in zip(lefts, rights, strict=True):
         axes.fill_between(
-            [grid[left], grid[right]], low, high, color=colours[best[left]], lw=0
+            [grid[left], grid[right]], low, high, color=colors[best[left]], lw=0
         )
-    axes.axhline(0, color=GREY, linewidth=0.5)
+    axes.axhline(0, color=GRAY, linewidth=0.5)
     axes.set_ylim(low - 0.03, 1.02)
     middle = (low + high) / 2
     axes.set_yticks([1, 0.5, 0, middle], ['100 %', '50 %', '0 %', 'top'])
@@ -115,10 +115,10 @@ class Moment(NamedTuple):
     """A face at a time.
 
     Attributes:
-        face: Position of the face among those given.
-        seconds: The time.
+        face: Index of the face.
+        seconds: The time, in seconds.
         emotion: Index of the class.
-        probability: Of that class.
+        probability: Probability of that class.
     """
 
     face: int
@@ -133,18 +133,18 @@ def choose_moments(
     count: int = 12,
     apart: float = 1.0,
 ) -> list[Moment]:
-    """Choose the moments of the highest probability of an emotion that is not neutral.
+    """Choose the moments with the highest probability of a class other than neutral.
 
-    Moments that are more neutral than anything else count only if all are.
+    Moments whose top class is neutral are used only if there are no others.
 
     Args:
         faces: The faces.
-        classes: ``K`` names; one that begins with "neutral" is no emotion here.
-        count: Moments at most.
-        apart: Least distance of two moments of one face, in seconds.
+        classes: ``K`` class names; neutral is the one that begins with "neutral".
+        count: Maximum number of moments.
+        apart: Minimum time between two moments of one face, in seconds.
 
     Returns:
-        In order of time.
+        The moments in order of time.
     """
     shown = [i for i, n in enumerate(classes) if not n.casefold().startswith('neutral')]
     if not shown:
@@ -177,20 +177,20 @@ def plot_emotion_moments(
     names: Sequence[str],
     classes: Sequence[str],
 ) -> Figure:
-    """Draw the faces of moments, with their time and emotion.
+    """Draw the faces of moments, with time and emotion.
 
     Args:
-        moments: At least one.
-        images: The face of each, ``(H, W, 3)`` uint8 RGB.
-        names: Of the faces.
-        classes: ``K`` names.
+        moments: At least one moment.
+        images: Face image of each moment, ``(H, W, 3)`` uint8 RGB.
+        names: Names of the faces.
+        classes: ``K`` class names.
 
     Raises:
-        ValueError: If there is no moment.
+        ValueError: If ``moments`` is empty.
     """
     if not moments:
-        raise ValueError(f'moments={list(moments)}: there is none to draw')
-    colours = emotion_colours(classes)
+        raise ValueError(f'moments={list(moments)}: must not be empty')
+    colors = emotion_colors(classes)
     columns = min(COLUMNS, len(moments))
     rows = -(-len(moments) // columns)
     width, height = CELL
@@ -202,7 +202,7 @@ def plot_emotion_moments(
         axes.imshow(image)
         axes.set_title(
             f'{classes[moment.emotion]} {moment.probability:.0%}',
-            color=colours[moment.emotion],
+            color=colors[moment.emotion],
             weight='bold',
             size=9,
             pad=3,
@@ -214,7 +214,7 @@ def plot_emotion_moments(
             transform=axes.transAxes,
             ha='center',
             va='top',
-            color=GREY,
+            color=GRAY,
             size=8,
         )
     return figure

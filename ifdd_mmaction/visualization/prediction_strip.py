@@ -1,4 +1,4 @@
-"""Clips beside what the model makes of them."""
+"""Clips with their true class, predicted class and probabilities."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import GREEN, GREY, PALE, RED, STYLE
+from .style import GRAY, GREEN, PALE, RED, STYLE
 
 # Inches.
 FRAMES_WIDTH, FRAME_HEIGHT = 11.2, 0.9
 LETTER = 0.085
 BARS_WIDTH, BAR_HEIGHT = 1.6, 0.115
 GAP, MARGIN, HEADER = 0.15, 0.12, 0.3
-# Heights of a frame.
+# In heights of a frame.
 FRAME_GAP = 0.03
 
 
@@ -31,10 +31,10 @@ class ClipPrediction(NamedTuple):
 
 
 def probabilities(scores: Sequence[float]) -> np.ndarray:
-    """Return ``(K,)`` probabilities of ``K`` scores: their softmax.
+    """Return the softmax ``(K,)`` of ``K`` scores.
 
-    A head with ``average_clips='prob'`` gives probabilities: these are left as they
-    are.
+    A head with ``average_clips='prob'`` returns probabilities: these are returned
+    unchanged.
 
     Example:
         >>> from ifdd_mmaction.visualization import probabilities
@@ -57,16 +57,16 @@ def plot_prediction_strip(
     """Draw each clip in a row: true and predicted class, frames, probabilities.
 
     Args:
-        clips: At least one clip with at least one frame each.
-        classes: ``K`` names.
-        title: Put above the rows.
+        clips: At least one clip, each with at least one frame.
+        classes: ``K`` class names.
+        title: Title above the rows.
 
     Returns:
-        A figure whose size follows from the clips; the predicted class is green and
-        ticked where it is the true one, else red and crossed.
+        A figure whose size depends on the clips; a correct prediction is green with a
+        check mark, a wrong one red with a cross.
 
     Raises:
-        ValueError: If there is no clip, or one has no frames.
+        ValueError: If there is no clip, or a clip has no frames.
 
     Example:
         >>> from ifdd_mmaction.datasets.storage import FrameFolder
@@ -79,18 +79,19 @@ def plot_prediction_strip(
     if not clips or not all(clip.frames for clip in clips):
         counts = [len(clip.frames) for clip in clips]
         raise ValueError(
-            f'clips of {counts} frames to draw: no clip, or one without frames'
+            f'clips with {counts} frames: there must be at least one clip, and no clip '
+            'without frames'
         )
     longest = max(map(len, classes))
     names = max(
         1.25, longest * LETTER + 0.3, *(len(c.name) * 0.07 + 0.4 for c in clips)
     )
     bar_names = longest * LETTER * 0.7 + 0.05
-    # One scale for all rows, the widest fills the column.
+    # One scale for all rows: the widest row fills the column.
     span = max(_widths(clip.frames).sum() for clip in clips)
     frame = min(FRAME_HEIGHT, FRAMES_WIDTH / span)
     row = max(frame, BAR_HEIGHT * len(classes)) + GAP
-    # Not narrower than its heading.
+    # At least as wide as the heading.
     middle = max(span * frame, 1.8)
     top = HEADER + (0.3 if title else 0)
     width = names + middle + GAP + bar_names + BARS_WIDTH + 2 * MARGIN
@@ -98,7 +99,7 @@ def plot_prediction_strip(
     figure = Figure(figsize=(width, height))
 
     def add_axes(x: float, y: float, w: float, h: float) -> Axes:
-        """Add axes by the place of their upper left corner, in inches."""
+        """Add axes by the position of their upper left corner, in inches."""
         return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
 
     frames_left = MARGIN + names
@@ -110,7 +111,7 @@ def plot_prediction_strip(
     }
     for x, text in heads.items():
         y = 1 - (top - 0.06) / height
-        figure.text(x / width, y, text, color=GREY, va='bottom')
+        figure.text(x / width, y, text, color=GRAY, va='bottom')
     if title:
         figure.text(0.5, 1 - 0.1 / height, title, ha='center', va='top', size=10)
     for i, clip in enumerate(clips):
@@ -128,11 +129,11 @@ def _write_classes(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> 
     predicted = int(np.argmax(clip.scores))
     right = predicted == clip.label
     verdict = f'{"✓" if right else "✗"} {classes[predicted]}'
-    # Lines at fixed distances in points, whatever the height of the row.
-    for above, text, colour, size in (
+    # Line spacing is fixed in points, independent of the height of the row.
+    for above, text, color, size in (
         (12, classes[clip.label], 'black', 9),
         (-3, verdict, GREEN if right else RED, 9),
-        (-17, f'clip {clip.name}', GREY, 7),
+        (-17, f'clip {clip.name}', GRAY, 7),
     ):
         axes.annotate(
             text,
@@ -140,14 +141,14 @@ def _write_classes(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> 
             (0, above),
             xycoords='axes fraction',
             textcoords='offset points',
-            color=colour,
-            weight='normal' if colour == GREY else 'bold',
+            color=color,
+            weight='normal' if color == GRAY else 'bold',
             size=size,
         )
 
 
 def _widths(frames: Sequence[np.ndarray]) -> np.ndarray:
-    """Return ``(T,)`` widths, in heights, with the gap that follows each frame."""
+    """Return widths ``(T,)``, in frame heights, including the gap after each frame."""
     return np.array([f.shape[1] / f.shape[0] + FRAME_GAP for f in frames])
 
 
@@ -164,10 +165,10 @@ def _show_frames(axes: Axes, frames: Sequence[np.ndarray], span: float) -> None:
 def _draw_bars(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> None:
     shares = probabilities(clip.scores)
     predicted = int(np.argmax(clip.scores))
-    colours = [PALE] * len(classes)
-    colours[clip.label] = GREY
-    colours[predicted] = GREEN if predicted == clip.label else RED
-    axes.barh(range(len(classes)), shares, color=colours, height=0.8)
+    colors = [PALE] * len(classes)
+    colors[clip.label] = GRAY
+    colors[predicted] = GREEN if predicted == clip.label else RED
+    axes.barh(range(len(classes)), shares, color=colors, height=0.8)
     for i, share in enumerate(shares):
         axes.text(share + 0.02, i, f'{share:.0%}', va='center_baseline', size=6)
     axes.set_yticks(range(len(classes)), classes)
@@ -177,4 +178,4 @@ def _draw_bars(axes: Axes, clip: ClipPrediction, classes: Sequence[str]) -> None
     axes.set_xlim(0, 1.2)
     axes.set_xticks([])
     axes.spines['bottom'].set_visible(False)
-    axes.spines['left'].set_color(GREY)
+    axes.spines['left'].set_color(GRAY)

@@ -1,4 +1,4 @@
-"""The recall of each class as a polygon, one for each model."""
+"""Radar chart of the recall per class, one polygon per model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import BLUE, GREEN, GREY, ORANGE, PALE, RED, STYLE
+from .style import BLUE, GRAY, GREEN, ORANGE, PALE, RED, STYLE
 
-#: The first model is drawn over the others, thick and filled.
-COLOURS = (RED, BLUE, GREEN, ORANGE, '#CC79A7', '#56B4E9', 'black')
-#: Inches; a letter at 9 points.
+#: Colors of the models; the first is drawn on top, thick and filled.
+COLORS = (RED, BLUE, GREEN, ORANGE, '#CC79A7', '#56B4E9', 'black')
+#: Inches; LETTER is the average width of a letter at 9 points.
 RADIUS, LETTER = 1.8, 0.085
 LINES = ('-', '--', '-.', ':')
 
@@ -24,19 +24,19 @@ def plot_recall_radar(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw the recall of each class on a spoke, from 0 in the centre to 100 %.
+    """Draw the recall of each class on a radial axis, from 0 at the center to 100 %.
 
     Args:
-        recalls: By name of the model, ``K`` fractions of 1; the first one stands out.
-            None or NaN where a model has no such class: its line has a gap there.
-        classes: ``K`` names, at least three.
-        title: Put above the picture.
+        recalls: ``K`` fractions from 0 to 1 by name of the model; the first model is
+            emphasized. None or NaN if a model lacks the class: its line has a gap.
+        classes: ``K`` class names, at least three.
+        title: Title above the figure.
 
     Returns:
-        A figure with a legend that tells the UAR of each model.
+        A figure with a legend that shows the UAR of each model.
 
     Raises:
-        ValueError: If there are fewer than three classes, or recalls of another number.
+        ValueError: If there are fewer than three classes, or not ``K`` recalls.
 
     Example:
         >>> from ifdd_mmaction.visualization import plot_recall_radar
@@ -47,11 +47,11 @@ def plot_recall_radar(
     """
     size = len(classes)
     if size < 3:
-        raise ValueError(f'{size} classes: a radar chart takes at least three')
+        raise ValueError(f'{size} classes: a radar chart needs at least three')
     values = {n: np.array(recall, dtype=float) for n, recall in recalls.items()}
     if not values or any(v.shape != (size,) for v in values.values()):
         shapes = {name: v.shape for name, v in values.items()}
-        raise ValueError(f'{size} classes and recalls of {shapes}: (K,) is wanted')
+        raise ValueError(f'{size} classes and recalls of {shapes}: must be (K,) each')
     beside = max(map(len, classes)) * LETTER + 0.15
     legend = max(len(name) + 13 for name in values) * LETTER * 0.8 + 0.35
     below, above = 0.35, 0.65 if title else 0.35
@@ -69,8 +69,8 @@ def plot_recall_radar(
         axes.plot(
             [*angles, 0],
             [*recall, recall[0]],
-            LINES[i // len(COLOURS) % len(LINES)] if i else '-',
-            color=COLOURS[i % len(COLOURS)],
+            LINES[i // len(COLORS) % len(LINES)] if i else '-',
+            color=COLORS[i % len(COLORS)],
             linewidth=1.1 if i else 2.2,
             marker='o',
             markersize=2.5 if i else 4,
@@ -78,15 +78,15 @@ def plot_recall_radar(
             zorder=3 if i else 4,
         )
     first = next(iter(values.values()))
-    axes.fill(angles, np.nan_to_num(first), color=COLOURS[0], alpha=0.12, zorder=2)
+    axes.fill(angles, np.nan_to_num(first), color=COLORS[0], alpha=0.12, zorder=2)
     axes.set_ylim(0, 1)
     axes.set_rgrids([0.25, 0.5, 0.75, 1], ['25', '50', '75', '100 %'], angle=180 / size)
-    axes.tick_params(axis='y', labelsize=7, labelcolor=GREY)
+    axes.tick_params(axis='y', labelsize=7, labelcolor=GRAY)
     axes.set_xticks(angles, classes)
     axes.tick_params(axis='x', pad=2, labelsize=9)
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         across = np.sin(angle)
-        if abs(across) > 0.1:  # beside the circle: the name begins or ends there
+        if abs(across) > 0.1:  # left or right of the circle
             label.set_horizontalalignment('left' if across > 0 else 'right')
     axes.grid(color=PALE, linewidth=0.6)
     axes.spines['polar'].set_color(PALE)

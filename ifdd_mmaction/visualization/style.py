@@ -1,4 +1,4 @@
-"""The look that all figures share, and the colors of emotions."""
+"""Style of all figures, colors of emotions, and saving of figures."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 
 from ..fileio import write_atomic
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
+# The palette of Okabe and Ito, which color-blind readers can distinguish.
 BLUE, ORANGE, GREEN, RED = '#0072B2', '#E69F00', '#009E73', '#D55E00'
-GREY, PALE = '#666666', '#C8C8C8'
+GRAY, PALE = '#666666', '#C8C8C8'
 
-#: What the figures set of Matplotlib's parameters, for the time they are drawn.
+#: Parameters of Matplotlib that are set while a figure is drawn.
 STYLE: Any = {
-    # The one font that Matplotlib brings itself: the same picture on every machine.
+    # Part of Matplotlib: the same font on every machine.
     'font.family': 'DejaVu Sans',
     'mathtext.fontset': 'dejavusans',
     'text.usetex': False,
@@ -41,15 +41,15 @@ STYLE: Any = {
 }
 
 
-#: Endings of files that a figure can be written to.
+#: File name extensions of figures.
 FORMATS = ('png', 'jpg', 'jpeg', 'svg', 'pdf')
 
 
 def figure_path(text: str) -> Path:
-    """Return a path that a figure can be written to, from a command line.
+    """Check the path of a figure given on a command line.
 
     Raises:
-        argparse.ArgumentTypeError: If its ending is not of :data:`FORMATS`.
+        argparse.ArgumentTypeError: If its extension is not one of :data:`FORMATS`.
 
     Example:
         >>> from ifdd_mmaction.visualization import figure_path
@@ -58,18 +58,20 @@ def figure_path(text: str) -> Path:
     """
     path = Path(text)
     if path.suffix[1:] not in FORMATS:
-        raise ArgumentTypeError(f'{path}: give a file .{", .".join(FORMATS)}')
+        raise ArgumentTypeError(
+            f'{path}: the extension must be one of .{", .".join(FORMATS)}'
+        )
     return path
 
 
 @matplotlib.rc_context(STYLE)
 def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
-    """Write a figure, whole or not at all.
+    """Write a figure to a file atomically.
 
     Args:
         figure: The figure.
-        path: File whose ending, of :data:`FORMATS`, tells the format.
-        dpi: Pixels an inch.
+        path: The file; its extension, one of :data:`FORMATS`, determines the format.
+        dpi: Pixels per inch.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -82,7 +84,7 @@ def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None
     kind = Path(path).suffix[1:]
     options: dict[str, Any] = {}
     if kind in ('jpg', 'jpeg'):
-        # Flat areas and text show their blocks at the default of 75.
+        # The default quality of 75 shows artifacts in flat areas and text.
         options['pil_kwargs'] = dict(quality=85)
     figure.savefig(data, format=kind, dpi=dpi, **options)
     write_atomic(path, data.getvalue())
@@ -98,11 +100,11 @@ def to_image(figure: Figure) -> np.ndarray:
 
 SKY, PINK, YELLOW, BROWN, PURPLE = '#56B4E9', '#CC79A7', '#CDBB1F', '#8C564B', '#6A3D9A'
 
-#: By how the names that the datasets use begin.
+#: Colors by prefix of the class names of the datasets.
 BY_NAME = {
     'hap': ORANGE,
     'sad': BLUE,
-    'neu': GREY,
+    'neu': GRAY,
     'ang': RED,
     'sur': SKY,
     'disg': GREEN,
@@ -114,25 +116,25 @@ BY_NAME = {
 }
 
 
-def emotion_colours(classes: Sequence[str]) -> list[str]:
-    """Return a colour, ``#rrggbb``, for each class.
+def emotion_colors(classes: Sequence[str]) -> list[str]:
+    """Return a color ``#rrggbb`` for each class.
 
-    Emotions have theirs whatever their order; other names take what is left, in turn.
+    Known emotions have fixed colors; other names get the unused colors in turn.
     """
     known = [_known(name) for name in classes]
     left = [c for c in BY_NAME.values() if c not in known] or list(BY_NAME.values())
-    colours = []
-    for colour in known:
-        if colour is None:
-            colour = left[0]
+    colors = []
+    for color in known:
+        if color is None:
+            color = left[0]
             left = left[1:] + left[:1]
-        colours.append(colour)
-    return colours
+        colors.append(color)
+    return colors
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Return the values 0 to 255 of ``#rrggbb``."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def rgb(color: str) -> tuple[int, int, int]:
+    """Return the red, green and blue value, 0 to 255, of ``#rrggbb``."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def _known(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Losses, learning rate and validation scores against epochs."""
+"""Plot of losses, learning rate and validation scores over epochs."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .style import BLUE, GREEN, GREY, ORANGE, RED, STYLE
+from .style import BLUE, GRAY, GREEN, ORANGE, RED, STYLE
 
 Record = Mapping[str, Any]
-# Colour, dashes and size of marks: on a balanced test set one lies on the other.
+# Color, line style and marker size: the curves coincide on a balanced test set.
 SCORES: dict[str, tuple[str, str, float]] = {
     'dfer/WAR': (BLUE, 'solid', 1.0),
     'dfer/UAR': (RED, 'dashed', 0.6),
 }
-# A line of more points than this is drawn without a mark on each.
-MARKED_POINTS = 12
+# Lines of at most this many points have a marker at each point.
+MAX_MARKERS = 12
 
 
 def is_training(record: Record) -> bool:
-    """Tell whether a line of ``scalars.json`` is of training by epochs."""
+    """Return whether a record of ``scalars.json`` is from epoch-based training."""
     return 'loss' in record and 'epoch' in record
 
 
 def is_validation(record: Record) -> bool:
-    """Tell whether a line of ``scalars.json`` is of validation with DFERMetric.
+    """Return whether a record of ``scalars.json`` is from validation with DFERMetric.
 
-    Validation outside of training is logged as of epoch 0: it is no part of a curve.
+    Validation outside training is logged as epoch 0 and does not count.
     """
     return any(name in record for name in SCORES) and record['step'] > 0
 
 
 def epochs_of(training: Sequence[Record]) -> np.ndarray:
-    """Return ``(N,)`` epochs, with fractions, that training records were logged at.
+    """Return the fractional epochs ``(N,)`` of training records.
 
-    The log counts iterations through; how many make an epoch follows from the epoch
-    that each of them lies in.
+    Records have the total iteration and the epoch; the iterations per epoch are
+    estimated from both.
     """
     epochs = np.array([record['epoch'] for record in training], dtype=float)
     steps = np.array([record['step'] for record in training], dtype=float)
     length = np.ceil(steps / epochs).max(initial=1)
-    # A resumed run with another batch size has another length: stay in the epoch.
+    # A run resumed with another batch size has epochs of another length: clip.
     return (steps / length).clip(epochs - 1, epochs)
 
 
 def smooth(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
-    """Return ``(N,)`` means of y over windows of a width in x; x is ascending."""
+    """Return the moving average ``(N,)`` of y over ``width`` in x; x is ascending."""
     total = np.concatenate([[0.0], np.cumsum(y)])
     half = width / 2 + 1e-9
     first = np.searchsorted(x, x - half, side='left')
@@ -61,22 +61,22 @@ def smooth(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
 
 @matplotlib.rc_context(STYLE)
 def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
-    """Draw what MMEngine logged of one training.
+    """Draw the records that MMEngine logged in one training.
 
     Args:
-        records: Lines of ``scalars.json`` in order of time. Training: ``epoch`` from
+        records: Records of ``scalars.json`` in order of time. Training: ``epoch`` from
             1, ``step`` in iterations, ``lr``, ``loss``, ``loss_cls``,
             ``loss_context``. Validation: ``step`` in epochs, ``dfer/WAR``,
-            ``dfer/UAR`` as fractions. Other lines and absent keys are left out.
-        title: Put above the panels.
+            ``dfer/UAR`` as fractions. Other records are ignored; keys may be absent.
+        title: Title above the panels.
 
     Returns:
         A figure with one panel each for the loss, the context loss (which is orders
-        of magnitude smaller), the validation scores and the learning rate, as far as
-        there are records of them; x is in epochs.
+        of magnitude smaller), the validation scores and the learning rate, if there are
+        records of them; x is in epochs.
 
     Raises:
-        ValueError: If no record is of training or validation.
+        ValueError: If no record is from training or validation.
 
     Example:
         >>> from ifdd_mmaction.visualization import plot_training_curve
@@ -93,7 +93,7 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
     validation = [record for record in records if is_validation(record)]
     if not training and not validation:
         raise ValueError(
-            f'none of {len(records)} records is of training or validation: give those '
+            f'none of {len(records)} records is from training or validation: use those '
             'of vis_data/scalars.json'
         )
     present = dict(
@@ -116,7 +116,7 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
         _label_scientific(panels['context'], 'Context loss')
     if 'lr' in panels:
         rates = [record.get('lr', math.nan) for record in training]
-        panels['lr'].plot(x, rates, color=GREY, marker=_mark(len(x)))
+        panels['lr'].plot(x, rates, color=GRAY, marker=_marker(len(x)))
         _label_scientific(panels['lr'], 'Learning rate')
     if 'validation' in panels:
         _plot_scores(panels['validation'], validation)
@@ -130,12 +130,12 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
         axes.grid(color='#E4E4E4', linewidth=0.6)
         axes.set_axisbelow(True)
         if axes.get_legend_handles_labels()[0]:
-            # Above the panel: the place where no curve can run under it.
+            # Above the panel, where it covers no curve.
             axes.legend(
                 loc='lower left',
                 bbox_to_anchor=(0, 1),
                 borderaxespad=0.2,
-                # Long enough for dashes with a mark on them.
+                # Long enough to show dashes with a marker.
                 handlelength=2,
                 columnspacing=1,
                 ncols=1 if axes is panels.get('validation') else 3,
@@ -146,27 +146,27 @@ def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
 
 
 def _arrange(names: list[str]) -> list[list[str]]:
-    """Return rows of panels; of three, the first takes a column to itself."""
+    """Return rows of panels; the first of three panels fills a column."""
     if len(names) == 3:
         return [[names[0], names[1]], [names[0], names[2]]]
     return [names[i : i + 2] for i in range(0, len(names), 2)]
 
 
 def _plot_losses(
-    axes: Axes, x: np.ndarray, training: Sequence[Record], colours: Mapping[str, str]
+    axes: Axes, x: np.ndarray, training: Sequence[Record], colors: Mapping[str, str]
 ) -> None:
-    for name, colour in colours.items():
+    for name, color in colors.items():
         y = np.array([record.get(name, math.nan) for record in training], dtype=float)
-        # A loss that diverged ends its line; it must not blank the mean before it.
+        # Exclude NaN and infinity: they would make the moving average NaN.
         good = np.isfinite(y)
         if not good.any():
             continue
-        # Where one loss lies on another both means are seen, and one haze is enough.
+        # loss and loss_cls may coincide: draw the unsmoothed values of loss only.
         if name != 'loss_cls':
             axes.plot(
                 x,
                 np.where(good, y, np.nan),
-                color=colour,
+                color=color,
                 alpha=0.25,
                 lw=0.8,
                 label='as logged',
@@ -174,16 +174,16 @@ def _plot_losses(
         axes.plot(
             x[good],
             smooth(x[good], y[good], width=1),
-            color=colour,
+            color=color,
             linestyle='dashed' if name == 'loss_cls' else 'solid',
             lw=1.8,
-            marker=_mark(good.sum()),
+            marker=_marker(good.sum()),
             label=f'{name}, epoch mean',
         )
 
 
 def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
-    for name, (colour, line, size) in SCORES.items():
+    for name, (color, line, size) in SCORES.items():
         found = [record for record in validation if name in record]
         if not found:
             continue
@@ -193,9 +193,9 @@ def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
         axes.plot(
             epochs,
             scores,
-            color=colour,
+            color=color,
             linestyle=line,
-            marker=_mark(len(found)),
+            marker=_marker(len(found)),
             label=(
                 f'{name.removeprefix("dfer/")}: '
                 f'★ best {scores[best]:.2f}% (epoch {epochs[best]}), '
@@ -208,7 +208,7 @@ def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
             marker='*',
             markersize=11 * size,
             markeredgewidth=0,
-            color=colour,
+            color=color,
             clip_on=False,
             zorder=4,
         )
@@ -218,7 +218,7 @@ def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
             marker='o',
             markersize=11 * size,
             markerfacecolor='none',
-            markeredgecolor=colour,
+            markeredgecolor=color,
             markeredgewidth=1.5,
             clip_on=False,
             zorder=5,
@@ -226,13 +226,13 @@ def _plot_scores(axes: Axes, validation: Sequence[Record]) -> None:
     axes.set_ylabel('Validation score (%)')
 
 
-def _mark(points: int) -> str | None:
-    """Return the marker without which a single point would be no picture."""
-    return '.' if points <= MARKED_POINTS else None
+def _marker(points: int) -> str | None:
+    """Return a marker for short lines: a line of one point is invisible."""
+    return '.' if points <= MAX_MARKERS else None
 
 
 def _label_scientific(axes: Axes, label: str) -> None:
-    """Put a power of ten into the label: above the axis it would hit the legend."""
+    """Label the axis with its power of ten: by default it overlaps the legend."""
     top = np.abs(axes.dataLim.intervaly).max()
     power = math.floor(math.log10(top)) if np.isfinite(top) and top > 0 else 0
     if abs(power) > 1:

@@ -1,4 +1,4 @@
-"""Features of clips in two dimensions, coloured by class."""
+"""Scatter plot of t-SNE embeddings, colored by class."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from .style import BLUE, GREEN, ORANGE, PALE, RED, STYLE
 
 PANEL = 2.9  # inches
-#: Okabe and Ito's; with more classes they come again, with the next marker.
-COLOURS = (ORANGE, BLUE, '#888888', RED, '#CC79A7', GREEN, '#56B4E9')
+#: The palette of Okabe and Ito; further classes reuse it with the next marker.
+COLORS = (ORANGE, BLUE, '#888888', RED, '#CC79A7', GREEN, '#56B4E9')
 MARKERS = 'o^s'
 
 
@@ -24,16 +24,16 @@ def plot_tsne(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw clips as points in their class's colour, a panel for each feature.
+    """Draw clips as points in the color of their class, one panel per feature.
 
     Args:
-        points: ``(N, 2)`` positions by title of the panel.
+        points: Positions ``(N, 2)`` by title of the panel.
         labels: ``(N,)`` class indexes.
-        classes: ``K`` names; those without a clip are left out of the legend.
-        title: Put above the panels.
+        classes: ``K`` class names; the legend shows those that have a clip.
+        title: Title above the panels.
 
     Raises:
-        ValueError: If the points are not one ``(N, 2)`` for each label.
+        ValueError: If the positions are not ``(N, 2)``, one per label.
 
     Example:
         >>> from ifdd_mmaction.visualization import plot_tsne
@@ -45,27 +45,27 @@ def plot_tsne(
     labels = np.asarray(labels)
     if not points or any(p.shape != (len(labels), 2) for p in points.values()):
         shapes = {name: p.shape for name, p in points.items()}
-        raise ValueError(f'{len(labels)} labels and points of {shapes}: (N, 2) wanted')
+        raise ValueError(f'{len(labels)} labels and points of {shapes}: must be (N, 2)')
     legend = 0.55 if len(classes) <= 7 else 0.8
     figure = Figure(
         figsize=(max(PANEL * len(points), 4.2), PANEL + legend), layout='constrained'
     )
     panels = figure.subplots(1, len(points), squeeze=False)[0]
-    # In a fixed random order, so that no class lies over the others.
+    # In a fixed random order, so that no class covers the others.
     order = np.random.default_rng(0).permutation(len(labels))
     for axes, (name, place) in zip(panels, points.items(), strict=True):
-        for marker in range(-(-len(classes) // len(COLOURS))):
-            own = order[labels[order] // len(COLOURS) == marker]
+        for marker in range(-(-len(classes) // len(COLORS))):
+            own = order[labels[order] // len(COLORS) == marker]
             axes.scatter(
                 *place[own].T,
-                c=[COLOURS[k % len(COLOURS)] for k in labels[own]],
+                c=[COLORS[k % len(COLORS)] for k in labels[own]],
                 marker=MARKERS[marker % len(MARKERS)],
                 s=14,
                 linewidths=0.3,
                 edgecolors='white',
             )
         axes.set_title(name)
-        # Distances of t-SNE have no unit.
+        # t-SNE coordinates have no unit.
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set(visible=True, color=PALE)
@@ -75,8 +75,8 @@ def plot_tsne(
             [],
             [],
             linestyle='',
-            marker=MARKERS[k // len(COLOURS) % len(MARKERS)],
-            color=COLOURS[k % len(COLOURS)],
+            marker=MARKERS[k // len(COLORS) % len(MARKERS)],
+            color=COLORS[k % len(COLORS)],
             markersize=5,
             label=name,
         )

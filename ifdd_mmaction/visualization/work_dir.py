@@ -1,4 +1,4 @@
-"""Read what a run left in its work dir: scalars, predictions, config, frames."""
+"""Read the files of a work dir: scalars, predictions, config, frames."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mmengine.registry import init_default_scope
 from .prediction_strip import ClipPrediction
 from .training_curve import is_training, is_validation
 
-#: Frames of a clip that fit into a row.
+#: Maximum number of frames per clip in a figure.
 MAX_FRAMES = 16
 
 
 class RunError(ValueError):
-    """Something is missing in a work dir; the message says what and how to get it."""
+    """A file of a work dir is missing or invalid; says how to create it."""
 
 
 def read_scalars(work_dir: str | os.PathLike) -> list[dict[str, Any]]:
-    """Return the lines of all ``<timestamp>/vis_data/scalars.json`` as one training.
+    """Return the records of all ``<timestamp>/vis_data/scalars.json`` as one training.
 
-    A run that was resumed goes on where it was resumed from: what earlier runs logged
-    from there on was left behind, and is dropped.
+    Where a run was resumed, the records that earlier runs logged after that point are
+    dropped.
 
     Example:
         >>> from ifdd_mmaction.fileio import write_atomic
@@ -50,7 +50,7 @@ def read_scalars(work_dir: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def _moment(record: Mapping[str, Any]) -> tuple[float, float]:
-    """Return what sorts records in time: the epoch, and the iteration in all."""
+    """Return the sort key of a record: the epoch and the total iteration."""
     if is_training(record):
         return record['epoch'], record['step']
     return record['step'], float('inf')  # validation follows its epoch
@@ -63,7 +63,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
         except ValueError as error:
-            # A killed run leaves half of its last line.
+            # The last line is incomplete if the run was killed.
             if number == len(lines):
                 break
             raise RunError(
@@ -75,10 +75,10 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
-    """Return what :class:`DFERMetric` dumped: ``classes``, ``clips`` and more.
+    """Read a dump of :class:`DFERMetric`: ``classes``, ``clips`` and other keys.
 
     Raises:
-        RunError: If the file is absent or is something else.
+        RunError: If the file is missing or not such a dump.
 
     Example:
         >>> from ifdd_mmaction.evaluation import DFERMetric
@@ -93,8 +93,8 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise RunError(
-            f'no predictions {path}. This makes them:\n'
-            f'  python tools/test.py CONFIG CHECKPOINT --dump {path}'
+            f'{path} does not exist: create it with `python tools/test.py CONFIG '
+            f'CHECKPOINT --dump {path}`'
         )
     try:
         report = json.loads(path.read_bytes())
@@ -109,22 +109,22 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
             classes = clip['label'], clip['prediction']
             if len(clip['scores']) != size or not set(classes) <= set(range(size)):
                 raise ValueError(
-                    f'clip {clip["clip"]} is not scored for {size} classes'
+                    f'clip {clip["clip"]} does not have scores of {size} classes'
                 )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f'{path} is no dump of DFERMetric ({type(error).__name__}: {error}). This '
-            f'makes one:\n  python tools/test.py CONFIG CHECKPOINT --dump {path}'
+            f'{path} is not a dump of DFERMetric ({type(error).__name__}: {error}): '
+            f'create it with `python tools/test.py CONFIG CHECKPOINT --dump {path}`'
         ) from error
     return report
 
 
 def find_config(work_dir: str | os.PathLike) -> Path:
-    """Return the one config that MMEngine dumped into a work dir.
+    """Return the only config that MMEngine dumped into a work dir.
 
     Raises:
-        RunError: If there is none, or several: which of them made the predictions
-            cannot be known.
+        RunError: If there is none, or more than one: the config of the predictions is
+            then unknown.
 
     Example:
         >>> from ifdd_mmaction.fileio import write_atomic
@@ -136,23 +136,22 @@ def find_config(work_dir: str | os.PathLike) -> Path:
     found = sorted(Path(work_dir).glob('*.py'))
     if not found:
         raise RunError(
-            f'no config in {work_dir}, where training and testing dump theirs. '
-            'Give it with --config.'
+            f'{work_dir} contains no config, which training and testing write there: '
+            'set --config'
         )
     if len(found) > 1:
         raise RunError(
-            f'{len(found)} configs in {work_dir}: '
-            f'{", ".join(path.name for path in found)}. Give the one of the '
-            'predictions with --config.'
+            f'{work_dir} contains {len(found)} configs, '
+            f'{", ".join(path.name for path in found)}: set --config to the one of the '
+            'predictions'
         )
     return found[0]
 
 
 def choose_clips(clips: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """Choose clips to show: right and wrong ones by halves, classes in turn.
+    """Choose clips to show: half correct, half wrong predictions, classes in turn.
 
-    The same clips give the same choice: within a class it is the first in the list,
-    not the one that looks best.
+    The choice is deterministic: the first clips of each class in the list.
 
     Example:
         >>> from ifdd_mmaction.visualization import choose_clips
@@ -178,15 +177,15 @@ def choose_clips(clips: Sequence[dict[str, Any]], count: int) -> list[dict[str, 
 def load_clips(
     config: str | os.PathLike, clips: Sequence[Mapping[str, Any]]
 ) -> list[ClipPrediction]:
-    """Load up to ``MAX_FRAMES`` frames, evenly spread, of each clip.
+    """Load up to ``MAX_FRAMES`` evenly spaced frames of each clip.
 
     Args:
-        config: File with the ``test_dataloader`` that the clips come from.
+        config: Config file with the ``test_dataloader`` of the clips.
         clips: Clips of :func:`read_predictions`.
 
     Raises:
-        RunError: If the config has no such dataset, or not those clips.
-        DatasetError: If the data is not where the config says, or broken.
+        RunError: If the config has no test dataset, or the dataset lacks the clips.
+        DatasetError: If the data is missing or damaged.
 
     Example:
         >>> from mmengine.config import Config
@@ -203,7 +202,7 @@ def load_clips(
     cfg = Config.fromfile(config)
     settings = (cfg.get('test_dataloader') or {}).get('dataset')
     if not settings:
-        raise RunError(f'{config} has no test_dataloader.dataset')
+        raise RunError(f'{config} has no test_dataloader.dataset: add it')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     dataset = DATASETS.build({**settings, 'pipeline': []})
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -214,8 +213,8 @@ def load_clips(
         if info is None:
             raise RunError(
                 f'clip {clip["clip"]} with label {clip["label"]} is not in the test '
-                f'set of {config} ({len(dataset)} clips): the predictions are of '
-                'another split, fold or dataset'
+                f'set of {config} ({len(dataset)} clips): use the config of the '
+                'split, fold and dataset of the predictions'
             )
         source = info['source']
         spread = np.linspace(0, len(source) - 1, min(len(source), MAX_FRAMES))

@@ -21,7 +21,7 @@ def recognizer_2d():
     (mini_model, (2, 2, 3, 8, 64, 64), (4, 64, 4, 2, 2)),
     (recognizer_2d, (2, 4, 3, 32, 32), (2, 512, 4, 1, 1)),
 ])  # fmt: skip
-def test_it_looks_into_any_recognizer(build, shape, x_shape):
+def test_it_works_with_any_recognizer(build, shape, x_shape):
     model = build().eval()
     inputs = torch.randn(shape)
     with torch.no_grad():

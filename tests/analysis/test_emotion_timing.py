@@ -1,4 +1,4 @@
-"""When the dynamics group falls on the emotion."""
+"""Intensity of the emotion at the sampling positions of the groups."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from ifdd_mmaction.datasets import DatasetError
 from tests.numeric import assert_close
 
 
-def test_the_interval_is_the_one_of_the_normal_distribution():
+def test_the_interval_equals_that_of_the_normal_distribution():
     values = np.random.default_rng(0).normal(3, 2, 400)
     found = cluster_bootstrap(values, range(400))
     width = 1.96 * values.std() / 20
@@ -57,22 +57,22 @@ def test_rows_of_both_files_belong_together(tmp_path, name):
 
 
 @pytest.mark.parametrize('missing', ['clips.csv', 'envelope.npy'])
-def test_a_set_of_unknown_timing_is_refused(tmp_path, missing):
+def test_a_dataset_of_unknown_timing_raises_an_error(tmp_path, missing):
     (write(tmp_path) / missing).unlink()
-    with pytest.raises(DatasetError, match=rf'no file .*{missing}.*rendered sets only'):
+    with pytest.raises(DatasetError, match=rf'{missing} does not exist: .* rendered'):
         read_timed_clips(tmp_path)
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(envelope=ENVELOPE[:1]), r'array of \(1, 3\) for the 2 clips'),
-    (dict(envelope=ENVELOPE[0]), r'array of \(3,\)'),
+    (dict(envelope=ENVELOPE[:1]), r'has shape \(1, 3\) for the 2 clips'),
+    (dict(envelope=ENVELOPE[0]), r'has shape \(3,\)'),
     (dict(envelope=np.array([[0, np.nan]] * 2)), 'finite'),
     (dict(envelope=np.array([['a'], ['b']])), 'not an array of numbers'),
-    (dict(rows='id,label\n7,1\n4,7\n'), r'clips\.csv:2: .*no name, label and subject'),
+    (dict(rows='id,label\n7,1\n4,7\n'), r'clips\.csv:2: .* must have a name'),
     (dict(rows='id,label,subject\n7,1,1\n4,x,3\n'), r'clips\.csv:3: '),
     (dict(rows='id,label,subject\n7,1,1\n7,2,1\n'), 'clip 7 is listed twice'),
 ])  # fmt: skip
-def test_what_does_not_fit_is_named(tmp_path, change, message):
+def test_malformed_files_are_named(tmp_path, change, message):
     with pytest.raises(DatasetError, match=message):
         read_timed_clips(write(tmp_path, **change))
 
@@ -87,12 +87,12 @@ def test_the_curves_are_means_over_the_frames_of_a_feature():
     # Central differences 0 .25 .5 .25 0 .25 .5 .5, two by two.
     change = torch.tensor([0.125, 0.375, 0.125, 0.5])
     assert_close(curves[0, 1], change, frames)
-    # Falling counts as rising does.
+    # Falling and rising count the same.
     back = emotion_curves(ONSET_APEX_OFFSET.flip(1), 4)
     assert_close(back, curves.flip(2), frames)
 
 
-def test_curves_are_read_between_frames():
+def test_curves_are_interpolated_between_frames():
     curves = torch.tensor([[[0.0, 1, 3, 0]]])
     found = mean_at(curves, torch.tensor([[0.5, 2.0], [1.5, 3.0]])[:1])
     assert_close(found, torch.tensor([[1.75]]), 2)
@@ -103,7 +103,7 @@ def two_clips():
     return torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])[:, None].expand(-1, 2, -1)
 
 
-def test_a_split_that_follows_the_emotion_beats_every_reference():
+def test_a_split_that_follows_the_emotion_exceeds_every_reference():
     on, off = torch.tensor([[0.0, 1], [2, 3]]), torch.tensor([[2.0, 3], [0, 1]])
     found = group_timing(two_clips(), frames_s=off, frames_d=on, subjects=['a', 'b'])
     means = {name: curves['intensity'].mean for name, curves in found.groups.items()}
@@ -125,7 +125,7 @@ def test_a_split_that_follows_the_emotion_beats_every_reference():
     assert found.frames['dynamics'] == dict(mean=[1.0, 2.0], std=[1.0, 1.0])
 
 
-def test_a_split_that_is_the_same_in_every_clip_owes_nothing_to_content():
+def test_a_split_that_is_the_same_in_every_clip_does_not_depend_on_content():
     curves = torch.rand(6, 2, 5)
     fixed = torch.tensor([[0.5, 2.0, 4.0]]).expand(6, -1)
     found = group_timing(curves, fixed, fixed, list('aabbcc'))

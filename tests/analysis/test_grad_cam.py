@@ -1,4 +1,4 @@
-"""Grad-CAM of the neck's maps, against Captum's of layers where it has such layers."""
+"""Grad-CAM of the neck, compared with Captum's Grad-CAM of layers."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def build(kind, **neck):
 
 
 class Tail(nn.Module):
-    """From a map of the neck to the scores, with a layer for Captum to hook."""
+    """Computes scores from a map of the neck, with a layer for Captum to hook."""
 
     def __init__(self, function):
         super().__init__()
@@ -35,7 +35,7 @@ class Tail(nn.Module):
 
 
 @pytest.mark.parametrize('kind', ['vit', 'cnn'])
-def test_it_is_captums(kind):
+def test_it_equals_captum(kind):
     model = build(kind).double()
     inputs, target = torch.randn(2, 1, 3, 8, 32, 32, dtype=torch.double), [3, 5]
     found = grad_cam(model, inputs, target)
@@ -72,7 +72,7 @@ def test_it_is_captums(kind):
 @pytest.mark.parametrize('neck', [
     dict(lifting=None), dict(lifting=dict(update_first=False)),
 ])  # fmt: skip
-def test_a_context_without_a_say_has_no_map(neck):
+def test_a_context_that_does_not_affect_the_score_has_no_map(neck):
     found = grad_cam(build('vit', **neck), torch.randn(1, 1, 3, 8, 32, 32), [0])
     assert found.y_s is None and found.y_d.shape == (1, 2, 2, 2)
 

@@ -13,7 +13,7 @@ CLASSES, SUBJECTS = 5, 12
 
 
 def clips(seed=0):
-    """Return labels and subjects of 60 clips, and features that tell one of them."""
+    """Return labels and subjects of 60 clips, and features that encode one of them."""
     rng = np.random.default_rng(seed)
     labels, subjects = (
         part.ravel() for part in np.mgrid[:CLASSES, :SUBJECTS].astype(int)
@@ -25,7 +25,7 @@ def clips(seed=0):
     return labels, names, of_class[labels] + noise, of_subject[subjects] + noise
 
 
-def test_the_class_is_read_where_it_is_planted():
+def test_the_class_is_predicted_from_a_feature_that_encodes_it():
     train_labels, subjects, train_class, train_subject = clips(0)
     known = train_labels, subjects
     labels, _, test_class, test_subject = clips(1)
@@ -34,17 +34,17 @@ def test_the_class_is_read_where_it_is_planted():
     assert chance.shape == labels.shape and chance.mean() < 0.4
 
 
-def test_the_subject_is_read_where_it_is_planted():
+def test_the_subject_is_predicted_from_a_feature_that_encodes_it():
     labels, subjects, of_class, of_subject = clips()
     assert identity_hits(of_subject, subjects, labels).all()
     assert identity_hits(of_class, subjects, labels).mean() < 0.3
-    # However far apart the classes are.
+    # At any distance of the classes.
     far = 100 * np.eye(CLASSES, of_class.shape[1])[labels]
     assert identity_hits(of_subject + far, subjects, labels).all()
 
 
-def test_a_clip_is_not_recognised_by_its_own_class():
-    # Every clip has its own code: only a probe that saw it could name its subject.
+def test_a_clip_is_not_recognized_by_its_own_class():
+    # Every clip has a unique code: only a probe trained on it can predict its subject.
     labels, subjects, *_ = clips()
     unique = np.eye(len(labels))
     assert identity_hits(unique, subjects, labels).mean() < 0.2
@@ -53,9 +53,9 @@ def test_a_clip_is_not_recognised_by_its_own_class():
 def test_subjects_that_cannot_be_probed_are_named():
     with pytest.raises(ProbeError, match='subject b has clips of one class only'):
         identity_hits(np.zeros((4, 1)), ['a', 'a', 'a', 'b'], [0, 1, 2, 0])
-    with pytest.raises(ProbeError, match=r'two subjects .* are of 1 and 2'):
+    with pytest.raises(ProbeError, match=r'two subjects .* have 1 and 2'):
         identity_hits(np.zeros((2, 1)), ['a', 'a'], [0, 1])
-    with pytest.raises(ProbeError, match='not a only'):
+    with pytest.raises(ProbeError, match='all training clips are of a'):
         class_hits(np.zeros((2, 1)), [0, 1], ['a', 'a'], np.zeros((1, 1)), [0])
 
 

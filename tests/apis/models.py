@@ -1,4 +1,4 @@
-"""A model with a checkpoint, and an engine whose answers are known."""
+"""A model with a checkpoint, and a predictor with known results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def save_checkpoint(path: Path, config: Path = CONFIG, classes=DFEW, **model) ->
 
 
 class Brightness:
-    """A predictor of two classes: how bright a clip is, from 0 to 1, is its answer."""
+    """A predictor of two classes: the probability is the brightness of the clip."""
 
     classes = ('bright', 'neutral')
 

@@ -1,4 +1,4 @@
-"""Fetching from a real HTTP server that drops connections and serves wrong files."""
+"""Downloads from a real HTTP server that closes connections and sends wrong files."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves DATA as the server's settings say, and notes what was asked for."""
+    """Sends DATA according to the settings of the server, and records the requests."""
 
     def do_GET(self):
         server = self.server
@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header('Content-Length', str(len(rest)))
         self.end_headers()
-        # All of it, or as much as this connection lasts.
+        # All of it, or as many bytes as this connection allows.
         limit = server.limits.pop(0) if server.limits else len(rest)
         self.wfile.write(rest[:limit])
 
@@ -59,7 +59,7 @@ def leftovers(folder):
     return sorted(p.name for p in folder.iterdir() if not p.name.endswith('.lock'))
 
 
-def test_a_file_comes_whole_and_only_once(server, tmp_path):
+def test_a_file_is_downloaded_completely_and_once(server, tmp_path):
     path = tmp_path / 'new' / 'model.pth'
     download(server.url, path, SHA256)
     assert path.read_bytes() == DATA and leftovers(path.parent) == ['model.pth']
@@ -68,7 +68,7 @@ def test_a_file_comes_whole_and_only_once(server, tmp_path):
 
 
 @pytest.mark.parametrize('ranges', [True, False])
-def test_a_dropped_connection_is_taken_up_where_it_broke(server, tmp_path, ranges):
+def test_a_lost_connection_is_continued(server, tmp_path, ranges):
     server.limits, server.ranges = [100_000, 200_000], ranges
     download(server.url, tmp_path / 'model.pth', SHA256)
     assert (tmp_path / 'model.pth').read_bytes() == DATA
@@ -76,7 +76,7 @@ def test_a_dropped_connection_is_taken_up_where_it_broke(server, tmp_path, range
     assert server.asked == [None, 'bytes=100000-', f'bytes={second}-']
 
 
-def test_what_came_is_kept_for_the_next_call(server, tmp_path):
+def test_received_data_is_kept_for_the_next_call(server, tmp_path):
     server.limits = [100_000] * module.ATTEMPTS
     with pytest.raises(ZooError, match=r'300000 bytes of it are kept .* call again'):
         download(server.url, tmp_path / 'model.pth', SHA256)
@@ -94,26 +94,26 @@ def test_another_file_is_refused_and_removed(server, tmp_path):
 
 
 @pytest.mark.parametrize('part', [DATA + b'more', DATA])
-def test_a_finished_or_foreign_part_does_not_stick(server, tmp_path, part):
+def test_a_complete_or_foreign_part_is_replaced(server, tmp_path, part):
     (tmp_path / 'model.pth.part').write_bytes(part)
     download(server.url, tmp_path / 'model.pth', SHA256)
     assert (tmp_path / 'model.pth').read_bytes() == DATA
 
 
-def test_what_the_server_refuses_is_asked_for_once(server, tmp_path):
+def test_client_errors_are_not_retried(server, tmp_path):
     server.status = 404
-    with pytest.raises(ZooError, match='answers 404'):
+    with pytest.raises(ZooError, match='returned 404'):
         download(server.url, tmp_path / 'model.pth', SHA256)
     assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize('url', ['file:///etc/passwd', 'zoo/model.pth', 'ftp://a/b'])
-def test_only_http_is_an_address(tmp_path, url):
-    with pytest.raises(ZooError, match='no address'):
+def test_only_http_addresses_are_allowed(tmp_path, url):
+    with pytest.raises(ZooError, match='not an address'):
         download(url, tmp_path / 'model.pth', SHA256)
 
 
-def test_nobody_listening_is_an_error_of_one_line(tmp_path, server):
+def test_an_unreachable_server_is_an_error_of_one_line(tmp_path, server):
     server.shutdown()
     server.server_close()
     with pytest.raises(ZooError, match='no connection') as error:
@@ -121,7 +121,7 @@ def test_nobody_listening_is_an_error_of_one_line(tmp_path, server):
     assert '\n' not in str(error.value)
 
 
-def test_callers_at_once_share_one_download(server, tmp_path):
+def test_concurrent_callers_share_one_download(server, tmp_path):
     threads = [
         threading.Thread(
             target=download, args=(server.url, tmp_path / 'model.pth', SHA256)

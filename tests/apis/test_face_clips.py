@@ -1,4 +1,4 @@
-"""From a video to clips of its faces."""
+"""Windows, face crops and the test pipeline of inference."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_a_window_of_as_many_frames_takes_each_once():
 
 
 def test_frames_are_chosen_by_time_where_the_rate_varies():
-    # one second at 25 frames a second, one at 5
+    # one second at 25 frames per second, one at 5
     seconds = np.concatenate([np.arange(25) / 25, 1 + np.arange(6) / 5])
     (window,) = plan_windows(track(0, 30), seconds, 11, window=2.0, stride=1.0)
     np.testing.assert_allclose(
@@ -62,7 +62,7 @@ def read(count, log):
         yield Frame(i, i / 25, image)
 
 
-def test_clips_have_their_frames_and_come_as_soon_as_these_are_read():
+def test_clips_have_their_frames_and_are_yielded_without_delay():
     seconds = np.arange(40) / 25
     tracks = [track(0, 39), track(5, 20, number=2)]
     windows = [
@@ -84,7 +84,7 @@ def test_reading_ends_with_the_last_window():
     assert log[-1] == 9
 
 
-def test_faces_are_cut_once_and_clips_do_not_share_memory():
+def test_faces_are_cropped_once_and_clips_do_not_share_memory():
     seconds = np.arange(20) / 25
     windows = plan_windows(track(0, 19), seconds, 8, window=0.4, stride=0.04)
     clips = [faces for _, faces in cut_clips(read(20, []), windows, 'square', 24)]
@@ -100,15 +100,15 @@ def test_smoothing_keeps_sums_and_order_of_time():
     np.testing.assert_allclose(smooth.sum(1), 1)
     assert smooth[3, 1] < 0.5 and smooth[3, 1] == smooth[:, 1].max()
     np.testing.assert_allclose(smooth[2], smooth[4])
-    # One step away the Gaussian has exp(-1/2), two steps exp(-2) of its height.
+    # The weight is exp(-1/2) at a distance of one step, exp(-2) at two.
     heights = np.exp(-(np.arange(-3, 4) ** 2) / 2)
     assert smooth[3, 1] == pytest.approx(1 / heights.sum())
     for sigma in (0, 1e-9):
         np.testing.assert_array_equal(smooth_windows(shares, moments, sigma), shares)
 
 
-def test_smoothing_is_of_time_not_of_windows():
-    """A window right before the last one adds next to nothing to what is before."""
+def test_smoothing_is_over_time_not_over_windows():
+    """A window close to the last one has almost no effect on those before."""
     moments = np.array([0, 1, 2, 3, 3.001])
     shares = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]], float)
     even = smooth_windows(shares[:4], moments[:4], 1.0)
@@ -117,8 +117,8 @@ def test_smoothing_is_of_time_not_of_windows():
     np.testing.assert_allclose(close[4], close[3], atol=1e-3)
 
 
-def test_it_needs_nothing_set_up_before():
-    """open-mmlab/mmengine#1044: with an ONNX file nobody has named the registries."""
+def test_the_pipeline_needs_no_default_scope():
+    """open-mmlab/mmengine#1044: with an ONNX file no default scope is set."""
     script = (
         'from mmengine.config import Config\n'
         'from ifdd_mmaction.apis.face_clips import ClipPipeline\n'

@@ -101,7 +101,7 @@ def unknown(cfg):
     'change, message',
     [
         (no_neck, 'weights of a neck, the config has none'),
-        (more_classes, 'is of 7 classes, the config of 11'),
+        (more_classes, 'has 7 classes, the config has 11'),
         (deeper, r'it lacks 24 of .* tensors, such as backbone\.blocks\.4'),
         (wider, r'of another shape, .*neck\.'),
         (no_model, 'has no model'),
@@ -130,7 +130,7 @@ def test_what_is_no_checkpoint_or_config_is_refused(tmp_path, checkpoint, capsys
     broken.write_text('model = dict(')
     for config, weights, message in (
         (CONFIG, tmp_path / 'absent.pth', 'no checkpoint'),
-        (CONFIG, text, 'no checkpoint that can be read safely'),
+        (CONFIG, text, 'not a checkpoint that can be read safely'),
         (CONFIG, evil, 'refused: it contains print'),
         ('absent.py', checkpoint, r'no config absent\.py'),
         (broken, checkpoint, 'is no config'),

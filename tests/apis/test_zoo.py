@@ -131,7 +131,7 @@ def draw_test_clips(root):
         tool.write_csv(folder / 'set_1.csv', ('video_name', 'label'), listed)
 
 
-def effect_of_a_grey_level(model, batch, samples):
+def effect_of_a_gray_level(model, batch, samples):
     """Return what another JPEG encoder may do to scores, 0 if it is the same one."""
     clips = torch.stack(batch['inputs'])
     if hashlib.sha256(clips.numpy().tobytes()).hexdigest() == PIXELS:
@@ -155,7 +155,7 @@ def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
         batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
         with torch.inference_mode():
             samples = model.test_step(deepcopy(batch))
-        bound = effect_of_a_grey_level(model, batch, samples)
+        bound = effect_of_a_gray_level(model, batch, samples)
         weights = ROOT / entry['Weights']
         path = weights.with_name(f'{weights.stem}_predictions.json')
         published = {c['clip']: c for c in json.loads(path.read_text())['clips']}
@@ -205,7 +205,7 @@ def test_weights_of_a_file(tmp_path):
             assert torch.equal(a, b)
     other = tmp_path / 'other.pth'
     torch.save({'state_dict': {'a': torch.zeros(1)}}, other)
-    with pytest.raises(InputError, match=r'other\.pth is not of the model of the'):
+    with pytest.raises(InputError, match=r'other\.pth does not match the model'):
         get_model(VIT, pretrained=other)
     for content in ([torch.zeros(1)], {'state_dict': torch.zeros(1)}):
         torch.save(content, other)

@@ -1,6 +1,6 @@
 """Runs of a script with the corrections of ``ifdd_mmaction.compat``, or without some.
 
-Imports are process-wide, so each is in a process of its own.
+Imports are process-wide, so each run is a separate process.
 """
 
 import os
@@ -16,17 +16,17 @@ import ifdd_mmaction
 
 PACKAGE = Path(ifdd_mmaction.__file__).parent
 
-# Applies the corrections but those named. The package's own __init__ would apply them
-# all, so compat is imported below an empty package of the same name.
+# Applies all corrections except those named. The package's own __init__ would apply
+# them all, so compat is imported below an empty package of the same name.
 APPLY = """
 import sys, types
 package = types.ModuleType('ifdd_mmaction')
 package.__path__ = [{path!r}]
 sys.modules['ifdd_mmaction'] = package
 import ifdd_mmaction.compat as compat
-for mend in {without!r}:
-    assert callable(getattr(compat, mend))
-    setattr(compat, mend, lambda: None)
+for correction in {without!r}:
+    assert callable(getattr(compat, correction))
+    setattr(compat, correction, lambda: None)
 compat.apply()
 """
 
@@ -137,8 +137,8 @@ def run(
     launch: tuple[str, ...] = (),
     **env: str,
 ) -> SimpleNamespace:
-    """Run ``before``, the mends and ``script``, and return what came of it."""
-    file = cwd / f'{"_".join(without) or "mended"}.py'
+    """Run ``before``, the corrections and ``script``, and return its result."""
+    file = cwd / f'{"_".join(without) or "corrected"}.py'
     file.write_text(
         before + APPLY.format(path=str(PACKAGE), without=list(without)) + script
     )
@@ -160,10 +160,12 @@ def run(
     )
 
 
-def with_and_without(mend: str, *args: Any, **kwargs: Any) -> Iterator[SimpleNamespace]:
-    """:func:`run` with every mend and without the named one, at the same time."""
+def with_and_without(
+    correction: str, *args: Any, **kwargs: Any
+) -> Iterator[SimpleNamespace]:
+    """:func:`run` with every correction and without the named one, at the same time."""
     with ThreadPoolExecutor() as pool:
-        removals: list[tuple[str, ...]] = [(), (mend,)]
+        removals: list[tuple[str, ...]] = [(), (correction,)]
         yield from pool.map(
             lambda without: run(*args, without=without, **kwargs), removals
         )

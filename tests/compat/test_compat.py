@@ -1,4 +1,4 @@
-"""All corrections together; each by itself is in the files beside this one."""
+"""All corrections together; the other files test each of them."""
 
 import os
 import subprocess
@@ -11,11 +11,11 @@ import torch
 import ifdd_mmaction.compat as compat
 from tests.compat.runs import PACKAGE
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
-def test_importing_the_package_applies_the_mends(tmp_path: Path) -> None:
+def test_importing_the_package_applies_the_corrections(tmp_path: Path) -> None:
     script = """
 import sys
 import ifdd_mmaction.compat
@@ -28,8 +28,8 @@ import torch
 assert 'ifdd_mmaction.compat' in str(sys.meta_path[0])
 assert checkpoint.torch is not torch
 assert torch.serialization.get_safe_globals()
-for mended in utils._init_dist_pytorch, MMDistributedDataParallel.__init__:
-    assert mended.__module__ == 'ifdd_mmaction.compat.distributed'
+for corrected in utils._init_dist_pytorch, MMDistributedDataParallel.__init__:
+    assert corrected.__module__ == 'ifdd_mmaction.compat.distributed'
 """
     subprocess.run(
         [sys.executable, '-c', script],

@@ -1,4 +1,4 @@
-"""torchrun without a GPU."""
+"""Distributed training without a GPU."""
 
 import json
 import shutil
@@ -12,18 +12,18 @@ import pytest
 from tests.compat.runs import TRAIN, run
 from tests.processes import free_port
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
 def test_two_processes_train_on_the_cpu(tmp_path: Path) -> None:
-    mended = run(
+    corrected = run(
         TRAIN.format(iters=1, launcher='pytorch'),
         tmp_path,
         launch=('-m', 'torch.distributed.run', '--nproc_per_node', '2')
         + ('--master_port', str(free_port())),
     )
-    assert mended.ok, mended.err
+    assert corrected.ok, corrected.err
     for rank in range(2):
         assert json.loads((tmp_path / f'{rank}.json').read_text()) == {
             'iter': 1,
@@ -37,7 +37,7 @@ def test_two_processes_train_on_the_cpu(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('mend', 'errors'),
+    ('correction', 'errors'),
     [
         # Of a torch built for the CPU, and of one built for CUDA, without a GPU.
         ('init_dist_on_cpu', ('_cuda_setDevice', 'NVIDIA driver', 'No CUDA GPUs')),
@@ -45,11 +45,13 @@ def test_two_processes_train_on_the_cpu(tmp_path: Path) -> None:
     ],
 )
 def test_distributed_training_on_the_cpu_needs(
-    tmp_path: Path, mend: str, errors: tuple[str, ...]
+    tmp_path: Path, correction: str, errors: tuple[str, ...]
 ) -> None:
     env = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1')
     script = TRAIN.format(iters=1, launcher='pytorch')
-    broken = run(script, tmp_path, without=(mend,), MASTER_PORT=str(free_port()), **env)
+    broken = run(
+        script, tmp_path, without=(correction,), MASTER_PORT=str(free_port()), **env
+    )
     assert not broken.ok
     assert any(error in broken.err for error in errors), broken.err
 
@@ -65,7 +67,7 @@ from mmengine.model import MMDistributedDataParallel
 
 class SlowEnd:
     def __del__(self, sleep=time.sleep):
-        sleep(2)  # while the interpreter finalizes: the thread has time to go on
+        sleep(2)  # while the interpreter finalizes, so that the thread continues
 
 
 slow_end = SlowEnd()
@@ -76,7 +78,7 @@ held = asked + '.held'
 while not os.path.exists(held):
     open(asked, 'a').close()
     while not os.path.exists(held):
-        # Released by Python, or, where that is later, by the thread.
+        # Released by Python or by the thread, whichever is later.
         torch.distributed.all_reduce(torch.ones(3), async_op=True).wait()
     os.remove(asked)
 print('held up')
@@ -93,8 +95,8 @@ def test_a_thread_of_gloo_does_not_abort_a_finished_run(tmp_path: Path) -> None:
     env = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1')
     env.update(LD_PRELOAD=str(library), SLOW_RELEASE=str(tmp_path / 'asked'))
     env['MASTER_PORT'] = str(free_port())
-    mended = run(RELEASE, tmp_path, **env, HELD_SECONDS='5')
-    assert (mended.returncode, mended.out) == (0, 'held up\n'), mended.err
+    corrected = run(RELEASE, tmp_path, **env, HELD_SECONDS='5')
+    assert (corrected.returncode, corrected.out) == (0, 'held up\n'), corrected.err
     if sys.version_info < (3, 14):
         without = ('wait_for_gloo_threads',)
         broken = run(RELEASE, tmp_path, without=without, **env, HELD_SECONDS='60')
@@ -110,9 +112,9 @@ for function in utils._init_dist_pytorch, MMDistributedDataParallel.__init__:
     print(function.__module__)
 """
     before = 'import mmengine.device.utils as it; it.DEVICE = "cuda"\n'
-    mended = run(script, tmp_path, before=before)
-    assert mended.ok, mended.err
-    assert mended.out.split() == [
+    corrected = run(script, tmp_path, before=before)
+    assert corrected.ok, corrected.err
+    assert corrected.out.split() == [
         'mmengine.dist.utils',
         'mmengine.model.wrappers.distributed',
     ]

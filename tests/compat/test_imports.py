@@ -1,4 +1,4 @@
-"""MMAction2 is imported as it is installed."""
+"""Importing MMAction2 in the installed versions."""
 
 import shutil
 from importlib.machinery import ModuleSpec
@@ -10,16 +10,16 @@ import pytest
 import ifdd_mmaction.compat as compat
 from tests.compat.runs import run, with_and_without
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
-def test_absent_mmcv_is_named_with_its_remedy(tmp_path: Path) -> None:
+def test_a_missing_mmcv_is_named_with_its_installation(tmp_path: Path) -> None:
     absent = 'import sys; sys.modules["mmcv"] = None\n'
-    mended, broken = with_and_without('require_mmcv', '', tmp_path, before=absent)
-    assert not mended.ok
-    assert mended.last.startswith('ImportError: ifdd_mmaction needs mmcv')
-    assert 'pip install "ifdd-mmaction[lite]"' in mended.last
+    corrected, broken = with_and_without('require_mmcv', '', tmp_path, before=absent)
+    assert not corrected.ok
+    assert corrected.last.startswith('ImportError: mmcv is not installed')
+    assert 'pip install "ifdd-mmaction[lite]"' in corrected.last
     assert not broken.ok
     assert 'ifdd-mmaction[lite]' not in broken.err
 
@@ -43,13 +43,13 @@ except ImportError as error:
 
 
 def test_models_import_without_drn(tmp_path: Path) -> None:
-    mended, broken = with_and_without('serve_missing_drn', BUILD_DRN, tmp_path)
-    assert mended.ok, mended.err
+    corrected, broken = with_and_without('provide_missing_drn', BUILD_DRN, tmp_path)
+    assert corrected.ok, corrected.err
 
     home = Path(find_spec('mmaction').origin).parent
     if (home / 'models/localizers/drn').exists():
         pytest.skip('this mmaction2 has drn')
-    assert mended.out.startswith('refused DRN is not available')
+    assert corrected.out.startswith('refused DRN is not available')
     assert not broken.ok
     assert "No module named 'mmaction.models.localizers.drn'" in broken.last
 
@@ -71,14 +71,14 @@ def test_real_drn_is_preferred_if_it_imports(tmp_path: Path, imports: str) -> No
         '    def __repr__(self):\n'
         "        return 'the real one'\n"
     )
-    mended, broken = with_and_without(
-        'serve_missing_drn', BUILD_DRN, tmp_path, PYTHONPATH=str(tmp_path)
+    corrected, broken = with_and_without(
+        'provide_missing_drn', BUILD_DRN, tmp_path, PYTHONPATH=str(tmp_path)
     )
-    assert mended.ok, mended.err
+    assert corrected.ok, corrected.err
     if imports == 'torch':
-        assert mended.out == broken.out == 'built the real one\n'
+        assert corrected.out == broken.out == 'built the real one\n'
     else:
-        assert "No module named 'torchvision_that_is_absent'" in mended.out
+        assert "No module named 'torchvision_that_is_absent'" in corrected.out
         assert not broken.ok
         assert "No module named 'torchvision_that_is_absent'" in broken.last
 
@@ -86,9 +86,9 @@ def test_real_drn_is_preferred_if_it_imports(tmp_path: Path, imports: str) -> No
 @pytest.mark.skipif(find_spec('mmcv._ext') is not None, reason='full mmcv is installed')
 def test_mmcv_lite_is_silent(tmp_path: Path) -> None:
     script = 'import mmaction.models'
-    mended, broken = with_and_without('hush_mmcv_lite', script, tmp_path)
-    assert mended.ok and broken.ok
-    assert 'MultiScaleDeformableAttention' not in mended.err
+    corrected, broken = with_and_without('ignore_mmcv_lite_warning', script, tmp_path)
+    assert corrected.ok and broken.ok
+    assert 'MultiScaleDeformableAttention' not in corrected.err
     assert 'MultiScaleDeformableAttention' in broken.err
 
 
@@ -102,7 +102,7 @@ MOVED = 'apply_chunking_to_forward find_pruneable_heads_and_indices prune_linear
 
 
 def fake_packages(folder: Path, *, moved: bool) -> None:
-    """Write transformers, timm and torchvision as mmaction2's imports see them."""
+    """Write the parts of transformers, timm and torchvision that mmaction2 imports."""
     modules = ['torchvision', 'timm', 'timm/models', 'timm/models/layers']
     modules += ['transformers', 'transformers/models', 'transformers/models/beit']
     for module in modules:
@@ -130,7 +130,7 @@ def fake_packages(folder: Path, *, moved: bool) -> None:
         ('names', "cannot import name 'apply_chunking_to_forward'"),
     ],
 )
-def test_models_import_beside_transformers(
+def test_models_import_with_transformers_installed(
     tmp_path: Path, absent: str, error: str
 ) -> None:
     fake_packages(tmp_path, moved=absent == 'names')
@@ -144,15 +144,15 @@ import mmaction.models
 from mmaction.utils.dependency import WITH_MULTIMODAL
 print(WITH_MULTIMODAL, 'transformers.models' in sys.modules)
 """
-    mended, broken = with_and_without(
+    corrected, broken = with_and_without(
         'disable_broken_multimodal',
         script,
         tmp_path,
         before=before,
         PYTHONPATH=str(tmp_path),
     )
-    assert mended.ok, mended.err
-    assert mended.out == 'False False\n'
+    assert corrected.ok, corrected.err
+    assert corrected.out == 'False False\n'
     assert not broken.ok
     assert error in broken.last
 
@@ -160,6 +160,6 @@ print(WITH_MULTIMODAL, 'transformers.models' in sys.modules)
 def test_multimodal_that_can_import_stays(tmp_path: Path) -> None:
     fake_packages(tmp_path, moved=False)
     script = 'import mmaction.utils.dependency as it; print(it.WITH_MULTIMODAL)'
-    mended = run(script, tmp_path, PYTHONPATH=str(tmp_path))
-    assert mended.ok, mended.err
-    assert mended.out == 'True\n'
+    corrected = run(script, tmp_path, PYTHONPATH=str(tmp_path))
+    assert corrected.ok, corrected.err
+    assert corrected.out == 'True\n'

@@ -1,4 +1,4 @@
-"""Checkpoints are read without running code, and fit or are refused."""
+"""Checkpoints are read without running code, and must match the model."""
 
 import json
 from pathlib import Path
@@ -13,19 +13,19 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from tests.compat.runs import TEST, TRAIN, run, with_and_without
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
 def test_training_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     first = run(TRAIN.format(iters=1, launcher='none'), tmp_path)
     assert first.ok, first.err
-    mended, broken = with_and_without(
+    corrected, broken = with_and_without(
         'allow_checkpoint_globals', TRAIN.format(iters=2, launcher='none'), tmp_path
     )
     assert not broken.ok
     assert 'HistoryBuffer' in broken.err
-    assert mended.ok, mended.err
+    assert corrected.ok, corrected.err
     result = json.loads((tmp_path / '0.json').read_text())
     assert (result['iter'], result['losses']) == (2, 2)
     # Gradients: the mean of (0, 1), then that of (2, 3).
@@ -37,13 +37,15 @@ def load(path: Path) -> dict:
 
 
 @pytest.mark.parametrize('core', [b'core', b'_core'])
-def test_checkpoints_pass_between_numpy_1_and_2(tmp_path: Path, core: bytes) -> None:
+def test_checkpoints_are_compatible_between_numpy_1_and_2(
+    tmp_path: Path, core: bytes
+) -> None:
     hub = MessageHub.get_instance('test_compat')
     hub.update_scalar('train/loss', 0.5)
     hub.update_info('best', np.float32(0.25))
     hub.update_info('flags', np.array([True, False]))
     path = tmp_path / 'checkpoint.pth'
-    # The legacy format is plain pickles in a row, so names in it can be exchanged.
+    # The legacy format is a sequence of pickles, so names in it can be replaced.
     torch.save(
         {'message_hub': hub.state_dict(), 'weight': torch.ones(2)},
         path,
@@ -85,7 +87,7 @@ def test_getattr_in_a_checkpoint_is_refused(
 ) -> None:
     path = tmp_path / 'crafted.pth'
     torch.save({'state_dict': Reduce(getattr, (owner, name))}, path)
-    with pytest.raises(UnpicklingError, match=f"may not take '{name}'"):
+    with pytest.raises(UnpicklingError, match=f"may not read '{name}'"):
         load(path)
 
 
@@ -106,14 +108,14 @@ def test_weights_still_load_and_save(tmp_path: Path) -> None:
 
 
 def test_checkpoints_run_no_code(tmp_path: Path) -> None:
-    # A cached download spares the network.
+    # A cached download needs no network.
     cache = tmp_path / 'hub/checkpoints'
     cache.mkdir(parents=True)
     for path in (tmp_path / 'file.pth', cache / 'url.pth'):
         marker = str(tmp_path / f'{path.stem}.marker')
         code = f'open({marker!r}, "w").close()'
         torch.save({'state_dict': Reduce(exec, (code,))}, path)
-    # Stands in for a torch before 2.6, where the default is the same.
+    # Sets the default of torch before 2.6.
     env = {'TORCH_HOME': str(tmp_path), 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '1'}
     script = """
 from pickle import UnpicklingError
@@ -124,9 +126,9 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
     except UnpicklingError as error:
         print('refused')
 """
-    mended = run(script, tmp_path, **env)
-    assert mended.ok, mended.err
-    assert mended.out.count('refused') == 2
+    corrected = run(script, tmp_path, **env)
+    assert corrected.ok, corrected.err
+    assert corrected.out.count('refused') == 2
     assert not list(tmp_path.glob('*.marker'))
 
     broken = run(script, tmp_path, without=('load_weights_only',), **env)
@@ -134,9 +136,12 @@ for path in 'file.pth', 'http://checkpoints.invalid/url.pth':
     assert sorted(path.stem for path in tmp_path.glob('*.marker')) == ['file', 'url']
 
 
-def test_weights_that_do_not_fit_are_not_scored(tmp_path: Path) -> None:
+def test_weights_that_do_not_match_are_not_tested(tmp_path: Path) -> None:
     script = TEST % (False, 'a.pth')
-    mended, broken = with_and_without('load_weights_that_fit', script, tmp_path)
+    corrected, broken = with_and_without('require_matching_weights', script, tmp_path)
     assert broken.ok and "{'count': 2}" in broken.out
-    assert not mended.ok and 'InputError: a.pth is not of the model' in mended.err
-    assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in mended.last
+    assert (
+        not corrected.ok
+        and 'InputError: a.pth does not match the model' in corrected.err
+    )
+    assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in corrected.last

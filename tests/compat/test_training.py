@@ -1,4 +1,4 @@
-"""Options of training."""
+"""Training options."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +8,19 @@ import pytest
 
 from tests.compat.runs import TEST, run, with_and_without
 
-#: Each starts processes of its own, which import torch and the corrected packages.
+#: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
-def test_no_workers_need_no_other_change(tmp_path: Path) -> None:
+def test_num_workers_0_needs_no_other_change(tmp_path: Path) -> None:
     script = TEST % (True, None)
-    mended, broken = with_and_without('load_without_workers', script, tmp_path)
-    assert mended.ok and "{'count': 2}" in mended.out
-    assert 'num_workers=0: persistent_workers left out' in mended.out + mended.err
+    corrected, broken = with_and_without('load_without_workers', script, tmp_path)
+    assert corrected.ok and "{'count': 2}" in corrected.out
+    assert 'num_workers=0: persistent_workers ignored' in corrected.out + corrected.err
     assert 'persistent_workers option needs num_workers > 0' in broken.last
 
 
-def test_cublas_repeats_what_it_did(tmp_path: Path) -> None:
+def test_deterministic_sets_the_cublas_workspace(tmp_path: Path) -> None:
     script = """
 import os
 from mmengine.runner import Runner
@@ -32,11 +32,11 @@ for deterministic in False, True:
 """
     name = 'CUBLAS_WORKSPACE_CONFIG'
     assert name not in os.environ
-    mended = run(script, tmp_path)
-    assert mended.out.split() == ['None', ':4096:8'], mended.err
+    corrected = run(script, tmp_path)
+    assert corrected.out.split() == ['None', ':4096:8'], corrected.err
     chosen = run(script, tmp_path, **{name: ':16:8'})
     assert chosen.out.split() == [':16:8', ':16:8'], chosen.err
-    broken = run(script, tmp_path, without=('let_cublas_repeat',))
+    broken = run(script, tmp_path, without=('set_cublas_workspace',))
     assert broken.out.split() == ['None', 'None'], broken.err
 
 
@@ -71,7 +71,7 @@ def checkpointing():
     forward = model.blocks[0].forward
     model.blocks[0].forward = lambda x: passes.append(x) or forward(x)
     runner.turn_on_activation_checkpointing(model, ['blocks', 'last'])
-    # As behind a frozen layer, the input of the last one has no gradient.
+    # As after a frozen layer, the input of the last one has no gradient.
     model.last(model.blocks[0](torch.rand(1, 2)).detach()).sum().backward()
     gradient = model.last.weight.grad is not None
     model.blocks[0](torch.rand(1, 2)).tanh().sum().backward()
@@ -92,12 +92,16 @@ for part in (
 
 
 def test_training_options_need(tmp_path: Path) -> None:
-    mends = ('allow_amp_on_cpu', 'score_in_float32', 'checkpoint_without_reentry')
+    corrections = (
+        'allow_amp_on_cpu',
+        'score_in_float32',
+        'use_non_reentrant_checkpoint',
+    )
     with ThreadPoolExecutor() as pool:
-        mended, broken = pool.map(
-            lambda without: run(OPTIONS, tmp_path, without=without), [(), mends]
+        corrected, broken = pool.map(
+            lambda without: run(OPTIONS, tmp_path, without=without), [(), corrections]
         )
-    assert mended.out.splitlines() == [
+    assert corrected.out.splitlines() == [
         'torch.bfloat16',
         'torch.float32',
         'float32',
@@ -106,5 +110,5 @@ def test_training_options_need(tmp_path: Path) -> None:
     amp, loss, predict, checkpointing = broken.out.splitlines()
     assert amp.startswith('AssertionError ``AmpOptimizerWrapper`` is only available')
     assert loss == predict == 'TypeError Got unsupported ScalarType BFloat16'
-    # PyTorch refuses, or finds nothing that wants a gradient.
+    # PyTorch raises an error, or finds no tensor that requires a gradient.
     assert 'True' not in checkpointing

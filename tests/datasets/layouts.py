@@ -17,7 +17,7 @@ def write_frames(
     name: str = '{}.jpg',
     width: int | None = None,
 ) -> None:
-    """Write ``{start}.jpg ...``, frame i being grey of value 10 i."""
+    """Write ``{start}.jpg ...``, frame i being gray of value 10 i."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(start, start + count):
         frame = np.full((size, width or size, 3), 10 * i % 256, np.uint8)
@@ -25,7 +25,7 @@ def write_frames(
 
 
 def write_video(path: Path, count: int, size: int = 32, width: int | None = None):
-    """Write a video; frame i, from 1, is grey of value 10 i."""
+    """Write a video; frame i, from 1, is gray of value 10 i."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (width or size, size)
     video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, shape)

@@ -51,9 +51,9 @@ def test_videos_frames_images_and_parts_of_them_are_clips(root):
     assert [sample.gt_label.item() for sample in samples] == [1, 0, 1, 0, 0]
     assert samples[1].video_id == 'videos/Zoë 1.2, smiling.mp4[16:20]'
     # Frame i, from 0, has the value 10 (i + 1).
-    greys = [dataset[i]['inputs'].float().mean((0, 1, 3, 4)) / 10 for i in (1, 4)]
-    assert greys[0].round().tolist() == [17, 18, 19, 20]
-    assert greys[1].round().tolist() == [2, 2, 2, 2]
+    grays = [dataset[i]['inputs'].float().mean((0, 1, 3, 4)) / 10 for i in (1, 4)]
+    assert grays[0].round().tolist() == [17, 18, 19, 20]
+    assert grays[1].round().tolist() == [2, 2, 2, 2]
     infos = [dataset.get_data_info(i) for i in range(5)]
     assert [len(info['source']) for info in infos] == [20, 4, 20, 11, 1]
     assert dataset.metainfo['classes'] == ('happy', 'sad')

@@ -160,7 +160,7 @@ def test_no_workers_are_a_line_of_config(tmp_path):  # mmsegmentation#2514
     runner.train()
     assert runner.train_dataloader.num_workers == 0
     log = ''.join(p.read_text() for p in tmp_path.glob('*/*.log'))
-    assert 'num_workers=0: persistent_workers, prefetch_factor left out' in log
+    assert 'num_workers=0: persistent_workers, prefetch_factor ignored' in log
 
 
 def test_configs_leave_the_seed_to_the_tool():

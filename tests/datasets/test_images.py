@@ -51,7 +51,7 @@ KINDS = {
     **{name: encode(photograph(), '.jpg', *o) for name, o in SAMPLING.items()},
     'progressive': encode(photograph(), '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
     'odd size': encode(photograph(17, 33)),
-    'grey': encode(photograph()[..., 0]),
+    'gray': encode(photograph()[..., 0]),
     'bytes behind the end': encode(photograph()) + bytes(64),
     'a PNG': encode(photograph(), '.png'),
 }
@@ -67,10 +67,10 @@ def test_pixels_are_those_of_opencv(kind, decoder):
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
-def test_grey_and_16_bit_images_become_8_bit_rgb():
-    grey = photograph()[..., 0]
-    found = decode_image(encode(grey.astype(np.uint16) * 257, '.png'), 'x')
-    assert (found == grey[..., None]).all() and found.shape[2] == 3
+def test_gray_and_16_bit_images_become_8_bit_rgb():
+    gray = photograph()[..., 0]
+    found = decode_image(encode(gray.astype(np.uint16) * 257, '.png'), 'x')
+    assert (found == gray[..., None]).all() and found.shape[2] == 3
 
 
 def test_cmyk_becomes_rgb(decoder):

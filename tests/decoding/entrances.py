@@ -70,7 +70,7 @@ def read_everywhere(path: Path) -> np.ndarray | str:
 
 
 def extract(path: Path) -> np.ndarray:
-    """Return the extracted frames, ``(T, H, W)`` grey: JPEG stores colors coarsely."""
+    """Return the extracted frames, ``(T, H, W)`` gray: JPEG stores colors coarsely."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / 'frames'
         assert not extract_frames(path, folder, quality=95)
@@ -78,7 +78,7 @@ def extract(path: Path) -> np.ndarray:
         return np.stack([cv2.imread(str(f), cv2.IMREAD_GRAYSCALE) for f in files])
 
 
-def grey(frames: np.ndarray) -> np.ndarray:
+def gray(frames: np.ndarray) -> np.ndarray:
     """Return ``(T, H, W)`` of ``(T, H, W, 3)`` RGB."""
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
 

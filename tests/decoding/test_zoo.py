@@ -10,7 +10,7 @@ from tests.decoding.entrances import (
     TOLERANCE,
     difference,
     extract,
-    grey,
+    gray,
     read_everywhere,
 )
 from tests.decoding.zoo import (
@@ -61,7 +61,7 @@ def test_every_entrance_gives_the_frames_of_ffmpeg(kind, tmp_path):
 @pytest.mark.parametrize('kind', ['MPEG-4 ASP in avi', 'cut at 3.2 s', 'turned 90'])
 def test_extracted_frames_are_those_of_ffmpeg(kind, tmp_path):
     path = make(kind, tmp_path)
-    true = grey(true_frames(path))
+    true = gray(true_frames(path))
     found = extract(path)
     assert found.shape == true.shape
     assert np.abs(found.astype(int) - true).mean() < 3

@@ -42,7 +42,7 @@ def test_equals_scikit_learn_also_with_absent_classes(absent, seed):
     predictions = scores.argmax(1)
     found = evaluate(labels.tolist(), scores)
     with warnings.catch_warnings():
-        # scikit-learn warns of predictions without labels
+        # scikit-learn warns about predictions without labels
         warnings.simplefilter('ignore', UserWarning)
         expected = {
             'dfer/WAR': sk.accuracy_score(labels, predictions),
@@ -66,7 +66,7 @@ def test_recall_is_not_precision():
     assert scores['UAR'] == pytest.approx(0.9)
 
 
-def test_dump_holds_what_was_measured(tmp_path):
+def test_the_dump_has_the_measured_values(tmp_path):
     path = tmp_path / 'deep' / 'predictions.json'
     scores = np.eye(7, dtype=np.float32)[[0, 1, 2]]
     evaluate([0, 1, 3], scores, dump=str(path))
@@ -81,12 +81,12 @@ def test_dump_holds_what_was_measured(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ['predictions.json']
 
 
-def test_another_number_of_classes_is_refused():
+def test_another_number_of_classes_raises_an_error():
     with pytest.raises(ValueError, match='Set num_classes'):
         evaluate([0], np.zeros((1, 5), np.float32))
 
 
-def test_soft_labels_are_refused():
+def test_soft_labels_raise_an_error():
     metric = DFERMetric()
     sample = dict(gt_label=torch.zeros(7), pred_score=torch.zeros(7))
     with pytest.raises(ValueError, match='one class index'):

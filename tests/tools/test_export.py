@@ -96,7 +96,7 @@ def test_the_files_say_how_to_use_them(exported):
 
 def test_a_clip_of_another_size_is_refused(exported):
     *_, path, _ = exported
-    with pytest.raises(InputError, match=r'takes clips of \(8, 32, 32\)'):
+    with pytest.raises(InputError, match=r'needs clips of \(8, 32, 32\)'):
         OnnxPredictor(path / 'x.onnx')(torch.zeros(1, 1, 3, 8, 48, 48))
 
 
@@ -141,13 +141,13 @@ def test_views_are_averaged_as_the_head_does(tmp_path, average):
         assert_close(found, wanted, clips[0, 0].numel())
     model.metadata_props.pop()
     onnx.save(model, tmp_path / 'x.onnx')
-    with pytest.raises(InputError, match='says nothing of frames_first'):
+    with pytest.raises(InputError, match='has no metadata frames_first'):
         OnnxPredictor(tmp_path / 'x.onnx')
 
 
 def test_files_that_are_no_onnx_are_refused(tmp_path):
     (tmp_path / 'x.onnx').write_bytes(b'no protobuf')
-    for path, message in ((tmp_path / 'x.onnx', 'runs'), (tmp_path / 'y', 'no file')):
+    for path, message in ((tmp_path / 'x.onnx', 'usable'), (tmp_path / 'y', 'exist')):
         with pytest.raises(InputError, match=message):
             OnnxPredictor(path)
 

@@ -282,4 +282,4 @@ def test_baselines_that_do_not_fit_are_refused(tmp_path, capsys, content, messag
     with pytest.raises(tool.RunError, match=message):
         tool.read_baselines(path, DFEW)
     assert tool.main([str(tmp_path / 'absent.json')]) == 2
-    assert 'no predictions' in capsys.readouterr().err
+    assert 'absent.json does not exist' in capsys.readouterr().err

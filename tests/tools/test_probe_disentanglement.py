@@ -131,7 +131,7 @@ def test_a_neck_that_splits_nothing_is_refused(main, tmp_path):
 
 
 @pytest.mark.parametrize('damage, message', [
-    ('no envelope', 'no file'),
+    ('no envelope', 'envelope.npy does not exist'),
     ('absent clip', 'is not in clips.csv'),
     ('other label', 'in the list of its fold and'),
     ('other length', 'but 12 numbers in envelope.npy'),

@@ -169,7 +169,7 @@ TAMPERED = {
     'the predictions are of the classes fear': (
         lambda w: edit_json(w / 'predictions.json', lambda r: r['classes'].reverse())
     ),
-    'the checkpoint is not of the model of the config: it lacks 1 of': (
+    'the checkpoint does not match the model of the config: it lacks 1 of': (
         lambda w: edit_checkpoint(w, lambda c: c['state_dict'].popitem())
     ),
     'not finite: backbone': (

@@ -1,4 +1,4 @@
-"""Videos of every kind become frames with their times."""
+"""Frames and times of files, folders and arrays."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ def test_arrays_and_folders_of_images_are_videos(tmp_path):
     ],
 )
 def test_other_arrays_are_refused(array):
-    with pytest.raises(InputError, match=r'a video is \(T, H, W, 3\)'):
+    with pytest.raises(InputError, match=r'must be \(T, H, W, 3\)'):
         open_video(array)
 
 
@@ -59,7 +59,7 @@ def test_videos_are_found_in_folders_and_by_patterns(tmp_path):
     a, b, c = (str(tmp_path / name) for name in ('a.MOV', 'b.mp4', 'c[1].mp4'))
     assert find_videos([tmp_path]) == [a, b, c]
     assert find_videos([f'{tmp_path}/*.mp4', a, a]) == [b, c, a]
-    assert find_videos([c]) == [c]  # a file, though it reads like a pattern
+    assert find_videos([c]) == [c]  # a file, although its name is a pattern
     assert find_videos([images]) == [str(images)]
     assert find_videos([tmp_path / 'absent.mp4']) == [str(tmp_path / 'absent.mp4')]
 
@@ -68,18 +68,18 @@ def test_videos_are_found_in_folders_and_by_patterns(tmp_path):
     'source, message',
     [
         ('https://example.org/a.mp4', 'a URL'),
-        ('absent/*.mp4', 'nothing matches'),
-        ('clips', 'neither a video'),
+        ('absent/*.mp4', 'no file matches'),
+        ('clips', 'contains neither a video'),
     ],
 )
-def test_what_stands_for_no_video_is_said(tmp_path, monkeypatch, source, message):
+def test_sources_without_a_video_are_named(tmp_path, monkeypatch, source, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'clips').mkdir()
     with pytest.raises(InputError, match=message):
         find_videos([source])
 
 
-def test_images_of_a_folder_become_as_large_as_the_first(tmp_path):
+def test_images_of_a_folder_are_resized_to_the_first(tmp_path):
     folder = write_images(tmp_path / '00001')
     last = sorted(folder.iterdir())[-1]
     first = next(iter(open_video(folder))).image
@@ -87,7 +87,7 @@ def test_images_of_a_folder_become_as_large_as_the_first(tmp_path):
     assert {frame.image.shape for frame in open_video(folder)} == {first.shape}
 
 
-def test_results_of_two_videos_never_share_a_folder(tmp_path):
+def test_results_of_two_videos_have_different_folders(tmp_path):
     (tmp_path / '3f786850').touch()
     (tmp_path / 'link.mp4').symlink_to(tmp_path / '3f786850')
     names = ['a/x.mp4', 'b/x.mov', 'x_2.mp4', str(tmp_path / 'link.mp4'), '']
@@ -97,7 +97,7 @@ def test_results_of_two_videos_never_share_a_folder(tmp_path):
 
 av = pytest.importorskip('av')
 
-#: The transformation of a QuickTime header that turns a picture: 9 numbers, the first
+#: The transformation of a QuickTime header that rotates the image: 9 numbers, the first
 #: of them sine and cosine in 16.16 fixed point.
 UPRIGHT = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], '>i4').tobytes()
 TURNED = np.array([0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30], '>i4').tobytes()
@@ -112,7 +112,7 @@ def turn(path):
 
 @pytest.mark.parametrize('codec', ['libx264', 'libsvtav1'])
 @pytest.mark.parametrize('varying', [False, True])
-def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
+def test_frames_are_yielded_once_in_order_with_their_times(tmp_path, codec, varying):
     if codec not in av.codecs_available:
         pytest.skip(f'PyAV without {codec}')
     times = [i / 25 for i in range(24)]
@@ -121,7 +121,7 @@ def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
     path = write_video(tmp_path / 'a.mp4', numbered_frames(24), codec, times)
     video = FileVideo(path)
     assert video.length == 24
-    for _ in range(2):  # each reading starts anew
+    for _ in range(2):  # each iteration starts at the first frame
         frames = list(video)
         assert [frame.index for frame in frames] == list(range(24))
         assert numbers_of([frame.image for frame in frames]) == list(range(24))
@@ -130,10 +130,10 @@ def test_every_frame_comes_once_in_order_at_its_time(tmp_path, codec, varying):
 
 
 @pytest.mark.parametrize('width', [64, 66, 160])
-def test_a_phone_held_upright_gives_upright_frames(tmp_path, width):
-    """decord turns frames of some widths into noise."""
+def test_rotation_metadata_is_applied(tmp_path, width):
+    """decord returns noise for rotated frames of some widths."""
     frame = np.zeros((48, width, 3), np.uint8)
-    frame[:, :16] = 250, 20, 60  # left in the file, on top when turned clockwise
+    frame[:, :16] = 250, 20, 60  # left in the file, at the top after clockwise rotation
     path = write_video(tmp_path / 'a.mp4', [frame] * 3)
     turn(path)
     image = next(iter(FileVideo(path))).image
@@ -142,7 +142,7 @@ def test_a_phone_held_upright_gives_upright_frames(tmp_path, width):
     assert image[24:].max() < 16
 
 
-def test_large_frames_are_shrunk(tmp_path):
+def test_large_frames_are_downscaled(tmp_path):
     path = write_video(tmp_path / 'a.mp4', numbered_frames(2, (640, 320)))
     assert next(iter(FileVideo(path, max_side=128))).image.shape == (64, 128, 3)
 
@@ -172,7 +172,7 @@ def cut_short(path):
         (audio, 'no picture'),
     ],
 )
-def test_what_is_no_video_is_said_in_one_line(tmp_path, make, message):
+def test_other_files_raise_an_error_of_one_line(tmp_path, make, message):
     path = tmp_path / 'a.mp4'
     make(path)
     with pytest.raises(InputError, match=message) as caught:
@@ -180,7 +180,7 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path, make, message):
     assert str(path) in str(caught.value) and '\n' not in str(caught.value)
 
 
-def test_a_damage_in_the_middle_is_placed(tmp_path):
+def test_the_position_of_damage_is_named(tmp_path):
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(60)]
     path = write_video(tmp_path / 'a.mp4', noise)
@@ -193,7 +193,7 @@ def test_a_damage_in_the_middle_is_placed(tmp_path):
     assert '\n' not in str(caught.value)
 
 
-def test_without_pyav_what_to_install_is_said(tmp_path):
+def test_without_pyav_the_error_names_what_to_install(tmp_path):
     path = write_video(tmp_path / 'a.mp4', numbered_frames(5))
     code = f"""
 import json, sys
@@ -228,7 +228,7 @@ def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path):
     np.testing.assert_allclose(seconds, np.arange(6) / 30)
 
 
-def test_joined_streams_have_one_size_and_rising_times(tmp_path):
+def test_concatenated_streams_have_one_size_and_ascending_times(tmp_path):
     """Browsers change the size while they record."""
     parts = []
     for size in [(64, 48), (128, 96)]:

@@ -9,17 +9,17 @@ av = pytest.importorskip('av')
 
 
 @pytest.mark.parametrize('encoder', ['H.264', 'OpenCV'])
-def test_what_is_written_is_read_again(tmp_path, monkeypatch, encoder):
+def test_written_frames_are_read_back(tmp_path, monkeypatch, encoder):
     if encoder == 'OpenCV':
         monkeypatch.setattr(writer, 'h264_encoder', lambda: None)
-    frames = numbered_frames(20, (65, 49))  # H.264 has no odd sides
+    frames = numbered_frames(20, (65, 49))  # H.264 needs even sides
     path = tmp_path / 'new' / 'a.mp4'
     with VideoWriter(path, (65, 49), fps=20) as video:
         for i, frame in enumerate(frames):
             video.write(frame, i / 20)
     assert video.browsers_play is (encoder == 'H.264')
     read = list(FileVideo(path))
-    # OpenCV's encoder cannot be told to be exact.
+    # OpenCV's encoder has no lossless setting.
     numbers = np.array(numbers_of([frame.image for frame in read]))
     assert len(numbers) == 20 and abs(numbers - np.arange(20)).max() <= 1
     assert read[0].image.shape == (48, 64, 3)
@@ -39,7 +39,7 @@ def test_times_are_kept_where_the_rate_varies(tmp_path):
     np.testing.assert_allclose(read, times, atol=1e-3)
 
 
-def test_an_error_leaves_the_old_file_and_no_other(tmp_path):
+def test_an_error_keeps_the_old_file_and_leaves_no_other(tmp_path):
     path = tmp_path / 'a.mp4'
     path.write_bytes(b'old')
     with pytest.raises(RuntimeError), VideoWriter(path, (64, 48)) as video:
@@ -49,8 +49,8 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_camera_is_recorded_for_so_long(tmp_path):
-    # OpenCV opens a file as it opens a camera; this one runs as fast as it can.
+def test_a_camera_is_recorded_for_the_given_time(tmp_path):
+    # OpenCV opens a file like a camera; it is read at full speed.
     source = write_video(tmp_path / 'camera.mp4', numbered_frames(10))
     path = record_webcam(str(source), tmp_path / 'webcam.mp4', seconds=20)
     assert numbers_of([f.image for f in FileVideo(path)]) == list(range(10))
@@ -60,18 +60,18 @@ def test_a_camera_is_recorded_for_so_long(tmp_path):
 
 
 def test_times_are_kept_to_a_frame_where_the_rate_is_constant(tmp_path, monkeypatch):
-    """A camera of 5 frames a second is not shown as if it had 25."""
+    """A camera of 5 frames per second is not played at 25."""
     monkeypatch.setattr(writer, 'h264_encoder', lambda: None)
     times = [0.0, 0.2, 0.21, 0.8]
     with VideoWriter(tmp_path / 'a.mp4', (64, 48), fps=25) as video:
-        for grey, time in zip([0, 80, 160, 240], times, strict=True):
-            video.write(np.full((48, 64, 3), grey, np.uint8), time)
+        for gray, time in zip([0, 80, 160, 240], times, strict=True):
+            video.write(np.full((48, 64, 3), gray, np.uint8), time)
     read = list(FileVideo(tmp_path / 'a.mp4'))
     assert len(read) == 21
-    greys = [round(frame.image.mean() / 80) * 80 for frame in read]
-    assert greys == [0] * 5 + [160] * 15 + [240]
+    grays = [round(frame.image.mean() / 80) * 80 for frame in read]
+    assert grays == [0] * 5 + [160] * 15 + [240]
 
 
-def test_a_recording_takes_time(tmp_path):
-    with pytest.raises(InputError, match='0 seconds to record'):
+def test_a_recording_of_no_time_raises_an_error(tmp_path):
+    with pytest.raises(InputError, match='seconds=0: must be'):
         record_webcam(0, tmp_path / 'a.mp4', seconds=0)

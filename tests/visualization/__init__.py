@@ -1,4 +1,4 @@
-"""What the tests of figures share."""
+"""Shared functions of the tests of figures."""
 
 from itertools import combinations
 from unittest import mock
@@ -28,9 +28,9 @@ def texts_of(figure: Figure) -> list[str]:
 
 
 def assert_readable(figure: Figure) -> None:
-    """Fail where a text leaves the figure, or upright texts cover each other."""
+    """Fail if a text is outside the figure, or horizontal texts overlap."""
     canvas = FigureCanvasAgg(figure)
-    # Labels of ticks beyond the limits exist but are not drawn.
+    # Tick labels outside the limits exist but are not drawn.
     with mock.patch.object(Text, 'draw', autospec=True, side_effect=Text.draw) as draw:
         canvas.draw()
     drawn = {id(call.args[0]): call.args[0] for call in draw.call_args_list}

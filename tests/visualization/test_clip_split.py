@@ -4,7 +4,7 @@ import pytest
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing
 
 
-def test_each_clip_has_its_curve_and_its_marks():
+def test_each_clip_has_a_curve_and_markers():
     clips = [
         ClipTiming(f'clip {i}', np.linspace(0, 1, 8), [0.5, i], [i + 0.5], [1, 3, 5])
         for i in range(3)
@@ -21,6 +21,6 @@ def test_each_clip_has_its_curve_and_its_marks():
     figure.draw_without_rendering()
 
 
-def test_nothing_to_draw_is_refused():
-    with pytest.raises(ValueError, match='0 clips'):
+def test_no_clips_raise_an_error():
+    with pytest.raises(ValueError, match=r'clips=\[\]'):
         plot_split_timing([])

@@ -19,7 +19,7 @@ def cells(figure):
     return places
 
 
-def test_cells_hold_share_of_the_row_and_count():
+def test_cells_show_row_percentage_and_count():
     figure = plot_confusion_matrix([[8, 2], [1, 3]], ('yes', 'no'))
     assert cells(figure) == {
         (0, 0): ['80.0%', '8'],
@@ -34,7 +34,7 @@ def test_cells_hold_share_of_the_row_and_count():
     np.testing.assert_allclose(shares, [[0.8, 0.2], [0.25, 0.75]])
 
 
-def test_title_names_the_scores():
+def test_title_has_the_scores():
     # WAR 11/14, UAR (0.8 + 0.75) / 2, F1 the mean of 16/19 and 6/9
     title = plot_confusion_matrix([[8, 2], [1, 3]], ('a', 'b')).axes[0].get_title()
     for part in ('WAR 78.57%', 'UAR 77.50%', 'macro-F1 75.44%', '14 clips'):
@@ -78,9 +78,9 @@ def test_is_readable(classes):
     assert 0.8 < width / height < 1.5 or size == 2
 
 
-def test_ink_stands_out_from_the_cell():
-    def luminance(colour):
-        rgb = np.asarray(matplotlib.colors.to_rgb(colour))
+def test_text_has_contrast_to_the_cell():
+    def luminance(color):
+        rgb = np.asarray(matplotlib.colors.to_rgb(color))
         rgb = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return rgb @ (0.2126, 0.7152, 0.0722)
 
@@ -95,14 +95,14 @@ def test_ink_stands_out_from_the_cell():
         assert (light + 0.05) / (dark + 0.05) > 4.5, hits  # WCAG AA
 
 
-def test_rejects_what_is_no_confusion_matrix():
+def test_invalid_matrices_raise_an_error():
     with pytest.raises(ValueError, match=r'2 classes .* shape \(3, 3\)'):
         plot_confusion_matrix(np.eye(3, dtype=int), ('a', 'b'))
     with pytest.raises(ValueError, match='0 clips'):
         plot_confusion_matrix(np.zeros((2, 2), dtype=int), ('a', 'b'))
 
 
-def test_leaves_the_settings_of_matplotlib_alone():
+def test_settings_of_matplotlib_are_not_changed():
     before = dict(matplotlib.rcParams)
     figure = plot_confusion_matrix([[1, 0], [0, 1]], ('a', 'b'), title='A run')
     assert dict(matplotlib.rcParams) == before

@@ -9,13 +9,13 @@ from ifdd_mmaction.visualization.emotion_pictures import (
     plot_emotion_moments,
     plot_emotion_timeline,
 )
-from ifdd_mmaction.visualization.style import emotion_colours, rgb
+from ifdd_mmaction.visualization.style import emotion_colors, rgb
 
 from . import DFEW, MAFW, assert_readable, texts_of
 
 
 def emotions(name, start, end, tops, classes=DFEW, share=0.7):
-    """A face with one top emotion after the other, at equal distances."""
+    """A face with one top emotion after the other, evenly spaced."""
     middles = np.linspace(start + 0.5, end - 0.5, len(tops))
     rest = (1 - share) / (len(classes) - 1)
     shares = np.full((len(tops), len(classes)), rest)
@@ -24,18 +24,16 @@ def emotions(name, start, end, tops, classes=DFEW, share=0.7):
 
 
 @pytest.mark.parametrize('classes', [DFEW, MAFW, tuple('abcdefghijklmnop')])
-def test_emotions_have_colours_of_their_own(classes):
-    colours = emotion_colours(classes)
-    assert len(colours) == len(classes)
-    assert len(set(colours)) == min(len(classes), 11)
+def test_emotions_have_different_colors(classes):
+    colors = emotion_colors(classes)
+    assert len(colors) == len(classes)
+    assert len(set(colors)) == min(len(classes), 11)
 
 
-def test_an_emotion_has_its_colour_in_any_order_and_spelling():
-    dfew = dict(zip(DFEW, emotion_colours(DFEW), strict=True))
+def test_an_emotion_has_its_color_in_any_order_and_spelling():
+    dfew = dict(zip(DFEW, emotion_colors(DFEW), strict=True))
     other = dict(
-        zip(
-            ('Anger', 'Happiness'), emotion_colours(('Anger', 'Happiness')), strict=True
-        )
+        zip(('Anger', 'Happiness'), emotion_colors(('Anger', 'Happiness')), strict=True)
     )
     assert other == {'Anger': dfew['angry'], 'Happiness': dfew['happy']}
     assert rgb('#0a10ff') == (10, 16, 255)
@@ -43,28 +41,28 @@ def test_an_emotion_has_its_colour_in_any_order_and_spelling():
 
 def test_probabilities_between_predictions_are_linear():
     face = emotions('a', 0, 3, ['happy', 'sad'])
-    assert face.at(0)[0] == pytest.approx(0.7)  # before the first: as it is there
+    assert face.at(0)[0] == pytest.approx(0.7)  # constant before the first prediction
     assert face.at(1.5)[0] == pytest.approx((0.7 + 0.05) / 2)
     assert face.at(np.array([0.5, 2.5])).shape == (2, 7)
 
 
-def test_the_timeline_has_a_line_for_each_class_while_the_face_is_seen():
+def test_the_timeline_has_a_line_per_class_while_the_face_is_visible():
     faces = [
         emotions('face 1', 0, 10, ['happy', 'sad', 'sad']),
         emotions('face 2', 4, 6, ['fear']),
     ]
     figure = plot_emotion_timeline(faces, DFEW, 10)
-    colours = emotion_colours(DFEW)
+    colors = emotion_colors(DFEW)
     for axes, face in zip(figure.axes, faces, strict=True):
         assert axes.get_xlim() == (0, 10)
         lines = axes.get_lines()[:7]
-        for line, colour, k in zip(lines, colours, range(7), strict=True):
+        for line, color, k in zip(lines, colors, range(7), strict=True):
             x, y = line.get_data()
             assert (x[0], x[-1]) == (face.start, face.end)
             np.testing.assert_allclose(y, face.at(x)[:, k])
-            assert same_color(line.get_color(), colour)
+            assert same_color(line.get_color(), color)
     bars = figure.axes[0].collections
-    assert [same_color(b.get_facecolor()[0], colours[k]) for k, b in enumerate(bars)]
+    assert [same_color(b.get_facecolor()[0], colors[k]) for k, b in enumerate(bars)]
     assert len(bars) == 2 and len(figure.axes[1].collections) == 1
     assert_readable(figure)
     assert {'face 1', 'face 2', *DFEW} <= set(texts_of(figure))
@@ -72,7 +70,7 @@ def test_the_timeline_has_a_line_for_each_class_while_the_face_is_seen():
         plot_emotion_timeline([], DFEW, 1)
 
 
-def test_moments_are_the_highest_that_are_not_neutral_and_apart():
+def test_moments_are_the_highest_not_neutral_and_not_too_close():
     face = emotions('a', 0, 10, ['neutral'] * 10)
     face.probabilities[2] = face.probabilities[3] = 0
     face.probabilities[2, 0], face.probabilities[3, 0] = 0.8, 0.9  # 2.5 and 3.5 s
@@ -92,7 +90,7 @@ def test_moments_are_the_highest_that_are_not_neutral_and_apart():
 
 
 @pytest.mark.parametrize('count', [2, 6, 8])
-def test_the_contact_sheet_shows_the_faces_with_time_and_emotion(count):
+def test_the_figure_of_moments_shows_faces_with_time_and_emotion(count):
     face = emotions('face 1', 0, count, list(DFEW[:2]) * (count // 2) or ['sad'])
     moments = choose_moments([face], DFEW, apart=0.1)
     images = [np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(moments))]
@@ -109,7 +107,7 @@ def test_the_contact_sheet_shows_the_faces_with_time_and_emotion(count):
         plot_emotion_moments([], [], [], DFEW)
 
 
-def test_frames_get_boxes_labels_and_a_playhead():
+def test_frames_get_boxes_labels_and_a_time_line():
     faces = [
         emotions('face 1', 0, 10, ['happy', 'sad']),
         emotions('face 2', 5, 10, ['fear']),
@@ -122,9 +120,9 @@ def test_frames_get_boxes_labels_and_a_playhead():
     assert width == 640 and height > 400 and width % 2 == height % 2 == 0
     for picture, name in zip(pictures, ('happy', 'sad'), strict=True):
         assert picture.shape == (height, width, 3)
-        colour = rgb(dict(zip(DFEW, emotion_colours(DFEW), strict=True))[name])
-        assert tuple(picture[220, 300]) == colour  # the box
-        assert (picture[300:360] == 128).all()  # nothing below it, nobody else
+        color = rgb(dict(zip(DFEW, emotion_colors(DFEW), strict=True))[name])
+        assert tuple(picture[220, 300]) == color  # the box
+        assert (picture[300:360] == 128).all()  # nothing below it, no other face
         assert (picture[100:150, 300:420] != 128).any()  # the label above it
     white = [np.flatnonzero((p[365, :] == 255).all(axis=1)) for p in pictures]
     assert white[0].mean() < white[1].mean() - 300

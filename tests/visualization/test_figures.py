@@ -1,4 +1,4 @@
-"""The figures that are made from arrays: readable, and showing what they are given."""
+"""The figures drawn from arrays are readable and show their input."""
 
 from argparse import ArgumentTypeError
 
@@ -26,7 +26,7 @@ FRAMES = RNG.integers(0, 255, (8, 24, 24, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize('classes', [DFEW, MAFW])
-def test_the_radar(classes):
+def test_recall_radar(classes):
     first = np.linspace(0.1, 0.9, len(classes))
     figure = plot_recall_radar(
         {'IFDD': first, 'another model': [*first[:-1], None]}, classes, 'DFEW'
@@ -41,7 +41,7 @@ def test_the_radar(classes):
 @pytest.mark.parametrize('recalls, classes', [
     ({}, DFEW), ({'a': [0.5] * 6}, DFEW), ({'a': [0.5] * 2}, DFEW[:2]),
 ])  # fmt: skip
-def test_a_radar_of_nothing_is_refused(recalls, classes):
+def test_invalid_recalls_raise_an_error(recalls, classes):
     with pytest.raises(ValueError, match='classes'):
         plot_recall_radar(recalls, classes)
 
@@ -75,7 +75,7 @@ def test_tsne(panels, classes):
     for axes, place in zip(figure.axes, points.values(), strict=True):
         drawn = np.concatenate([c.get_offsets() for c in axes.collections])
         assert sorted(map(tuple, drawn)) == sorted(map(tuple, place))
-    # Every class has its own look.
+    # Color and marker are unique to each class.
     looks = {
         (line.get_color(), line.get_marker()) for line in figure.legends[0].get_lines()
     }
@@ -84,7 +84,7 @@ def test_tsne(panels, classes):
         plot_tsne(points, labels[1:], classes)
 
 
-def test_a_clip_and_its_split():
+def test_clip_split():
     regular = np.array([0.5, 4.5]), np.array([2.5, 6.5])
     moved = ClipSplit(
         'clip 1, happy', FRAMES, [1.0, 5.0], [3.0, 7.0], regular, np.eye(4),
@@ -100,12 +100,12 @@ def test_a_clip_and_its_split():
     assert len(marks) == 2 and texts_of(figure).count('correlation') == 1
     places = [c.get_offsets()[:, 0].tolist() for c in marks[0].collections]
     assert places == [[0.5, 4.5], [1, 5], [2.5, 6.5], [3, 7]]
-    with pytest.raises(ValueError, match='no clip'):
+    with pytest.raises(ValueError, match=r'clips=\[\]'):
         plot_clip_split([])
 
 
 @pytest.mark.parametrize('context', [True, False])
-def test_maps_over_frames(context):
+def test_cam_overlay(context):
     cam = np.zeros((2, 4, 4))
     cam[1, 3, 0] = 5.0
     row = CamRow(
@@ -117,9 +117,9 @@ def test_maps_over_frames(context):
     assert {'✗ sad 40%', '✓ happy 100%', 'frame 6.2', 'title'} <= set(texts_of(figure))
     images = [a.images[0].get_array() for a in figure.axes if a.images]
     assert len(images) == 8
-    grey = np.rint(FRAMES[0].mean(axis=2))
+    gray = np.rint(FRAMES[0].mean(axis=2))
     if context:
-        assert np.abs(images[0][..., 0] - grey).max() <= 1  # nothing is active there
+        assert np.abs(images[0][..., 0] - gray).max() <= 1  # nothing is active there
     else:
         np.testing.assert_array_equal(images[0], FRAMES[0])
     shown = overlay(FRAMES[:2], cam)
@@ -133,10 +133,10 @@ def test_a_figure_is_saved_in_the_format_of_its_name(tmp_path, suffix, start):
     figure = plot_recall_radar({'a': [0.5] * 7}, DFEW)
     save_figure(figure, tmp_path / f'figure.{suffix}', dpi=40)
     assert (tmp_path / f'figure.{suffix}').read_bytes().startswith(start)
-    assert not plt.get_fignums()  # nothing is left in pyplot
+    assert not plt.get_fignums()  # no figure stays in pyplot
 
 
-def test_other_endings_are_refused_by_the_command_line():
+def test_other_file_extensions_raise_an_argument_error():
     assert figure_path('a/b.svg').name == 'b.svg'
     for wrong in ('a/b', 'b.docx'):
         with pytest.raises(ArgumentTypeError, match=r'\.png'):

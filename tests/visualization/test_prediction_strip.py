@@ -41,7 +41,7 @@ def test_scores_become_probabilities():
     assert probabilities([2.0, -1.0])[0] == pytest.approx(1 / (1 + np.exp(-3)))
 
 
-def test_rows_say_what_is_true_and_what_was_predicted():
+def test_rows_show_true_and_predicted_class():
     figure = plot_prediction_strip(
         [clip('00007', 1, logits(1)), clip('00012', 2, logits(6))], DFEW
     )
@@ -62,16 +62,16 @@ def test_bars_are_the_probabilities_of_the_classes():
     assert [t.get_text() for t in axes.get_yticklabels()] == list(DFEW)
     assert axes.yaxis_inverted()
     assert [t.get_text() for t in axes.texts] == [f'{p:.0%}' for p in expected]
-    colours = [bar.get_facecolor() for bar in bars(axes)]
-    assert same_color(colours[6], RED)
-    assert not same_color(colours[2], colours[0])  # the true class stands out, too
+    colors = [bar.get_facecolor() for bar in bars(axes)]
+    assert same_color(colors[6], RED)
+    assert not same_color(colors[2], colors[0])  # the true class is highlighted, too
     bold = [t.get_text() for t in axes.get_yticklabels() if t.get_weight() == 'bold']
     assert bold == ['neutral']
     right = rows(plot_prediction_strip([clip('1', 6, scores)], DFEW))[0][2]
     assert same_color(bars(right)[6].get_facecolor(), GREEN)
 
 
-def test_frames_stand_in_order_in_their_own_shape():
+def test_frames_are_in_order_with_their_aspect_ratio():
     shown = clip('1', 0, logits(0), frames=5, shape=(20, 30))
     figure = plot_prediction_strip([shown, clip('2', 0, logits(0), frames=3)], DFEW)
     for (_, axes, _), frames in zip(
@@ -111,26 +111,26 @@ def test_is_readable(classes, count, frames, shape):
     figure = plot_prediction_strip(clips, classes, title='A run')
     assert_readable(figure)
     assert 'A run' in texts_of(figure)
-    # axes neither leave the figure nor lie on each other
+    # axes are inside the figure and do not overlap
     boxes = [axes.get_position() for axes in figure.axes]
     for i, box in enumerate(boxes):
         assert box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1
         for other in boxes[:i]:
             assert not box.padded(-1e-6).overlaps(other.padded(-1e-6))
     width, height = figure.get_size_inches()
-    # room for a line of small print per class
+    # enough height for a line of small text per class
     assert boxes[2].height * height / len(classes) > 0.1
     assert width < 18 and height < 2 * count + 2
 
 
-def test_nothing_to_show_is_an_error():
+def test_no_clips_or_frames_raise_an_error():
     with pytest.raises(ValueError, match='no clip'):
         plot_prediction_strip([], DFEW)
     with pytest.raises(ValueError, match='without frames'):
         plot_prediction_strip([clip('1', 0, logits(0), frames=0)], DFEW)
 
 
-def test_leaves_the_settings_of_matplotlib_alone():
+def test_settings_of_matplotlib_are_not_changed():
     before = dict(matplotlib.rcParams)
     plot_prediction_strip([clip('1', 0, logits(0))], DFEW)
     assert dict(matplotlib.rcParams) == before

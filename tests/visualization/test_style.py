@@ -17,7 +17,7 @@ def test_png_has_the_size_of_the_figure(tmp_path):
     assert (image[:3] == 255).all() and np.ptp(image) > 150
 
 
-def test_a_failure_leaves_the_old_picture(tmp_path):
+def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / 'a.png'
     path.write_bytes(b'old')
     figure = Figure()

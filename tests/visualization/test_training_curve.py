@@ -43,7 +43,7 @@ def labels(axes):
 
 
 def marks(axes, marker):
-    """Return (x, y, colour) of single marks."""
+    """Return (x, y, color) of single markers."""
     return [
         (line.get_xdata()[0], line.get_ydata()[0], line.get_color())
         for line in axes.lines
@@ -53,15 +53,15 @@ def marks(axes, marker):
 
 @pytest.mark.parametrize('interval', [1, 7, 20, 580])
 @pytest.mark.parametrize('last', [True, False], ids=['last', 'ignore_last'])
-def test_epochs_follow_from_iterations(interval, last):
+def test_epochs_are_computed_from_iterations(interval, last):
     records = training(9, 580, interval, last)
     exact = np.array([record['step'] / 580 for record in records])
-    # without the last iteration of an epoch its length can be known only roughly
+    # without the last iteration of an epoch its length is only approximate
     within = 1e-9 if last or interval != 7 else 0.01
     np.testing.assert_allclose(epochs_of(records), exact, atol=within)
 
 
-def test_epochs_stay_in_their_epoch_when_the_batch_changes():
+def test_epochs_are_clipped_when_the_batch_size_changes():
     before = training(2, 100, 10)
     after = [dict(r, epoch=3, step=100 + i) for i, r in enumerate(before[:5], 1)]
     found = epochs_of(before + after)
@@ -78,7 +78,7 @@ def test_smooth_is_the_mean_of_a_window():
         assert found[i] == pytest.approx(window.mean())
 
 
-def test_losses_and_rate_are_those_of_the_log():
+def test_losses_and_learning_rate_equal_the_log():
     records = training(3, 4)
     found = panels(plot_training_curve(records))
     assert set(found) == {'Training loss', 'Context loss', 'Learning rate'}
@@ -87,7 +87,7 @@ def test_losses_and_rate_are_those_of_the_log():
     np.testing.assert_allclose(raw.get_xydata(), np.c_[x, 3 / np.arange(1, 13)])
     assert raw.get_alpha() < 0.5 and loss.get_alpha() is None
     np.testing.assert_allclose(loss_cls.get_ydata(), loss.get_ydata() * 2 / 3)
-    # the mean over one epoch: two records to either side
+    # the mean over one epoch: two records on either side
     assert loss.get_ydata()[5] == pytest.approx(np.mean(3 / np.arange(4, 9)))
     raw, context = found['Context loss'].lines
     np.testing.assert_allclose(context.get_ydata(), 1e-4)
@@ -117,7 +117,7 @@ def test_validation_marks_best_and_last():
     lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
     np.testing.assert_allclose(lines[0].get_xydata(), np.c_[1:5, np.multiply(war, 100)])
     np.testing.assert_allclose(lines[1].get_xydata(), np.c_[1:5, np.multiply(uar, 100)])
-    # of equal ones the first is best, as for the checkpoint that is kept
+    # of equal scores the first is best, as for the saved checkpoint
     (best_war, best_uar), (last_war, last_uar) = marks(axes, '*'), marks(axes, 'o')
     assert best_war[:2] == (2, 70) and best_uar[:2] == (3, 60)
     assert last_war[:2] == (4, 50) and last_uar[:2] == (4, 40)
@@ -128,7 +128,7 @@ def test_validation_marks_best_and_last():
     ]
 
 
-def test_equal_scores_are_both_seen():
+def test_equal_scores_are_both_visible():
     # on a balanced test set WAR is UAR
     figure = plot_training_curve(validation([0.2, 0.5], [0.2, 0.5]))
     one, other = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
@@ -156,7 +156,7 @@ def test_equal_scores_are_both_seen():
         ),
     ],
 )
-def test_draws_what_there_is(records, expected):
+def test_only_panels_with_records_are_drawn(records, expected):
     figure = plot_training_curve(records)
     assert set(panels(figure)) == expected
     assert_readable(figure)
@@ -184,11 +184,11 @@ def test_is_readable_short_and_long(records):
         for line in panels(figure)['Training loss'].lines
         if line.get_label() == 'loss, epoch mean'
     ]
-    # a single point has no line: it is seen by its mark
+    # a single point has no line, only a marker
     assert len(mean.get_xdata()) > 1 or mean.get_marker() == '.'
 
 
-def test_a_loss_that_diverged_ends_its_line():
+def test_values_that_are_not_finite_are_excluded():
     records = training(2, 10)
     for record in [records[2], *records[15:]]:
         record['loss'] = record['loss_cls'] = math.nan
@@ -198,11 +198,11 @@ def test_a_loss_that_diverged_ends_its_line():
     assert np.flatnonzero(np.isnan(raw.get_ydata())).tolist() == lost
     x = [(i + 1) / 10 for i in range(20) if i not in lost]
     np.testing.assert_allclose(mean.get_xdata(), x)
-    # half an epoch to either side of the first
+    # half an epoch on either side of the first
     expected = np.mean([3 / step for step in (1, 2, 4, 5, 6)])
     assert mean.get_ydata()[0] == pytest.approx(expected)
 
 
-def test_nothing_to_draw_is_an_error():
+def test_no_records_raise_an_error():
     with pytest.raises(ValueError, match='none of 1 records'):
         plot_training_curve([{'time': 1.0, 'step': 3}])

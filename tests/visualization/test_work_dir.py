@@ -34,13 +34,13 @@ def test_runs_are_joined_in_the_order_of_their_time(tmp_path):
     assert read_scalars(tmp_path) == first + second
 
 
-def test_a_resumed_run_replaces_what_was_left_behind(tmp_path):
+def test_a_resumed_run_replaces_later_records(tmp_path):
     first = [train(1, 1), train(2, 1), val(1), train(3, 2), train(4, 2), val(2, 0.9)]
     first += [train(5, 3)]
     second = [train(3, 2, loss=7.0), train(4, 2, loss=8.0), val(2, 0.6)]
     write_run(tmp_path, '20260101_000000', first)
     write_run(tmp_path, '20260102_000000', second)
-    # also step 5, which no run overwrites: that training was given up
+    # also step 5, which no later run overwrites
     assert read_scalars(tmp_path) == first[:3] + second
     # a resumed run that ends before it validates leaves no score of that epoch
     write_run(tmp_path, '20260103_000000', second[:1])
@@ -59,17 +59,17 @@ def test_a_run_without_a_record_replaces_nothing(tmp_path):
     write_run(tmp_path, '20260101_000000', first)
     write_run(tmp_path, '20260102_000000', [])
     write_run(tmp_path, '20260103_000000', [{'data_time': 1.0, 'step': 0}])
-    # validation on its own
+    # validation outside training
     write_run(tmp_path, '20260104_000000', [val(0)])
     assert read_scalars(tmp_path) == first
 
 
-def test_half_a_last_line_is_left_out(tmp_path):
+def test_an_incomplete_last_line_is_ignored(tmp_path):
     write_run(tmp_path, '20260101_000000', [train(1, 1)], tail='{"loss": 0.')
     assert read_scalars(tmp_path) == [train(1, 1)]
 
 
-def test_a_broken_line_amidst_others_is_named(tmp_path):
+def test_an_invalid_line_is_named(tmp_path):
     path = write_run(tmp_path, '20260101_000000', [train(1, 1)], tail='{oh\n{}\n')
     with pytest.raises(RunError, match=rf'{path}:2'):
         read_scalars(tmp_path)
@@ -109,21 +109,21 @@ def test_predictions_are_read(tmp_path):
         ).encode(),
     ],
 )
-def test_other_files_are_no_predictions(tmp_path, content):
+def test_other_files_raise_an_error(tmp_path, content):
     path = tmp_path / 'predictions.json'
     path.write_bytes(content)
-    with pytest.raises(RunError, match='no dump of DFERMetric') as error:
+    with pytest.raises(RunError, match='is not a dump of DFERMetric') as error:
         read_predictions(path)
     assert f'tools/test.py CONFIG CHECKPOINT --dump {path}' in str(error.value)
 
 
-def test_the_config_must_be_one(tmp_path):
-    with pytest.raises(RunError, match='no config'):
+def test_exactly_one_config_is_required(tmp_path):
+    with pytest.raises(RunError, match='contains no config'):
         find_config(tmp_path)
     (tmp_path / 'a.py').touch()
     assert find_config(tmp_path) == tmp_path / 'a.py'
     (tmp_path / 'b.py').touch()
-    with pytest.raises(RunError, match=r'2 configs .* a\.py, b\.py.*--config'):
+    with pytest.raises(RunError, match=r'2 configs, a\.py, b\.py.*--config'):
         find_config(tmp_path)
 
 
@@ -134,7 +134,7 @@ def clips(*pairs):
     ]
 
 
-def test_clips_are_right_and_wrong_ones_of_different_classes():
+def test_clips_are_correct_and_wrong_ones_of_different_classes():
     all_clips = clips(*[(0, 0)] * 5, *[(0, 1)] * 5, (1, 1), (2, 2), (3, 0), (4, 0))
     chosen = choose_clips(all_clips, 6)
     pairs = [(clip['label'], clip['prediction']) for clip in chosen]
@@ -156,7 +156,9 @@ def test_clips_are_right_and_wrong_ones_of_different_classes():
         (9, 9, 1, (1, 0)),
     ],
 )
-def test_clips_of_one_kind_fill_the_places_of_the_other(right, wrong, count, expected):
+def test_missing_correct_or_wrong_clips_are_replaced_by_the_other(
+    right, wrong, count, expected
+):
     chosen = choose_clips(clips(*[(0, 0)] * right, *[(0, 1)] * wrong), count)
     hits = sum(clip['label'] == clip['prediction'] for clip in chosen)
     assert (hits, len(chosen) - hits) == expected

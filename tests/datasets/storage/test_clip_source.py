@@ -8,7 +8,7 @@ from ifdd_mmaction.datasets.storage import FrameFolder, Segment, VideoFile, open
 from tests.datasets.layouts import end_early, write_frames, write_video
 
 
-def greys(images):
+def grays(images):
     return [round(image.mean() / 10) for image in images]
 
 
@@ -16,10 +16,10 @@ def test_frames_come_in_the_order_asked_for(tmp_path):
     write_video(tmp_path / 'a.mp4', 20)
     source = VideoFile(tmp_path / 'a.mp4')
     images = source.read([5, 0, 19, 5])
-    assert greys(images) == [6, 1, 20, 6]
+    assert grays(images) == [6, 1, 20, 6]
     assert images[0].shape == (32, 32, 3) and images[0].dtype == np.uint8
     images[0][:] = 0
-    assert greys(images)[3] == 6
+    assert grays(images)[3] == 6
     assert len(source) == 20
 
 
@@ -30,7 +30,7 @@ def test_an_opened_video_pickles_without_its_reader(tmp_path):
     source.read([0])
     again = pickle.loads(pickle.dumps(source))
     assert len(pickle.dumps(source)) == small
-    assert greys(again.read([2])) == [3]
+    assert grays(again.read([2])) == [3]
 
 
 def test_an_absent_or_empty_file_is_found_when_listing(tmp_path):
@@ -72,7 +72,7 @@ def test_a_path_is_opened_as_what_it_is(tmp_path):
     ):
         source = open_source(tmp_path / name)
         assert isinstance(source, kind) and len(source) == length
-    assert greys(open_source(tmp_path / '2.jpg').read([0])) == [2]
+    assert grays(open_source(tmp_path / '2.jpg').read([0])) == [2]
     with pytest.raises(DatasetError, match=r'9\.jpg: no such file'):
         open_source(tmp_path / '9.jpg')
 
@@ -81,7 +81,7 @@ def test_a_segment_counts_from_its_start(tmp_path):
     write_frames(tmp_path, 10)
     whole = FrameFolder(tmp_path)
     part = Segment(whole, 3, 7)
-    assert len(part) == 4 and greys(part.read([0, 3])) == [4, 7]
+    assert len(part) == 4 and grays(part.read([0, 3])) == [4, 7]
     assert len(Segment(whole, 3, None)) == 7
     with pytest.raises(DatasetError, match=r'\[3:11\]: the clip has 10 frames'):
         len(Segment(whole, 3, 11))

@@ -22,7 +22,7 @@ def run(preprocessor, training):
     return preprocessor(batch, training)['inputs']
 
 
-def test_colours_change_in_training_only_and_by_the_seed():
+def test_colors_change_in_training_only_and_by_the_seed():
     preprocessor = build(color_jitter=COLORS)
     stock = run(build('ActionDataPreprocessor'), True)
     assert torch.equal(run(preprocessor, False), stock)
@@ -33,7 +33,7 @@ def test_colours_change_in_training_only_and_by_the_seed():
     assert first.shape == stock.shape and first.dtype == torch.float32
     differences = [(a - b).abs().mean() for a, b in zip(first, stock, strict=True)]
     assert min(differences) > 0.1
-    assert not torch.equal(first[0], first[1])  # every clip its own colours
+    assert not torch.equal(first[0], first[1])  # every clip has other colors
     assert first.min() >= -0.2 and first.max() <= 4.9  # within black and white
 
 

@@ -19,7 +19,7 @@ def as_clip(frames):
 
 
 @pytest.mark.parametrize('name, amount', CASES)
-def test_colours_change_as_torchvision_changes_them(name, amount):
+def test_colors_change_as_torchvision_changes_them(name, amount):
     adjust = getattr(color_jitter, f'adjust_{name}')
     expected = GOLDEN[f'{name}/{amount}']
     clip = as_clip(GOLDEN['x'].double())

@@ -38,7 +38,7 @@ def test_consecutive_windows_are_the_authors(name):
 def test_training_windows_are_the_authors(name, monkeypatch):
     for total, row in rows(name).items():
         if name == 'DFEW' and total < row['window']:
-            # Theirs is as short as the video and ends in uninitialised memory.
+            # Theirs is as short as the video and ends in uninitialized memory.
             expected = row['test_multi'][0]
         else:
             expected = row['train_seed0']

@@ -23,7 +23,7 @@ def pair(adapter, stock, **options):
     """Build an adapter and MMAction2's own backbone with the same weights."""
     ours = MODELS.build(dict(type=adapter, **options)).double()
     theirs = MODELS.build(dict(type=stock, **options)).double()
-    # Zero-initialised layers would hide what they do.
+    # Zero-initialized layers would hide what they do.
     for parameter in ours.parameters():
         nn.init.normal_(parameter, std=0.3)
     missing = theirs.load_state_dict(ours.state_dict(), strict=False).missing_keys

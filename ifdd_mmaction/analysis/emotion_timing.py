@@ -158,7 +158,7 @@ def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
 
 
 def mean_at(curves: Tensor, frames: Tensor) -> Tensor:
-    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at positions ``(N, n)``."""
+    """Return the mean ``(N, K)`` of curves ``(N, K, T)`` at positions ``(N, n)``.
 
     Example:
         >>> from ifdd_mmaction.analysis import mean_at

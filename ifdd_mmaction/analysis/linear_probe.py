@@ -108,7 +108,7 @@ def identity_hits(
 
 
 def largest_share(values: Sequence[object]) -> float:
-    """Return the fraction of the most frequent value."""
+    """Return the fraction of the most frequent value.
 
     Example:
         >>> from ifdd_mmaction.analysis import largest_share
@@ -120,7 +120,7 @@ def largest_share(values: Sequence[object]) -> float:
 
 
 def identity_chance(subjects: Sequence[str], labels: Sequence[int]) -> float:
-    """Return the accuracy of predicting the most frequent subject of each class."""
+    """Return the accuracy of predicting the most frequent subject of each class.
 
     Example:
         >>> from ifdd_mmaction.analysis import identity_chance

@@ -15,7 +15,7 @@ CHECKPOINTS = ('last', 'best')
 
 
 def mean_std(values: Sequence[float]) -> dict[str, Any]:
-    """Return ``mean``, sample ``std`` (n - 1) and ``n``; None where undefined."""
+    """Return ``mean``, sample ``std`` (n - 1) and ``n``; None where undefined.
 
     Example:
         >>> from ifdd_mmaction.evaluation import mean_std
@@ -30,7 +30,7 @@ def mean_std(values: Sequence[float]) -> dict[str, Any]:
 
 
 def percent(summary: Mapping[str, Any], digits: int = 2) -> str:
-    """Format a summary of fractions as ``mean ± std`` in percent."""
+    """Format a summary of fractions as ``mean ± std`` in percent.
 
     Example:
         >>> from ifdd_mmaction.evaluation import mean_std, percent

@@ -154,7 +154,7 @@ class YuNetDetector:
 
 
 class WholeFrame:
-    """Returns the whole frame as one face, for clips that are already cropped."""
+    """Returns the whole frame as one face, for clips that are already cropped.
 
     Example:
         >>> from ifdd_mmaction.faces import WholeFrame

@@ -282,7 +282,7 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Path]:
-    """Return a folder per video, named after it, with a number for equal names."""
+    """Return a folder per video, named after it, with a number for equal names.
 
     Example:
         >>> from ifdd_mmaction.video import result_folders

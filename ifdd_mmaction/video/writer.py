@@ -88,7 +88,7 @@ class VideoWriter:
 
 
 def h264_encoder() -> str | None:
-    """Return the name of PyAV's H.264 encoder, or None."""
+    """Return the name of PyAV's H.264 encoder, or None.
 
     Example:
         >>> from ifdd_mmaction.video import h264_encoder

@@ -6,7 +6,9 @@ from copy import deepcopy
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from ifdd_mmaction.apis import build_model, class_names
 from ifdd_mmaction.checkpoints import CheckpointError
@@ -44,6 +46,25 @@ def test_the_neck_of_a_config_is_inferred_and_the_config_left_as_it_is(tmp_path)
         model.cls_head.in_channels == Config.fromfile(CONFIG).model.cls_head.in_channels
     )
     assert 'in_channels' not in cfg.model.neck and cfg.model == model.cfg.model
+
+
+@MODELS.register_module()
+class TakesItsConfigApart(BaseModel):
+    """Does to its config what MMAction2 does for backbones of other libraries."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        backbone.pop('type')
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return inputs
+
+
+def test_a_model_that_takes_its_config_apart_leaves_it_whole():
+    backbone = dict(type='torchvision.resnet18')
+    cfg = Config(dict(model=dict(type='TakesItsConfigApart', backbone=backbone)))
+    model = build_model(cfg, device='cpu')
+    assert cfg.model.backbone.type == model.cfg.model.backbone.type == backbone['type']
 
 
 def test_options_change_the_config_and_without_weights_there_is_no_meta():

@@ -198,7 +198,6 @@ def run(name, test, **neck):
             test_dataloader=loader(test),
         )
     )
-    infer_neck(cfg.model)
     return cfg, size
 
 
@@ -208,7 +207,9 @@ def test_a_test_that_crops_larger_than_the_training_is_refused(name, given):
     size = CASES[name].size
     cfg, _ = run(name, ours(8, 2 * size, crop_size=2 * size))
     if not given:  # the sizes of the neck are written down
+        infer_neck(cfg.model)
         del cfg.model.neck['clip_shape']
+    before = cfg.model.to_dict()
     with pytest.raises(InputError) as refused:
         check_clip_shapes(
             cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -221,6 +222,7 @@ def test_a_test_that_crops_larger_than_the_training_is_refused(name, given):
     )
     assert f'Resize and crop to (8, {size}, {size})' in message
     check_clip_shapes(cfg, ('train_dataloader', 'val_dataloader'))
+    assert cfg.model.to_dict() == before
 
 
 def test_what_takes_every_size_is_not_refused():

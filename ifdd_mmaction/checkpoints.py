@@ -85,14 +85,6 @@ def _as_checkpoint_error(name: str) -> Iterator[None]:
 
     Raises:
         CheckpointError: For any error except OSError and MemoryError.
-
-    Example:
-        >>> from ifdd_mmaction.checkpoints import refusing
-        >>> with refusing('model.pth'):
-        ...     raise EOFError('Ran out of input')
-        Traceback (most recent call last):
-        ...
-        ifdd_mmaction...CheckpointError: model.pth refused: no checkpoint that can be...
     """
     try:
         yield

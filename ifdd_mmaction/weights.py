@@ -239,7 +239,7 @@ def load_start(model: nn.Module, state: Mapping[str, Any], name: str) -> str:
         ...     return torch.nn.ModuleDict(dict(backbone=backbone, head=head))
         >>> pretrained = recognizer(classes=400).state_dict()
         >>> print(load_start(recognizer(classes=7), pretrained, 'kinetics.pth'))
-        kinetics.pth: 2 of 4 tensors taken by name and shape (backbone 2 of 2, head 0
+        kinetics.pth: 2 of 4 tensors match by name and shape (backbone 2 of 2, head 0
         of 2); of another shape: head.weight, head.bias
     """
     model = _unwrap(model)

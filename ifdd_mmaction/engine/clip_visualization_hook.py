@@ -1,4 +1,4 @@
-"""Draw the clips of a test with what the model makes of them."""
+"""Draw the clips of a test with their predictions."""
 
 from __future__ import annotations
 
@@ -18,19 +18,27 @@ from torch import Tensor
 class ClipVisualizationHook(Hook):
     """Draw a clip in one picture: frames, true and predicted class, probabilities.
 
-    As ``default_hooks.visualization`` it is what ``--show-dir`` of ``tools/test.py``
-    turns on, MMAction2's too. MMAction2's ``VisualizationHook`` takes no clips of a
-    ``Recognizer3D`` (mmaction2#2697).
+    ``--show-dir`` of ``tools/test.py``, also of MMAction2's, enables it as
+    ``default_hooks.visualization``. MMAction2's ``VisualizationHook`` does not take
+    clips of a ``Recognizer3D`` (mmaction2#2697).
 
     Args:
         enable: Whether to draw anything.
-        interval: Every how many clips one is drawn; each process counts its own.
+        interval: Draw every ``interval``-th clip; each process counts its own.
         show: Whether to open a window, too.
-        wait_time: Seconds until the window of a clip gives way to the next.
-        out_dir: Folder that gets a PNG a clip, named as the clip; None for the
+        wait_time: Seconds that the window shows a clip.
+        out_dir: Folder for one PNG file per clip, named after the clip; None for the
             backends of the config's visualizer.
 
     Clips that could not be read are not drawn; ``BadClipsHook`` names them.
+
+    Example:
+        >>> from mmaction.registry import HOOKS
+        >>> hook = HOOKS.build(
+        ...     dict(type='ClipVisualizationHook', enable=True, out_dir='pictures')
+        ... )  # default_hooks.visualization
+        >>> hook.interval, hook.out_dir
+        (1, 'pictures')
     """
 
     def __init__(

@@ -63,7 +63,7 @@ def find_source(results: dict[str, Any]) -> ClipSource:
         return results['source']
     if results.get('modality') == 'Flow':
         raise DatasetError(
-            f'modality={results["modality"]!r}: give RGB frames, optical flow is not read'
+            f'modality={results["modality"]!r}: give RGB frames, not optical flow'
         )
     if 'array' in results:
         return ArrayFrames(results['array'])

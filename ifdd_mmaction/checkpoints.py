@@ -81,7 +81,10 @@ def _meta(strings: dict[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def refusing(name: str) -> Iterator[None]:
-    """Turn whatever a reader raises into one sentence about the checkpoint.
+    """Raise the errors of reading a checkpoint as one kind, with its name.
+
+    Args:
+        name: What to call the checkpoint.
 
     Raises:
         CheckpointError: For anything but an OSError or lack of memory.

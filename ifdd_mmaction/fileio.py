@@ -12,7 +12,10 @@ from typing import BinaryIO
 
 @contextmanager
 def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a file to write: it gets all of what is written or keeps what it held.
+    """Open a file for writing that is replaced once the block ends without an error.
+
+    Args:
+        path: The file; missing folders are made.
 
     Raises:
         OSError: If the folder cannot be made or written; nothing is left behind.
@@ -54,7 +57,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-    """Write bytes to a file: it holds all of them or what it held before.
+    """Write bytes to a file: it holds all of them, or what it held before.
+
+    Args:
+        path: The file; missing folders are made.
+        data: Its new content.
 
     Raises:
         OSError: If the folder cannot be made or written; nothing is left behind.

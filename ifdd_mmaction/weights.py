@@ -31,6 +31,10 @@ ENOUGH = 0.5
 def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
     """Return the state dict of a checkpoint, or the checkpoint if it is one.
 
+    Args:
+        checkpoint: What :func:`~.checkpoints.read_checkpoint` returns.
+        name: What to call it in errors.
+
     Raises:
         InputError: If there is none.
 
@@ -59,11 +63,11 @@ def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
 def strip_prefixes(
     state: Mapping[str, Any], model: nn.Module, name: str = 'the checkpoint'
 ) -> tuple[dict[str, Any], str]:
-    """Take away what wrappers have put into the names of a state dict.
+    """Remove the prefixes that wrappers add to the names of a state dict.
 
-    That is ``_orig_mod.`` of ``torch.compile`` and its like, wherever it is, and what
-    stands in front of every name (``module.`` of DDP, the attribute under which other
-    code keeps a recognizer) where the model has it not.
+    These are ``_orig_mod.`` of ``torch.compile`` and its like, anywhere in a name, and
+    what every name begins with (``module.`` of DDP, the attribute under which other
+    code keeps a recognizer) if the names of the model do not.
 
     Args:
         state: The state dict.
@@ -71,7 +75,7 @@ def strip_prefixes(
         name: What to call the checkpoint in errors.
 
     Returns:
-        The state dict with its names without them, and them, ``''`` if there are none.
+        The renamed state dict, and the prefixes in one line, ``''`` if there are none.
 
     Raises:
         InputError: If two tensors would have one name.
@@ -115,7 +119,7 @@ def strip_prefixes(
 
 
 def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
-    """Load a checkpoint that has to fit a model, and say what is taken off its names.
+    """Load a checkpoint into the model that it is of, and log removed prefixes.
 
     Args:
         model: The model.
@@ -139,7 +143,11 @@ def load_model(model: nn.Module, checkpoint: Any, name: str) -> None:
 
 
 def off_the_names(name: str, stripped: str) -> str:
-    """Say what :func:`strip_prefixes` took away, in one line.
+    """Return the message on the prefixes that :func:`strip_prefixes` removed.
+
+    Args:
+        name: What to call the checkpoint.
+        stripped: The prefixes.
 
     Example:
         >>> from ifdd_mmaction.weights import off_the_names
@@ -158,8 +166,8 @@ def load_all(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         name: What to call the checkpoint in errors.
 
     Raises:
-        InputError: If a tensor is missing, left over or of another shape. The model is
-            of no use then.
+        InputError: If a tensor is missing, left over or of another shape. Part of it
+            may be loaded then.
 
     Example:
         >>> from ifdd_mmaction.weights import load_all

@@ -1,6 +1,6 @@
 """What a linear classifier reads from a feature.
 
-The classifier is scikit-learn's ridge classifier on standardised features. Its penalty
+The classifier is scikit-learn's ridge classifier on standardized features. Its penalty
 is the one that is right most often in cross-validation on the training clips, where
 the clips are held out as the test clips are: by subject for the class, by class for the
 subject.
@@ -110,7 +110,7 @@ def identity_hits(
 
 
 def largest_share(values: Sequence[object]) -> float:
-    """Return how often guessing the most frequent value is right.
+    """Return the share of the most frequent value, the accuracy of guessing it.
 
     Example:
         >>> from ifdd_mmaction.analysis import largest_share

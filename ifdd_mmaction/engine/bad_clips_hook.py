@@ -15,13 +15,13 @@ from .batches import data_samples, is_training
 
 @HOOKS.register_module()
 class BadClipsHook(Hook):
-    """Say at the end of each epoch which clips other ones stood in for.
+    """Log at the end of each epoch which clips could not be read.
 
-    They are met in the workers of the data loader; data samples carry them here, in
-    ``bad_clips`` (see :class:`TolerantDataset`). All ranks are counted.
+    The workers of the data loader name them in ``bad_clips`` of the data samples (see
+    :class:`TolerantDataset`). All ranks are counted.
 
-    Workers in which the reading of a video did not end are replaced after the epoch,
-    and the video is not tried again.
+    Workers in which reading a video did not end are replaced after the epoch, and the
+    video is not read again.
 
     Example:
         >>> from mmaction.registry import HOOKS

@@ -11,7 +11,7 @@ from torch import nn
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Lay the weights of 2-D and 3-D convolutions out with channels last.
+    """Store the weights of 2-D and 3-D convolutions in the channels-last format.
 
     PyTorch gives a convolution's output the layout of its weight, and what follows
     keeps it where its kernels can, so neither clips nor model code need a change.

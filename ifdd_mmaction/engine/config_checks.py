@@ -25,7 +25,7 @@ TRACEBACK = 'IFDD_TRACEBACK'
 
 
 class BegunHook(Hook):
-    """Know whether training or testing has begun."""
+    """Record whether training or testing has begun."""
 
     begun = False
 
@@ -40,10 +40,10 @@ class BegunHook(Hook):
 
 @contextmanager
 def config_errors(config: str, begun: BegunHook) -> Iterator[None]:
-    """Turn what is raised before a run begins into one line about its config.
+    """Raise any error before a run begins as an InputError that names the config.
 
-    A config is a program, and a number in it reaches every constructor: all kinds of
-    errors come from it. Errors of this package's own kinds, those of files that cannot
+    A value of a config is an argument of some constructor, which may raise any kind of
+    error. Errors of this package's own kinds, those of files that cannot
     be written, and all that comes after the run has begun pass as they are.
 
     Args:

@@ -28,11 +28,11 @@ class NonFiniteError(RuntimeError):
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Let no NaN and no infinity reach the weights; log the norm of the gradient.
+    """Stop, or skip the batch, where the loss or its gradient is NaN or infinite.
 
-    The loss is looked at before it is propagated back, the gradient before the
-    optimizer's step, of all ranks: what is not finite is not used, so that no
-    checkpoint holds it. The clips of the batch are named. With mixed precision the
+    The loss is checked before the backward pass, the gradient before the optimizer's
+    step, on all ranks: a value that is not finite never changes the weights. The clips
+    of the batch are named. With mixed precision the
     gradient scaler skips infinite gradients by itself, as it should.
 
     ``grad_norm`` in the logs is the L2 norm before clipping, of several optimizers

@@ -51,7 +51,7 @@ def fold_table(rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
     Returns:
         Markdown, and a record with the ``rows`` and ``mean``: by checkpoint and score
         the :func:`mean_std` over the rows. A checkpoint that a row lacks has no mean:
-        it would be over other folds than its neighbour's.
+        it would be over other folds than its neighbor's.
 
     Example:
         >>> from ifdd_mmaction.evaluation import fold_table

@@ -22,7 +22,7 @@ ARCFACE_112 = np.array(
 def crop_square(
     frame: np.ndarray, box: np.ndarray, size: int = 224, margin: float = 0.1
 ) -> np.ndarray:
-    """Cut a square around a face: its box made square, with a margin.
+    """Crop a square around a face: its box made square, with a margin.
 
     What lies outside of the frame is black. Nothing is rotated.
 
@@ -58,10 +58,10 @@ def crop_square(
 def align_face(
     frame: np.ndarray, landmarks: np.ndarray, size: int = 224, zoom: float = 0.9
 ) -> np.ndarray:
-    """Cut an upright face: its landmarks are brought to fixed places.
+    """Crop a face upright, with its landmarks at fixed positions.
 
-    By the similarity (turn, scale, shift) that fits them best in the least squares.
-    What lies outside of the frame is black.
+    The frame is mapped by the similarity transform (rotation, scale, translation) that
+    fits the landmarks best in least squares. Outside of the frame it is black.
 
     Args:
         frame: ``(H, W, 3)``.
@@ -118,7 +118,7 @@ def crop_face(
     crop: str = 'square',
     size: int = 224,
 ) -> np.ndarray:
-    """Cut a face out, ``(size, size, 3)``.
+    """Crop a face from a frame, ``(size, size, 3)``.
 
     Args:
         frame: ``(H, W, 3)``.
@@ -140,7 +140,7 @@ def crop_face(
         (112, 112, 3)
     """
     if crop not in CROPS:
-        raise ValueError(f'crop={crop!r}: choose of {CROPS}')
+        raise ValueError(f'crop={crop!r}: choose one of {CROPS}')
     if crop == 'align' and np.isfinite(landmarks).all():
         return align_face(frame, landmarks, size)
     return crop_square(frame, box, size)

@@ -151,7 +151,7 @@ class YuNetDetector:
 
 
 class WholeFrame:
-    """Takes every frame for one face, as it is in the datasets' crops.
+    """Return the whole frame as one face, for clips that are cropped to the face.
 
     Example:
         >>> from ifdd_mmaction.faces import WholeFrame

@@ -73,7 +73,7 @@ def fill_gaps(track: Track, seconds: np.ndarray) -> Track:
 
 
 def smooth_track(track: Track, sigma: float) -> Track:
-    """Return a track without the tremble of its detector.
+    """Return a track whose boxes and landmarks are averaged over time.
 
     Args:
         track: A track without gaps.
@@ -141,12 +141,12 @@ class _Follower:
 
 
 class FaceTracker:
-    """Join the faces of frames to tracks by how much their boxes overlap.
+    """Join detected faces to tracks by the overlap of their boxes.
 
-    Faces and tracks are paired so that the overlap is largest in all. A face that is
-    not seen for a moment (a hand, a turned head) is taken up again where it was lost;
-    after ``max_gap`` it starts a new track. Nobody is recognised: whoever comes back
-    later, or appears in the same place after a cut, is not told apart by looks.
+    Faces and tracks are paired so that the total overlap is largest. A track without a
+    face in some frames continues where its face is detected again within ``max_gap``;
+    later, a new track starts. Identities are not compared: another person in the same
+    place after a cut continues the track.
 
     Args:
         min_iou: Least overlap of a face with the last box of its track.

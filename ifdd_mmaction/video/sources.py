@@ -253,13 +253,12 @@ def open_video(
 
 
 def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
-    """Return the videos that paths, folders and patterns stand for, in order.
+    """Return the videos that files, folders and glob patterns name, in order.
 
-    A folder stands for the videos in it, or, where it holds numbered images instead,
-    for the one clip that they are.
+    A folder of videos gives its videos, a folder of numbered images is one video.
 
     Raises:
-        InputError: If one stands for nothing, or is a URL.
+        InputError: If one names no video, or is a URL.
 
     Example:
         >>> from ifdd_mmaction.video import find_videos
@@ -282,7 +281,7 @@ def find_videos(sources: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def result_folders(out_dir: str | os.PathLike, names: Sequence[str]) -> list[Path]:
-    """Return a folder for each video: its name, with a number where two share it.
+    """Return a folder for each video, its name, numbered where names are equal.
 
     Example:
         >>> from ifdd_mmaction.video import result_folders

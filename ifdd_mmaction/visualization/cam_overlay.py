@@ -49,7 +49,7 @@ class CamRow(NamedTuple):
 def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
     """Draw the maps over the frames, a clip in each row.
 
-    The colours of a group of a clip go from none at 0 to the brightest at its maximum.
+    The colors of a group of a clip go from none at 0 to the brightest at its maximum.
 
     Raises:
         ValueError: If there is no row.
@@ -124,7 +124,7 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
 
 
 def overlay(frames: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """Return frames ``(n, H, W, 3)`` uint8 under the colours of maps ``(n, h, w)``."""
+    """Return frames ``(n, H, W, 3)`` uint8 under the colors of maps ``(n, h, w)``."""
     height, width = frames.shape[1:3]
     share = cam / max(float(cam.max()), 1e-12)
     large = np.stack(

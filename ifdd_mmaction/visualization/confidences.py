@@ -25,7 +25,7 @@ def plot_confidences(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw, for each class, the probability that positives and negatives of it get.
+    """Draw the probabilities of each class, of clips of the class and of others.
 
     Args:
         probabilities: ``(N, K)``, each row sums to 1.

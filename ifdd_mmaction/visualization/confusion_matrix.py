@@ -22,7 +22,7 @@ def plot_confusion_matrix(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw a confusion matrix, normalised by row, beside the recall of each class.
+    """Draw a confusion matrix, normalized by row, beside the recall of each class.
 
     Args:
         confusion: ``(K, K)`` counts, rows are labels and columns predictions.
@@ -31,7 +31,7 @@ def plot_confusion_matrix(
 
     Returns:
         A figure whose cells hold per cent of the row and count; the row of a class
-        that does not occur is grey, its recall a dash.
+        that does not occur is gray, its recall a dash.
 
     Raises:
         ValueError: If the matrix is not ``(K, K)`` or counts no clip.
@@ -138,7 +138,7 @@ def plot_confusion_matrix(
 
 
 def _ink(colour: tuple[float, float, float, float]) -> str:
-    """Return what is read best on an RGBA colour, by the contrast of WCAG 2."""
+    """Return what is read best on an RGBA color, by the contrast of WCAG 2."""
     rgb = np.asarray(colour[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return 'black' if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else 'white'

@@ -24,7 +24,7 @@ def plot_recall_radar(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw the recall of each class on a spoke, from 0 in the centre to 100 %.
+    """Draw the recall of each class on a spoke, from 0 in the center to 100 %.
 
     Args:
         recalls: By name of the model, ``K`` fractions of 1; the first one stands out.

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from .style import BLUE, GREEN, GREY, ORANGE, RED, STYLE
 
 Record = Mapping[str, Any]
-# Colour, dashes and size of marks: on a balanced test set one lies on the other.
+# Color, dashes and size of marks: on a balanced test set one lies on the other.
 SCORES: dict[str, tuple[str, str, float]] = {
     'dfer/WAR': (BLUE, 'solid', 1.0),
     'dfer/UAR': (RED, 'dashed', 0.6),
@@ -61,7 +61,7 @@ def smooth(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
 
 @matplotlib.rc_context(STYLE)
 def plot_training_curve(records: Sequence[Record], title: str = '') -> Figure:
-    """Draw what MMEngine logged of one training.
+    """Draw the losses, scores and learning rate that MMEngine logged.
 
     Args:
         records: Lines of ``scalars.json`` in order of time. Training: ``epoch`` from

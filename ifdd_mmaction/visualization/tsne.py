@@ -1,4 +1,4 @@
-"""Features of clips in two dimensions, coloured by class."""
+"""Features of clips in two dimensions, colored by class."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plot_tsne(
     classes: Sequence[str],
     title: str = '',
 ) -> Figure:
-    """Draw clips as points in their class's colour, a panel for each feature.
+    """Draw clips as points in their class's color, a panel for each feature.
 
     Args:
         points: ``(N, 2)`` positions by title of the panel.

@@ -13,14 +13,14 @@ from .color_jitter import ColorJitter
 
 @MODELS.register_module()
 class ClipDataPreprocessor(ActionDataPreprocessor):
-    """MMAction2's preprocessor, with colour jitter for training.
+    """MMAction2's preprocessor, with color jitter for training.
 
-    Clips stay uint8 until they are on the device, and colours are changed there: on a
+    Clips stay uint8 until they are on the device, and colors are changed there: on a
     CPU core it takes several times as long as all else that is done to a clip.
 
     Args:
         color_jitter: Arguments of :class:`ColorJitter`; by default none is applied. It
-            comes before normalisation and blending, and never in testing.
+            comes before normalization and blending, and never in testing.
         kwargs: See ``ActionDataPreprocessor``.
 
     Example:
@@ -46,7 +46,7 @@ class ClipDataPreprocessor(ActionDataPreprocessor):
     def preprocess(
         self, inputs: list[Tensor], data_samples: list, training: bool = False
     ) -> tuple:
-        """Jitter, stack, normalise and blend clips (M, 3, T, H, W) of values 0..255."""
+        """Jitter, stack, normalize and blend clips (M, 3, T, H, W) of values 0..255."""
         if training and self.color_jitter is not None:
             inputs = [self.color_jitter(clip) for clip in inputs]
         return super().preprocess(inputs, data_samples, training)

@@ -22,13 +22,13 @@ def adjust_brightness(images: Tensor, factor: float) -> Tensor:
 
 
 def adjust_contrast(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to each frame's mean grey; ``(M, 3, ..., H, W)``."""
+    """Scale the difference to each frame's mean gray; ``(M, 3, ..., H, W)``."""
     mean = _grey(images).mean(dim=(-2, -1), keepdim=True)
     return torch.lerp(mean, images, factor).clamp_(0, WHITE)
 
 
 def adjust_saturation(images: Tensor, factor: float) -> Tensor:
-    """Scale the difference to each pixel's grey; ``(M, 3, ..., H, W)``."""
+    """Scale the difference to each pixel's gray; ``(M, 3, ..., H, W)``."""
     return torch.lerp(_grey(images), images, factor).clamp_(0, WHITE)
 
 
@@ -67,7 +67,7 @@ OPERATIONS = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)
 
 
 class ColorJitter:
-    """Change the colours of a clip at random, of all frames alike.
+    """Change the colors of a clip at random, of all frames alike.
 
     The operations come in random order, as in torchvision's ``ColorJitter``. Numbers
     are drawn from torch's generator of the CPU: ``torch.manual_seed`` repeats them on
@@ -99,7 +99,7 @@ class ColorJitter:
             )
 
     def __call__(self, clip: Tensor) -> Tensor:
-        """Return the clip in other colours.
+        """Return the clip in other colors.
 
         Args:
             clip: ``(M, 3, T, H, W)`` or ``(T, 3, H, W)``, values 0 to 255.

@@ -47,9 +47,9 @@ register_backend('checkpoint', CheckpointBackend, force=True)
 
 
 def check_checkpoint(path: str | os.PathLike) -> None:
-    """Compare a checkpoint with the hash in it; one without a hash passes.
+    """Compare a checkpoint with the SHA-256 that it contains.
 
-    So does what is no ZIP archive: reading it will tell what it is.
+    A file without a hash passes, and so does one that is not a ZIP archive.
 
     Raises:
         CheckpointError: If the file is not as it was written, or cannot be read.

@@ -1,4 +1,4 @@
-"""MViTv2 that hands out its intermediate stages as they are."""
+"""MViTv2 that returns its intermediate stages without normalization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..layers.fused_mvit_block import fuse
 
-#: The paper's initialisation: biases start at 0 (MMAction2's MViT starts them at 0.02)
+#: The paper's initialization: biases start at 0 (MMAction2's MViT starts them at 0.02)
 #: and convolutions keep PyTorch's default.
 INIT_CFG = (
     dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
@@ -43,11 +43,11 @@ def pool_time(factor: int, module: nn.Module, inputs: Any, output: Patches) -> P
 
 @MODELS.register_module()
 class PyramidMViT(MViT):
-    """MMAction2's MViT whose output stages but the last are not normalised.
+    """MMAction2's MViT whose output stages but the last are not normalized.
 
-    MMAction2 normalises the map of every output scale *and feeds the normalised map
+    MMAction2 normalizes the map of every output scale *and feeds the normalized map
     onward*, so asking for one more scale changes the network. IFDD aggregates the raw
-    maps and normalises only the last stage (Sec. "Pyramid aggregation"); with the
+    maps and normalizes only the last stage (Sec. "Pyramid aggregation"); with the
     other norms replaced by identities, asking for a scale changes nothing else and
     every MViT checkpoint fits.
 
@@ -120,7 +120,7 @@ class PyramidMViT(MViT):
             self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))
 
     def init_weights(self, pretrained: str | None = None) -> None:
-        """Initialise as the paper does; a ``Pretrained`` init_cfg is left alone."""
+        """Initialize as the paper does; a ``Pretrained`` init_cfg is left alone."""
         super().init_weights(pretrained)
         if isinstance(self.init_cfg, list):
             trunc_normal_(self.cls_token, std=0.02)

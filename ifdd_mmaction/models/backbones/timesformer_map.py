@@ -29,7 +29,7 @@ class TimeSformerMap(TimeSformer):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map clips ``(N, 3, T, H, W)`` to the normalised tokens of their patches."""
+        """Map clips ``(N, 3, T, H, W)`` to the normalized tokens of their patches."""
         n, _, t, h, w = x.shape
         tokens: list[Tensor] = []
         with self.transformer_layers.register_forward_hook(

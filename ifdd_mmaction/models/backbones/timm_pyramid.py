@@ -12,7 +12,7 @@ from torch import Tensor
 
 @MODELS.register_module()
 class TimmPyramid(BaseModule):
-    """An image backbone of timm that hands out several of its stages.
+    """An image backbone of timm that returns several of its stages.
 
     For ``Recognizer2D``, which reduces its own ``timm.*`` and ``torchvision.*``
     backbones to a single cell. torchvision's weights are in timm too, under tags like
@@ -64,7 +64,7 @@ class TimmPyramid(BaseModule):
         self.channels_last = getattr(self.model, 'output_fmt', 'NCHW') == 'NHWC'
 
     def init_weights(self) -> None:
-        """Do nothing without an ``init_cfg``: timm initialises what it builds."""
+        """Do nothing without an ``init_cfg``: timm initializes what it builds."""
         if self.init_cfg:
             super().init_weights()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 class UniFormerV2Map(UniFormerV2):
     """MMAction2's UniFormerV2 that returns a map instead of the video's vector.
 
-    Every cell is its normalised patch token plus the vector of the global blocks, so
+    Every cell is its normalized patch token plus the vector of the global blocks, so
     that these, a third of the pretrained network, serve and are trained too. The
     parameters are the same, so every UniFormerV2 checkpoint fits.
 

@@ -31,6 +31,10 @@ MIN_BACKBONE_SHARE = 0.5
 def find_state(checkpoint: Any, name: str) -> dict[str, Any]:
     """Return the state dict of a checkpoint, or the checkpoint if it is one.
 
+    Args:
+        checkpoint: What :func:`~.checkpoints.read_checkpoint` returns.
+        name: What to call it in errors.
+
     Raises:
         InputError: If the checkpoint has no state dict.
 

@@ -1,4 +1,4 @@
-"""Any set of labelled videos, frame folders and images, from one annotation file."""
+"""Any set of labeled videos, frame folders and images, from one annotation file."""
 
 from __future__ import annotations
 

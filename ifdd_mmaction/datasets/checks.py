@@ -15,12 +15,15 @@ from .labels import clip_labels
 
 
 def check_datasets(cfg: Config, loaders: Sequence[str]) -> None:
-    """Build the datasets of the named loaders of a config once, and drop them.
+    """Check the datasets of the named loaders of a config before a run.
 
-    Their classes are compared with those of the model, and their clips with a batch.
+    Each dataset is built once. Its classes are compared with those of the model, its
+    number of clips with the batch size. A runner raises the same errors, but only after
+    it has made a work dir and built the model.
 
-    The runner would find the same errors, but only after it has made a work dir,
-    built the model and hidden the message under its log.
+    Args:
+        cfg: Config of a run.
+        loaders: Names of data loaders in it; absent ones are left out.
 
     Raises:
         DatasetError: What the first bad dataset found (see :class:`DFERDataset`), or

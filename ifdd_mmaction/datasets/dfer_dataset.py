@@ -1,4 +1,4 @@
-"""Base of the DFER datasets: labelled clips of one split and fold."""
+"""Base of the DFER datasets: labeled clips of one split and fold."""
 
 from __future__ import annotations
 

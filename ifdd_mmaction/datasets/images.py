@@ -44,7 +44,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     Raises:
         DatasetError: If the bytes are no JPEG or PNG, claim more than
             :data:`MAX_PIXELS`, or are cut off before their end: OpenCV would fill a
-            JPEG with grey without a word, and reserve what a chunk of a PNG claims.
+            JPEG with gray without a word, and reserve what a chunk of a PNG claims.
     """
     size = image_size(data)
     if size is None:

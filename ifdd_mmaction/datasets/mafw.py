@@ -1,4 +1,4 @@
-"""MAFW (Liu et al., ACM MM 2022): eleven single-labelled emotions, five folds."""
+"""MAFW (Liu et al., ACM MM 2022): eleven single-labeled emotions, five folds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .storage import VIDEO_SUFFIXES
 
 @DATASETS.register_module()
 class MAFWDataset(DFERDataset):
-    """MAFW, the single-labelled clips, in its official layout::
+    """MAFW, the single-labeled clips, in its official layout::
 
         data_root/
           label/no_caption/set_{1..5}/{train,test}.txt    03747.mp4 anger

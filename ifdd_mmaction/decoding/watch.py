@@ -19,10 +19,10 @@ _stuck: set[str] = set()
 
 
 def mark_stuck(path: str) -> bool:
-    """Have a file refused at once, in this process and in those that it forks.
+    """Refuse to read a file from now on, in this process and in those that it forks.
 
     Returns:
-        Whether that is new.
+        Whether the file was not marked before.
 
     Example:
         >>> from ifdd_mmaction.decoding import VideoReader, mark_stuck

@@ -18,9 +18,9 @@ class ClassBalancedSampler(Sampler):
     """Clips in random order, each class equally often, as many as the dataset has.
 
     Within a class every clip is drawn before one is drawn again: in an epoch a clip of
-    a rare class comes several times and some of a frequent class do not come; they
-    come in other epochs. All ranks get the same number of clips of each class, give
-    or take one, and no draw goes to two ranks.
+    a rare class is drawn several times, and some clips of a frequent class are not
+    drawn; they are drawn in other epochs. All ranks get the same number of clips of
+    each class, up to a difference of one, and no draw goes to two ranks.
 
     MMEngine's ``ClassBalancedDataset`` balances less: it repeats a clip
     ``ceil(sqrt(t / f))`` times, and rounding up doubles every class just below the

@@ -68,7 +68,7 @@ def list_frames(folder: Path) -> list[str]:
 
 
 class FrameFolder:
-    """The frames of one folder, as they are on disk and not in any list.
+    """The frames of one folder, listed from disk.
 
     Args:
         folder: Folder of numbered images; it is listed at once.
@@ -138,8 +138,8 @@ class VideoFile:
         path: Video file of any format that FFmpeg reads.
 
     Raises:
-        DatasetError: If the file is absent or empty; from everything else, if it cannot
-            be decoded. A StuckVideoError if no frame is decoded for too long.
+        DatasetError: If the file is absent or empty; from the other methods, if it
+            cannot be decoded. A StuckVideoError if no frame is decoded for too long.
 
     Example:
         >>> from ifdd_mmaction.datasets.storage import VideoFile

@@ -39,8 +39,8 @@ class ResizeClip(BaseTransform):
         self.size = (height, width)
         if interpolation not in INTERPOLATIONS:
             raise ValueError(
-                f'{type(self).__name__}: interpolation={interpolation!r}, choose of '
-                f'{INTERPOLATIONS}'
+                f'{type(self).__name__}: interpolation={interpolation!r}, choose one '
+                f'of {INTERPOLATIONS}'
             )
         self.interpolation = interpolation
 

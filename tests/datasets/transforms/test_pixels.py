@@ -125,7 +125,7 @@ def test_a_crop_equals_torchvision(monkeypatch):
 @pytest.mark.parametrize(
     'kind, options, message',
     [
-        (ResizeClip, dict(interpolation='area'), "interpolation='area', choose of"),
+        (ResizeClip, dict(interpolation='area'), "interpolation='area', choose one of"),
         (RandomResizedCropClip, dict(area_range=(0.9, 0.5)), r'area_range=\(0.9, 0.5'),
         (RandomResizedCropClip, dict(aspect_ratio_range=(2, 1)), 'aspect_ratio_range='),
     ],

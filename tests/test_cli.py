@@ -111,7 +111,7 @@ def no_face(path):
         (empty, 'an empty file'),
         (text, 'no video, cut off'),
         (one_frame, '1 frame'),
-        (no_face, 'no face found in 8 frames'),
+        (no_face, 'found no face in 8 frames'),
     ],
 )
 def test_a_bad_video_is_one_line_and_exit_code_2(tmp_path, model, capfd, make, message):

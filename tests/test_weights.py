@@ -291,7 +291,7 @@ def test_mmaction2s_own_tool_does_not_test_random_weights(tmp_path, data, whole)
     path = saved(tmp_path, whole, foreign)
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(data, 'test')]
     result = run_tool(str(tool), TINY, path, *options, check=None)
-    assert result.returncode != 0 and 'is not of the model' in result.stderr
+    assert result.returncode != 0 and 'does not match the model' in result.stderr
 
 
 @pytest.mark.parametrize('name', ['module.', '_orig_mod.', 'module.recognizer.'])

@@ -223,8 +223,8 @@ def test_a_config_of_another_dataset_is_refused(files, theirs, tmp_path, capsys)
 
 
 @pytest.mark.parametrize('content, says', [
-    (b'', 'no checkpoint that can be read'),
-    (b'hello world', 'no checkpoint that can be read'),
+    (b'', 'not a checkpoint that can be read'),
+    (b'hello world', 'not a checkpoint that can be read'),
     (None, 'no file'),
     (dict(model=3), "no weights under 'model'"),
     ([1], 'holds list, not a dict of tensors'),
@@ -243,7 +243,7 @@ def test_a_truncated_checkpoint_is_refused(files, tmp_path, capsys):
     content = (files / 'theirs.pth').read_bytes()
     (tmp_path / 'in.pth').write_bytes(content[: len(content) // 2])
     paths = (tmp_path / 'in.pth', tmp_path / 'out.pth')
-    assert_refused(TOOL, capsys, *paths, says='no checkpoint that can be read')
+    assert_refused(TOOL, capsys, *paths, says='not a checkpoint that can be read')
 
 
 def test_nothing_is_overwritten_by_mistake(files, tmp_path, capsys):

@@ -162,7 +162,7 @@ def test_data_that_does_not_fit_is_named(
 def test_a_checkpoint_that_does_not_fit_is_refused(main, tmp_path):
     wrong = save_model(tmp_path / 'wrong.pth', lifting=None)
     code, said = main(wrong)
-    assert code == 2 and 'is not of the model' in said and 'neck.lifting' in said
+    assert code == 2 and 'does not match the model' in said and 'neck.lifting' in said
     torch.save(dict(state_dict={}, code=Config), tmp_path / 'unsafe.pth')
     code, said = main(tmp_path / 'unsafe.pth')
     assert code == 2 and 'unsafe.pth refused' in said

@@ -38,7 +38,7 @@ class ArrayFrames:
         return len(self._frames)
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Copy the frames; see :class:`ClipSource`."""
+        """Copy frames ``(H, W, 3)``; see :class:`ClipSource`."""
         return [np.array(self._frames[i]) for i in indexes]
 
 
@@ -62,7 +62,9 @@ def find_source(results: dict[str, Any]) -> ClipSource:
     if 'source' in results:
         return results['source']
     if results.get('modality') == 'Flow':
-        raise DatasetError("modality='Flow': give RGB frames, optical flow is not read")
+        raise DatasetError(
+            f'modality={results["modality"]!r}: give frames, optical flow is not read'
+        )
     if 'array' in results:
         return ArrayFrames(results['array'])
     if 'filename' in results:

@@ -93,5 +93,5 @@ def test_another_count_of_the_frames_is_refused(video):
     pipeline = Compose([dict(type='DecordInit'), *PIPELINE])
     assert numbers_of(pipeline(dict(filename=str(video)))['imgs']) == [3, 4, 5, 6]
     counted = dict(filename=str(video), video_reader=None, total_frames=12)
-    with pytest.raises(DatasetError, match='10 frames, but the video_reader .* 12: '):
+    with pytest.raises(DatasetError, match=r'10 frames, but the video_reader .* 12: '):
         Compose(PIPELINE)(counted)

@@ -75,7 +75,7 @@ def commands(code: str) -> list[list[str]]:
 def program(words: list[str]) -> list[str]:
     """Leave out the variables that are set for a command, and the interpreter."""
     words = words[next(i for i, w in enumerate(words) if not re.match(r'\w+=', w)) :]
-    of_python = words[0] == 'python' and words[1:2] not in (['-'], ['-m'])
+    of_python = words[0] == 'python' and words[1:2] not in (['-'], ['-c'], ['-m'])
     return words[1:] if of_python else words
 
 

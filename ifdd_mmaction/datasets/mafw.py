@@ -1,4 +1,4 @@
-"""MAFW (Liu et al., ACM MM 2022): eleven single-labelled emotions, five folds."""
+"""MAFW (Liu et al., ACM MM 2022): eleven single-labeled emotions, five folds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .storage import VIDEO_SUFFIXES
 
 @DATASETS.register_module()
 class MAFWDataset(DFERDataset):
-    """MAFW, the single-labelled clips, in its official layout::
+    """MAFW, the single-labeled clips, in its official layout::
 
         data_root/
           label/no_caption/set_{1..5}/{train,test}.txt    03747.mp4 anger
@@ -22,7 +22,7 @@ class MAFWDataset(DFERDataset):
           data/clips/03747.mp4                            whole frames
 
     The lists are also found in ``Train & Test Set/single/no_caption/``. Without face
-    crops the videos are taken, with a warning: models learn little from whole frames.
+    crops the videos are used, with a warning: models learn little from whole frames.
 
     Args: see :class:`DFERDataset`.
 

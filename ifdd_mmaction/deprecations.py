@@ -17,17 +17,24 @@ from mmengine.logging import print_log
 
 from .errors import InputError
 
-#: Full name of what was renamed or moved, and its full name now.
+#: Former full name of what was renamed or moved, and its full name now.
 NAMES = {
-    f'ifdd_mmaction.models.necks.splits.{name}': f'ifdd_mmaction.models.necks.{place}'
-    for name, place in {
-        'IntervalSplit': 'IntervalSplit',
-        'SplitIndexes': 'SplitIndexes',
-        'TemporalSplit': 'TemporalSplit',
-        'TopKSplit': 'TopKSplit',
-        'WeightingSplit': 'WeightingSplit',
-        'frame_tokens': 'temporal_split.frame_tokens',
-        'pad_to_even': 'temporal_split.pad_to_even',
+    f'ifdd_mmaction.{former}': f'ifdd_mmaction.{now}'
+    for former, now in {
+        'datasets.prepare.Protocol': 'datasets.prepare.EvaluationProtocol',
+        'datasets.prepare.summarise': 'datasets.prepare.summarize',
+        'datasets.storage.FrameFolder': 'datasets.storage.FolderClipSource',
+        'datasets.storage.PackedClip': 'datasets.storage.PackedClipSource',
+        'datasets.storage.VideoFile': 'datasets.storage.VideoClipSource',
+        'models.ClipDataPreprocessor': 'datasets.transforms.ClipDataPreprocessor',
+        'models.necks.splits.IntervalSplit': 'models.necks.IntervalSplit',
+        'models.necks.splits.SplitIndexes': 'models.necks.SplitIndexes',
+        'models.necks.splits.TemporalSplit': 'models.necks.TemporalSplit',
+        'models.necks.splits.TopKSplit': 'models.necks.TopKSplit',
+        'models.necks.splits.WeightingSplit': 'models.necks.WeightingSplit',
+        'models.necks.splits.frame_tokens': 'models.necks.temporal_split.frame_tokens',
+        'models.necks.splits.pad_to_even': 'models.necks.temporal_split.pad_to_even',
+        'visualization.RunError': 'visualization.WorkDirError',
     }.items()
 }
 

@@ -73,7 +73,7 @@ def test_a_model_of_the_zoo_needs_no_files(tmp_path):
     'config, message',
     [
         ('ifdd_vit_samples', "no model 'ifdd_vit_samples' in the zoo"),
-        ('ifdd_vit_dfew', 'no checkpoint is released for ifdd_vit_dfew'),
+        ('ifdd_vit_dfew', 'no checkpoint is published for ifdd_vit_dfew'),
         (str(CONFIG), 'give the path of a checkpoint'),
     ],
 )

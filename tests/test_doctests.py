@@ -72,7 +72,7 @@ WITHOUT = {
     'GradCAM': _RESULT + 'grad_cam',
     'GroupTiming': _RESULT + 'group_timing',
     'Lifting': _BASE,
-    'PackedClip': _RESULT + 'PackedArchive',
+    'PackedClipSource': _RESULT + 'PackedArchive',
     'SplitIndexes': _RESULT + 'ISSM',
     'TemporalSplit': _BASE + ', and CONTRIBUTING.md writes one',
     'TimedClip': _RESULT + 'read_timed_clips',

@@ -18,7 +18,7 @@ from mmengine.config import Config
 
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.datasets import DatasetError, check_datasets
-from ifdd_mmaction.datasets.storage import FrameFolder
+from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.weights import load_all
 from tests.datasets.layouts import make_dfew, write_frames, write_lines
@@ -173,7 +173,7 @@ def test_an_image_of_another_format_with_a_known_suffix(tmp_path):
     assert done
     (tmp_path / '1.jpg').write_bytes(data.tobytes())
     with pytest.raises(DatasetError, match=r'1\.jpg: not an image .*no JPEG or PNG'):
-        FrameFolder(tmp_path).read([0])
+        FolderClipSource(tmp_path).read([0])
 
 
 def test_mmaction2s_own_tool_takes_the_seed(tmp_path):

@@ -77,7 +77,7 @@ IN_PLACE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ('mmaction.models.C3D', 'ifdd_mmaction.models.backbones.C3DPyramid', {}),
     (
         'mmaction.models.ActionDataPreprocessor',
-        'ifdd_mmaction.models.ClipDataPreprocessor',
+        'ifdd_mmaction.datasets.transforms.ClipDataPreprocessor',
         {},
     ),
 )

@@ -146,7 +146,7 @@ def build_page(gradio: Any, inferencer: DFERInferencer, args: Any, cache: Path) 
             annotated = gradio.Video(
                 label='Result', interactive=False, buttons=['download']
             )
-        button = gradio.Button('Tell emotions', variant='primary')
+        button = gradio.Button('Recognize emotions', variant='primary')
         # Without Gradio's button that would share a picture with the world.
         image = partial(
             gradio.Image, interactive=False, buttons=['download', 'fullscreen']

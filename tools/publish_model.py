@@ -1,4 +1,4 @@
-"""Release a trained checkpoint.
+"""Publish a trained checkpoint.
 
     python tools/publish_model.py configs/ifdd_vit_dfew.py \
         work_dirs/ifdd_vit_dfew/fold1/epoch_100.pth --data dfew
@@ -8,7 +8,7 @@ The work dir is the checkpoint's folder, with the training's log and, by the nam
 checked that config, log, numbers and weights belong together. Then ``zoo/`` gets the
 weights as ``<config>_<date>-<sha8>.pth`` and ``.safetensors``, without the optimizer,
 the log beside them as ``.json``, the predictions as ``_predictions.json`` and the model
-card as ``.md``, and ``configs/metafile.yml`` gets an entry. Exit codes: 0 released, 2
+card as ``.md``, and ``configs/metafile.yml`` gets an entry. Exit codes: 0 published, 2
 something does not agree or is missing.
 """
 
@@ -45,7 +45,7 @@ from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import dfer_scores
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models import infer_neck
-from ifdd_mmaction.visualization import RunError, read_predictions, read_scalars
+from ifdd_mmaction.visualization import WorkDirError, read_predictions, read_scalars
 from ifdd_mmaction.visualization.training_curve import is_training
 from ifdd_mmaction.weights import load_all
 
@@ -68,7 +68,7 @@ class PublishError(ValueError):
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Release a trained checkpoint')
+    parser = argparse.ArgumentParser(description='Publish a trained checkpoint')
     parser.add_argument('config', type=Path, help='config below configs/')
     parser.add_argument('checkpoint', type=Path, help='checkpoint in its work dir')
     parser.add_argument(
@@ -106,10 +106,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def publish(args: argparse.Namespace) -> Path:
-    """Check a checkpoint, write the files of its release, and return the weights'.
+    """Check a checkpoint, write the published files, and return that of the weights.
 
     Raises:
-        PublishError, RunError, CheckpointError, DatasetError: See the messages.
+        PublishError, WorkDirError, CheckpointError, DatasetError: See the messages.
     """
     if not args.metafile.is_file():
         raise PublishError(f'no metafile {args.metafile}')
@@ -284,7 +284,7 @@ def kept_meta(
     scores: Mapping[str, float],
     args: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Return what a release says about itself: plain data, no path of this machine."""
+    """Return the metadata to publish: plain data, no path of this machine."""
     about = meta['dataset_meta']
     return dict(
         name=args.name,
@@ -388,12 +388,16 @@ def add_entry(metafile: Path, entry: dict[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     try:
         path = publish(parse_args(argv))
-    except (PublishError, RunError, CheckpointError, DatasetError, OSError) as error:
+    except (
+        PublishError,
+        WorkDirError,
+        CheckpointError,
+        DatasetError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    print(
-        f'released {path} ({path.stat().st_size / 1e6:.1f} MB), its card, log and entry'
-    )
+    print(f'published {path} ({path.stat().st_size / 1e6:.1f} MB), card, log and entry')
 
 
 if __name__ == '__main__':

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
 
-from ifdd_mmaction.analysis import disentangle
+from ifdd_mmaction.analysis import clip_positions, disentangle
 from ifdd_mmaction.apis import DFERInferencer, TorchPredictor, VideoResult
 from ifdd_mmaction.apis.face_clips import FaceScan, cut_clips
 from ifdd_mmaction.apis.results import face_emotions
 from ifdd_mmaction.models.necks import IFDDNeck
+from ifdd_mmaction.models.necks.temporal_split import interval_frames
 from ifdd_mmaction.visualization import ClipSplit
 from ifdd_mmaction.visualization.emotion_pictures import choose_moments
 
@@ -52,19 +53,15 @@ def view_split(
     )
 
     def frames(positions: torch.Tensor) -> np.ndarray:
-        # Each frame of the feature stands for a few of the clip.
-        stride = len(faces) / split.num_frames
-        places = (positions.float().cpu().numpy() + 0.5) * stride - 0.5
-        return places.clip(0, len(faces) - 1)
+        return clip_positions(positions.float().cpu(), split.num_frames, len(faces))
 
-    count = parts.x.shape[2]
-    regular = torch.arange(count + count % 2).clamp(max=count - 1)
+    even, odd = interval_frames(parts.x.shape[2])
     correlation = parts.indexes.correlation
     return ClipSplit(
         f'face {scan.tracks[moment.face].id}, {window.start:.1f} to {window.end:.1f} s',
         np.stack(faces),
         frames(parts.frames_s[0]),
         frames(parts.frames_d[0]),
-        (frames(regular[0::2]), frames(regular[1::2])),
+        (frames(even), frames(odd)),
         None if correlation is None else correlation[0].float().cpu().numpy(),
     )

@@ -4,7 +4,7 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 """
 
-from .disentangle import disentangle
+from .disentangle import clip_positions, disentangle
 from .emotion_timing import (
     CURVES,
     Estimate,
@@ -33,6 +33,7 @@ __all__ = [
     'ProbeError',
     'TimedClip',
     'class_hits',
+    'clip_positions',
     'cluster_bootstrap',
     'disentangle',
     'emotion_curves',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor
 
@@ -53,3 +54,23 @@ def disentangle(model: BaseRecognizer, inputs: Tensor) -> Disentanglement:
     finally:
         handle.remove()
     return neck.disentangle(features[0])
+
+
+def clip_positions(positions: Any, num_frames: int, length: int) -> np.ndarray:
+    """Return where positions in the feature lie in the clip.
+
+    Args:
+        positions: Real numbers from 0 to T - 1, of any shape.
+        num_frames: Frames T of the feature; each covers F / T frames of the clip.
+        length: Frames F of the clip.
+
+    Returns:
+        Real numbers from 0 to F - 1, of the same shape.
+
+    Example:
+        >>> from ifdd_mmaction.analysis import clip_positions
+        >>> clip_positions([0, 1, 3], num_frames=4, length=8)
+        array([0.5, 2.5, 6.5])
+    """
+    places = (np.asarray(positions, float) + 0.5) * length / num_frames - 0.5
+    return places.clip(0, length - 1)

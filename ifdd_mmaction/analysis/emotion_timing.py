@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..datasets import DatasetError
 from ..models.necks import sample_frames
+from ..models.necks.temporal_split import interval_frames
 
 
 class Estimate(NamedTuple):
@@ -213,12 +214,12 @@ def group_timing(
         0.5
     """
     t = curves.shape[2]
-    regular = torch.arange(t + t % 2.0).clamp(max=t - 1).expand(len(curves), -1)
+    even, odd = (g.float().expand(len(curves), -1) for g in interval_frames(t))
     means = {
         'dynamics': mean_at(curves, frames_d),
         'context': mean_at(curves, frames_s),
-        'interval dynamics': mean_at(curves, regular[:, 1::2]),
-        'interval context': mean_at(curves, regular[:, 0::2]),
+        'interval dynamics': mean_at(curves, odd),
+        'interval context': mean_at(curves, even),
         'fixed dynamics': mean_at(curves, frames_d.mean(dim=0).expand_as(frames_d)),
         'every frame': curves.mean(dim=2),
         'best frames': curves.topk((t + 1) // 2, dim=2).values.mean(dim=2),

@@ -16,7 +16,7 @@ from ..datasets.prepare import (
     make_report,
     pack_clips,
     read_lists,
-    summarise,
+    summarize,
     write_report,
     write_val_split,
 )
@@ -119,7 +119,7 @@ def prepare(
     report['root'] = str(root.resolve())
     report['findings']['not_extracted'] = failed
     write_report(out / 'report.json', report)
-    print(summarise(report))
+    print(summarize(report))
     print(f'Report: {out / "report.json"}')
     if pack:
         report['findings']['not_packed'] = []

@@ -14,6 +14,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dataset import BaseDataset, pseudo_collate
 
+from ..analysis import clip_positions
 from ..checkpoints import CheckpointError
 from ..errors import InputError
 from ..models.necks import IFDDNeck, TemporalSplit
@@ -160,9 +161,8 @@ class TrainedModel:
             positions: ``(N, n)`` real numbers from 0 to T - 1.
             length: Frames F of the clip: each of X stands for F / T of them.
         """
-        stride = length / self.require_split().num_frames
-        frames = (positions.cpu().numpy() + 0.5) * stride - 0.5
-        return frames.clip(0, length - 1)
+        frames = self.require_split().num_frames
+        return clip_positions(positions.cpu(), frames, length)
 
     def load(self, dataset: BaseDataset, index: int) -> LoadedClip:
         """Load a clip of the dataset; its error names a file that cannot be read."""

@@ -1,4 +1,4 @@
-"""The model zoo: the configs of this package, and the checkpoints released for them.
+"""The model zoo: the configs of this package, and the checkpoints published for them.
 
 Checkpoints are fetched once into ``$IFDD_ZOO_CACHE`` (``~/.cache/ifdd_mmaction``) and
 their SHA-256 is checked at every use. ``$IFDD_ZOO_URL``, an address or a local folder,
@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
-class Release:
+class ZooEntry:
     """A checkpoint in the metafile.
 
     Attributes:
@@ -49,7 +49,7 @@ def list_models(pattern: str = '*', pretrained: bool = False) -> list[str]:
         pattern: Shell pattern, such as ``'*vit*'``.
         pretrained: Only those with a checkpoint.
     """
-    names = set(_releases()) if pretrained else {*_releases(), *_configs()}
+    names = set(_entries()) if pretrained else {*_entries(), *_configs()}
     return sorted(name for name in names if fnmatchcase(name, pattern))
 
 
@@ -59,8 +59,8 @@ def get_config(name: str) -> Config:
     Raises:
         ZooError: If there is no such model.
     """
-    release = _releases().get(name)
-    path = zoo_root() / release.config if release else _configs().get(name)
+    entry = _entries().get(name)
+    path = zoo_root() / entry.config if entry else _configs().get(name)
     if path is None:
         raise _unknown(name, list_models())
     return Config.fromfile(path)
@@ -72,34 +72,34 @@ def get_checkpoint(name: str) -> Path:
     Raises:
         ZooError: If there is none, it cannot be fetched, or has a wrong SHA-256.
     """
-    release = _releases().get(name)
-    if release is None:
+    entry = _entries().get(name)
+    if entry is None:
         if name in _configs():
             raise ZooError(
-                f'no checkpoint is released for {name}. There are some for '
+                f'no checkpoint is published for {name}. There are some for '
                 f'{", ".join(list_models(pretrained=True)) or "none"}'
             )
         raise _unknown(name, list_models(pretrained=True))
-    cached = _cache() / release.file
-    for path in (zoo_root() / 'zoo' / release.file, cached):
-        if is_whole(path, release.sha256):
+    cached = _cache() / entry.file
+    for path in (zoo_root() / 'zoo' / entry.file, cached):
+        if is_whole(path, entry.sha256):
             return path
         if path.exists():
             warnings.warn(f'{path} is damaged (its SHA-256 is wrong)', stacklevel=2)
     mirror = os.environ.get('IFDD_ZOO_URL')
     if mirror and '://' not in mirror:
-        path = Path(mirror).expanduser() / release.file
-        if not is_whole(path, release.sha256):
+        path = Path(mirror).expanduser() / entry.file
+        if not is_whole(path, entry.sha256):
             problem = 'has a wrong SHA-256' if path.is_file() else 'is not there'
             raise ZooError(f'of the mirror $IFDD_ZOO_URL={mirror}, {path} {problem}')
         return path
-    url = f'{mirror.rstrip("/")}/{release.file}' if mirror else release.weights
+    url = f'{mirror.rstrip("/")}/{entry.file}' if mirror else entry.weights
     if os.environ.get('IFDD_ZOO_OFFLINE', '0') not in ('', '0'):
         raise ZooError(
-            f'{release.file} is not here and $IFDD_ZOO_OFFLINE is set. Fetch {url} '
+            f'{entry.file} is not here and $IFDD_ZOO_OFFLINE is set. Fetch {url} '
             f'elsewhere and put it into {_cache()}'
         )
-    download(url, cached, release.sha256)
+    download(url, cached, entry.sha256)
     return cached
 
 
@@ -115,11 +115,11 @@ def zoo_root() -> Path:
     raise ZooError(f'no model-index.yml in {PACKAGE / ".mim"}: install the package')
 
 
-def _releases() -> dict[str, Release]:
+def _entries() -> dict[str, ZooEntry]:
     root = zoo_root()
     index = yaml.safe_load((root / 'model-index.yml').read_text())
     return {
-        entry['Name']: Release(entry['Config'], entry['Weights'], entry['SHA256'])
+        entry['Name']: ZooEntry(entry['Config'], entry['Weights'], entry['SHA256'])
         for metafile in index['Import']
         for entry in yaml.safe_load((root / metafile).read_text())['Models']
     }

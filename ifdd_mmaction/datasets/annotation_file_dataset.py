@@ -12,7 +12,7 @@ from .dfer_dataset import Clip, DFERDataset
 from .errors import DatasetError
 from .label_list import class_index, collect_labels, csv_rows
 
-#: A list of as many classes as the largest number says could fill the memory.
+#: Limit of class numbers: the list of classes is as long as the largest number.
 MAX_CLASSES = 10_000
 
 
@@ -28,15 +28,15 @@ class AnnotationFileDataset(DFERDataset):
     ``path`` is a video, a folder of numbered frames, or an image (a clip of one
     frame), relative to ``data_root``. ``label`` is the name of a class or its number
     from 0. ``start`` and ``end``, both optional, are positions of frames, from 0 and
-    with the frame ``end`` left out: a video's seconds times its frame rate. Other
-    columns are left alone. ``docs/own_videos.md`` tells more.
+    ``end`` exclusive: a video's seconds times its frame rate. Other
+    columns are ignored. See ``docs/own_videos.md``.
 
     Args:
         ann_file: The CSV file, below ``data_root`` or absolute.
         data_root: Folder that the paths are relative to.
         metainfo: ``dict(classes=(...))`` names the classes in the order of their
             numbers. Without it they are those of the file, sorted, and logged; give
-            them if some file of yours lacks one of the classes.
+            them if one of your files lacks a class.
         allow_outside: Whether paths may be absolute or lead out of ``data_root``.
         kwargs: Of :class:`DFERDataset`: ``split`` (by default ``'train'``; a test file
             needs ``'test'``), ``archive``, ``pipeline``, ``test_mode``, ``bad_clips``.
@@ -103,7 +103,7 @@ class AnnotationFileDataset(DFERDataset):
         if 'classes' in self._metainfo:
             return [str(name) for name in self._metainfo['classes']]
         if all(label.isdecimal() for label in labels):
-            # The length first: int() refuses thousands of digits in words of its own.
+            # The length first: int() refuses thousands of digits with its own error.
             large = [x for x in labels if len(x) > 9 or int(x) >= MAX_CLASSES]
             if large:
                 raise DatasetError(
@@ -129,10 +129,10 @@ class AnnotationFileDataset(DFERDataset):
         if '\0' in name:
             raise ValueError(f'path {name!r} has a NUL, which no file name has')
         if '\\' in name:
-            raise ValueError(f'path {name!r} has a backslash: write / in place of it')
+            raise ValueError(f'path {name!r} has a backslash: write / instead')
         if not self.allow_outside and (path.is_absolute() or '..' in path.parts):
             raise ValueError(
-                f'{name} is not below data_root; allow_outside=True permits it'
+                f'{name} is not below data_root: move it, or set allow_outside=True'
             )
         if label not in classes and label.isdecimal() and int(label) < len(classes):
             index = int(label)
@@ -150,7 +150,7 @@ class AnnotationFileDataset(DFERDataset):
             )
         start, end = int(limits[0] or 0), int(limits[1]) if limits[1] else None
         if end is not None and end <= start:
-            raise ValueError(f'end {end} is not behind start {start}')
+            raise ValueError(f'end {end} is not after start {start}')
         if any(limits):
             name = f'{name}[{start}:{"" if end is None else end}]'
         return Clip(name, index, self.root / path, (start, end))

@@ -1,4 +1,4 @@
-"""Look at the data before a run starts: classes, batches, files."""
+"""Check classes, batches and files of the data before a run starts."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ PER_CLASS = ('class_weight', 'class_counts')
 def check_classes(model: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
     """Refuse data whose classes are not those that a model is built for.
 
-    Looked at are the labels of the clips, ``classes`` in the metainfo, ``num_classes``
+    Compared are the labels of the clips, ``classes`` in the metainfo, ``num_classes``
     of the head and of blending, ``class_weight`` and ``class_counts`` of losses. Data
-    of several labels a clip and heads without a number of classes are left alone.
+    with several labels per clip and heads without ``num_classes`` are not checked.
 
     Args:
         model: Config of a recognizer.
-        datasets: Built datasets by what to call them.
+        datasets: Built datasets by their name in errors.
 
     Raises:
-        DatasetError: If they differ; it names the list, its labels and the remedy.
+        DatasetError: If they differ; the message names the list and its labels.
     """
     head = model.get('cls_head')
     wanted = head.get('num_classes') if isinstance(head, Mapping) else None
@@ -101,7 +101,7 @@ def check_classes(model: Mapping[str, Any], datasets: Mapping[str, Any]) -> None
         found = len(value) if isinstance(value, (list, tuple)) else value
         if isinstance(found, int) and found != wanted:
             raise DatasetError(
-                f'{place} is of {found} classes, model.cls_head.num_classes is '
+                f'{place} has {found} classes, model.cls_head.num_classes is '
                 f'{wanted}: set both to the classes of the data'
             )
 
@@ -123,17 +123,19 @@ def _compare(name: str, dataset: Any, classes: list[str], wanted: int) -> None:
         f'model.cls_head.num_classes={wanted}: '
     )
     if low < 0:
-        raise DatasetError(f'{said}labels are numbers from 0: correct the list')
+        raise DatasetError(f'{said}labels start at 0: correct the list')
     if low == 1 and high == wanted:
-        raise DatasetError(f'{said}labels count from 0: subtract 1 from each in it')
+        raise DatasetError(
+            f'{said}labels start at 0: subtract 1 from each label of the list'
+        )
     raise DatasetError(
-        f'{said}set num_classes={count} there and in data_preprocessor, or take the '
+        f'{said}set num_classes={count} there and in data_preprocessor, or use '
         f'data of {wanted} classes'
     )
 
 
 def _numbers(settings: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Yield every number of classes below a config of a model, with its place."""
+    """Yield every number of classes in a config of a model, with its path."""
     if isinstance(settings, Mapping):
         for key, value in settings.items():
             here = f'{place}.{key}'
@@ -148,7 +150,7 @@ def _numbers(settings: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def _place(dataset: Any) -> str:
-    """Return what to call the list that a dataset has read."""
+    """Return the name, in errors, of the list that a dataset has read."""
     while not hasattr(dataset, 'ann_file') and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
     if file := getattr(dataset, 'ann_file', ''):
@@ -161,32 +163,32 @@ def _place(dataset: Any) -> str:
 def check_batches(
     name: str, loader: Mapping[str, Any], clips: int, ranks: int = 1
 ) -> None:
-    """Refuse a loader without batches: none is full, and ``drop_last`` is set.
+    """Refuse a loader without batches: with ``drop_last``, and too few clips for one.
 
-    MMEngine ends with an assertion then (mmengine#945).
+    MMEngine ends with a failed assertion in that case (mmengine#945).
 
     Args:
-        name: Of the loader in the config.
+        name: Name of the loader in the config.
         loader: Its settings.
         clips: Number of clips of its dataset.
         ranks: Processes that share them.
 
     Raises:
-        DatasetError: If it has none, or ``batch_size`` or ``num_workers`` is no number
-            of that kind.
+        DatasetError: If it has none, or ``batch_size`` or ``num_workers`` is not a
+            whole number.
     """
     size = loader.get('batch_size')
     for key, least in dict(batch_size=1, num_workers=0).items():
         value = loader.get(key, least)
         if not isinstance(value, int) or value < least:
             raise DatasetError(
-                f'{name}.{key}={value!r}: give a whole number of {least} or more'
+                f'{name}.{key}={value!r}: set it to a whole number of {least} or more'
             )
     share = int(np.ceil(clips / ranks))
     if isinstance(size, int) and loader.get('drop_last') and share < size:
         each = f' in {ranks} processes' if ranks > 1 else ''
         raise DatasetError(
             f'{name}: {clips} clips{each} are fewer than a batch of {size}, and '
-            f'drop_last=True leaves out what fills no batch: set {name}.batch_size='
+            f'drop_last=True drops batches that are not full: set {name}.batch_size='
             f'{max(share, 1)}, or {name}.drop_last=False'
         )

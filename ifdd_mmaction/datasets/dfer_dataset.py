@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 
 from .errors import DatasetError, name_some
 from .face_crops import warn_of_wide_frames
-from .storage import VIDEO_SUFFIXES, ClipSource, Segment, VideoFile, open_source
+from .storage import VIDEO_SUFFIXES, ClipSource, Segment, VideoClipSource, open_source
 from .tolerant_dataset import TolerantDataset
 
 
@@ -23,8 +23,8 @@ class Clip(NamedTuple):
         name: Its name in the list.
         label: Number of its class, from 0.
         path: Folder of its frames, or its video.
-        frames: Position of its first frame in there, and behind its last one (None:
-            the end).
+        frames: Positions of its first frame, and of the frame after its last one (None:
+            the end), in that folder or video.
     """
 
     name: str
@@ -36,25 +36,25 @@ class Clip(NamedTuple):
 class DFERDataset(TolerantDataset):
     """Clips of one split and fold of a dynamic facial expression dataset.
 
-    A subclass says what the classes are (``METAINFO``), where annotations, frames and
-    videos may be, and how a list is read. Every annotated clip is kept, short ones
-    too; frames are listed from disk, never taken from a list that may be out of date.
+    A subclass defines the classes (``METAINFO``), where annotations, frames and videos
+    may be, and how a list is read. Every annotated clip is kept, short ones too. Frames
+    are listed from disk, not taken from a list that may be out of date.
 
     Args:
         data_root: Folder of the dataset, as ``data/README.md`` lays it out.
         split: ``'train'`` or ``'test'``.
-        fold: Number of the official fold; None where there is but one.
+        fold: Number of the official fold; None if there is only one.
         frame_dir: Folder of the frames below ``data_root``.
-        video_dir: Folder of video files below ``data_root``, to take instead.
-        archive: Packed archive below ``data_root``, to take instead. Given none of the
-            three, the release that is found: frames first, then videos.
-        ann_file: List in the form of the official one, below ``data_root``, to take in
-            its place (a validation split, for one).
+        video_dir: Folder of video files below ``data_root``, to use instead.
+        archive: Packed archive below ``data_root``, to use instead. With none of the
+            three, a release of the dataset is searched: frames first, then videos.
+        ann_file: List in the format of the official one, below ``data_root``, to use
+            instead of it, for example a validation split.
         pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
             ``total_frames``, ``label`` and ``video_id``. ``get_data_info`` gives
             them too, but for videos not ``total_frames``: ``len(source)`` opens one.
         test_mode: Whether to load deterministically; by default in the test split.
-        bad_clips: What becomes of a clip that cannot be decoded; see
+        bad_clips: What to do with a clip that cannot be decoded; see
             :class:`TolerantDataset`.
 
     ``metainfo`` names the fold, the storage and the release; MMEngine keeps it in each
@@ -62,12 +62,12 @@ class DFERDataset(TolerantDataset):
 
     Raises:
         DatasetError: If the layout, an annotation or a clip is missing or wrong, or a
-            clip is in the train and the test list; all clips are looked at before the
-            message is written.
+            clip is in the train and the test list; all clips are checked before the
+            error is raised.
     """
 
     SPLITS = ('train', 'test')
-    #: The page that tells how to get the data and where to put it.
+    #: The page about how to get the data and where to put it.
     HELP_PAGE = 'data/README.md'
     FOLDS: ClassVar[tuple[int, ...]] = (1,)
     #: Where the lists may be, with ``{split}`` and ``{fold}``.
@@ -91,7 +91,9 @@ class DFERDataset(TolerantDataset):
     ) -> None:
         name = type(self).__name__
         if split not in self.SPLITS:
-            raise DatasetError(f'split={split!r}: choose one of {self.SPLITS}')
+            raise DatasetError(
+                f'split={split!r}: set it to one of {", ".join(self.SPLITS)}'
+            )
         if fold is None and len(self.FOLDS) == 1:
             fold = self.FOLDS[0]
         if fold not in self.FOLDS:
@@ -105,7 +107,7 @@ class DFERDataset(TolerantDataset):
         self.root = Path(data_root)
         self.split = split
         self.fold = fold
-        # What the clips are read from: how it is stored and where below the root.
+        # How the clips are stored, and where below the root.
         self.storage, self.release = next(iter(chosen.items()), ('', ''))
         super().__init__(
             ann_file=os.fspath(ann_file),
@@ -115,11 +117,13 @@ class DFERDataset(TolerantDataset):
             **kwargs,
         )
 
-    # --- what a subclass says ---------------------------------------------------
+    # --- defined by subclasses --------------------------------------------------
 
     def read_labels(self, path: Path) -> dict[str, int]:
         """Return the label of each clip of a list, in its order."""
-        raise NotImplementedError(f'{type(self).__name__} has no read_labels: write it')
+        raise NotImplementedError(
+            f'{type(self).__name__} lacks read_labels: implement it'
+        )
 
     def frame_folder(self, name: str) -> str:
         """Return the folder of a clip's frames below those of the release."""
@@ -129,13 +133,13 @@ class DFERDataset(TolerantDataset):
         """Return the name of the clip that a video below ``video_dir`` holds."""
         return path.with_suffix('').as_posix()
 
-    # --- what they share --------------------------------------------------------
+    # --- shared -----------------------------------------------------------------
 
     def load_clips(self) -> list[Clip]:
         """Read the list of the split and fold, and find the clips."""
         own = self.root / self.ann_file if self.ann_file else None
         labels = self.read_labels(own or self._find_annotation())
-        # A validation list is carved from the train list: only then they overlap.
+        # A validation list is a part of the train list, and may overlap with it.
         if own is None or self.split == 'train':
             self._refuse_overlap(labels)
         if self.storage != 'archive':
@@ -157,7 +161,7 @@ class DFERDataset(TolerantDataset):
         name = type(self).__name__
         if not self.root.is_dir():
             raise DatasetError(
-                f'{name}: no folder {self.root} (looked at {self.root.resolve()}).\n'
+                f'{name}: no folder {self.root} (that is {self.root.resolve()}).\n'
                 f'How to get the data and where to put it: {self.HELP_PAGE}'
             )
         clips = self.load_clips()
@@ -169,13 +173,14 @@ class DFERDataset(TolerantDataset):
                 whole = opener(clip)
                 part = clip.frames != (0, None)
                 info['source'] = Segment(whole, *clip.frames) if part else whole
-                if not isinstance(whole, VideoFile):  # takes opening it: when loaded
+                # A video would have to be opened: it is counted when it is loaded.
+                if not isinstance(whole, VideoClipSource):
                     info['total_frames'] = len(info['source'])
             except DatasetError as error:
                 return str(error)
             return info
 
-        # The list is checked whole before training starts; threads hide the latency
+        # The whole list is checked before training starts; threads hide the latency
         # of network file systems.
         with ThreadPoolExecutor(max_workers=16) as pool:
             found = list(pool.map(info_or_error, clips))
@@ -196,13 +201,13 @@ class DFERDataset(TolerantDataset):
         )
         first = infos[0]['source'] if infos else None
         whole = first.source if isinstance(first, Segment) else first
-        if isinstance(whole, VideoFile):
+        if isinstance(whole, VideoClipSource):
             print_log(f'{name}: videos are read by {whole.decoder}', logger='current')
         warn_of_wide_frames(name, [info['source'] for info in infos])
         return infos
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the label of a clip in a list, as ``ClassBalancedDataset`` wants."""
+        """Return the label of a clip in a list, for ``ClassBalancedDataset``."""
         return [self.get_data_info(idx)['label']]
 
     def _opener(self) -> Callable[[Clip], ClipSource]:
@@ -218,19 +223,19 @@ class DFERDataset(TolerantDataset):
         """Return the videos anywhere below a folder by the name of their clip."""
         videos: dict[str, Path] = {}
         for place, folders, files in os.walk(folder, followlinks=True):
-            # A link to a folder that it lies in would be followed without end.
+            # Following a link to a parent folder would never end.
             above = (parent.resolve() for parent in Path(place).parents)
             if Path(place).resolve() in above:
                 folders.clear()
                 continue
-            # Hidden files are not the user's: macOS puts ._a.mp4 beside a.mp4.
+            # Hidden files are not videos: macOS puts ._a.mp4 beside a.mp4.
             for path in (Path(place, file) for file in files if file[0] != '.'):
                 if path.suffix.lower() not in VIDEO_SUFFIXES:
                     continue
                 name = self.video_name(path.relative_to(folder))
                 if name in videos:
                     raise DatasetError(
-                        f'{path}: {videos[name]} is clip {name} too: remove one'
+                        f'{path} and {videos[name]} are both clip {name}: remove one'
                     )
                 videos[name] = path
         return videos
@@ -248,7 +253,7 @@ class DFERDataset(TolerantDataset):
                 return place
         raise DatasetError(
             f'{type(self).__name__}: no annotation of {self.split} fold {self.fold}, '
-            f'looked for {" and ".join(map(str, places))}.\n'
+            f'searched {" and ".join(map(str, places))}.\n'
             f'How to get the data and where to put it: {self.HELP_PAGE}'
         )
 
@@ -280,6 +285,6 @@ class DFERDataset(TolerantDataset):
                         return storage, found[-1].relative_to(self.root).as_posix()
         raise DatasetError(
             f'{type(self).__name__}: no folder of frames or videos in {self.root}, '
-            f'looked for {", ".join(p for places in wanted.values() for p in places)}.'
+            f'searched {", ".join(p for places in wanted.values() for p in places)}.'
             f'\nHow to get the data and where to put it: {self.HELP_PAGE}'
         )

@@ -21,10 +21,10 @@ class DFEWDataset(DFERDataset):
           Clip/clip_224x224_16f/<5-digit id>/{1..16}.jpg
 
     The split folders are also found under their other name, ``train_single-labeled``,
-    and of the frame releases the time-interpolated ``clip_*_16f`` is taken first, then
+    and of the frame releases the time-interpolated ``clip_*_16f`` is used first, then
     ``clip_*``, then ``jpg_*``, then the videos of ``Clip/original/part_*``. Label 0
-    marks clips without a single label: they are not part of the protocol and are left
-    out.
+    marks clips without a single label: they are not part of the protocol and are
+    skipped.
 
     Args: see :class:`DFERDataset`.
 

@@ -1,30 +1,30 @@
-"""The error that every part of the data path raises."""
+"""The errors of reading datasets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Errors of one kind to name before the rest is counted.
+#: Number of errors of one kind to name; the others are counted.
 NAMED_ERRORS = 5
 
 
 class DatasetError(ValueError):
-    """What is on disk is not what the dataset expects; the message says what to do."""
+    """Files of a dataset are missing or wrong; the message says what to do."""
 
     def __str__(self) -> str:
-        # A DataLoader worker hands its error on with its whole traceback as the text.
+        # A DataLoader worker passes its error on with the whole traceback as its text.
         return super().__str__().rsplit(f'{type(self).__name__}: ', 1)[-1].strip()
 
 
 class StuckVideoError(DatasetError):
-    """Reading a video did not come to an end.
+    """Reading a video timed out.
 
     Args:
-        message: The line that names it.
+        message: One line that names it.
         path: The file.
     """
 
-    # A DataLoader makes the errors of its workers anew, from their text alone.
+    # A DataLoader creates the errors of its workers again, from their text only.
     def __init__(self, message: str, path: str = '') -> None:
         super().__init__(message)
         self.path = path

@@ -1,4 +1,4 @@
-"""Choose the fold of every dataset of a config in one place."""
+"""Set the fold of all datasets of a config."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def innermost(settings: dict) -> Iterator[dict]:
 def folds_of(dataset: dict) -> tuple[int, ...]:
     """Return the folds of an innermost dataset: ``FOLDS`` of its class.
 
-    Empty for a class of somebody else's without ``FOLDS`` whose settings have a
-    ``fold``: it will say itself what it thinks of it.
+    Empty for other classes without ``FOLDS`` whose settings have a ``fold``: they check
+    it themselves.
 
     Raises:
         DatasetError: If the dataset has no folds.
@@ -70,5 +70,5 @@ def folds_of(dataset: dict) -> tuple[int, ...]:
     kind = dataset['type']
     folds = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'FOLDS', ())
     if len(folds) < 2 and (folds or 'fold' not in dataset):
-        raise DatasetError(f'{kind} has no folds: leave out the option of the fold')
+        raise DatasetError(f'{kind} has no folds: remove the option --fold')
     return tuple(folds)

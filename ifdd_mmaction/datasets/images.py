@@ -24,8 +24,8 @@ EXIF = b'Exif\0\0'
 START_OF_FRAME = {bytes([n]) for n in range(0xC0, 0xD0)} - {b'\xc4', b'\xc8', b'\xcc'}
 WITHOUT_LENGTH = {bytes([n]) for n in (0, 1, *range(0xD0, 0xD9))}
 PNG_START = b'\x89PNG\r\n\x1a\n'
-#: No frame has more pixels (8192 x 8192). A few hundred bytes can claim 65535 x 65535,
-#: which OpenCV would make of them, 13 GB, without a word.
+#: Largest number of pixels (8192 x 8192). A file of a few hundred bytes can claim 65535
+#: x 65535 pixels, for which OpenCV would allocate 13 GB.
 MAX_PIXELS = 1 << 26
 INTERPOLATIONS = ('bilinear', 'bicubic')
 
@@ -34,17 +34,17 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     """Decode the bytes of an image to RGB, ``(H, W, 3)`` uint8.
 
     JPEGs go through simplejpeg where it is installed: the pixels are the same, a fifth
-    faster. Grey, CMYK and 16-bit images become 8-bit RGB, and an EXIF orientation is
-    followed.
+    faster. Gray, CMYK and 16-bit images become 8-bit RGB, and an EXIF orientation is
+    applied.
 
     Args:
         data: The whole file.
-        name: What to call it in errors.
+        name: Name of the image in errors.
 
     Raises:
         DatasetError: If the bytes are no JPEG or PNG, claim more than
             :data:`MAX_PIXELS`, or are cut off before their end: OpenCV would fill a
-            JPEG with gray without a word, and reserve what a chunk of a PNG claims.
+            JPEG with gray silently, and allocate what a chunk of a PNG claims.
     """
     size = image_size(data)
     if size is None:
@@ -63,12 +63,12 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
             f'{name}: truncated PNG, {len(data)} bytes without end: copy it again'
         )
     header = data[: data.find(JPEG_SCAN)]
-    # simplejpeg does not know the orientation of EXIF.
+    # simplejpeg ignores the EXIF orientation.
     if decode_jpeg and header.startswith(JPEG_START) and EXIF not in header:
         try:
             return decode_jpeg(data)
         except ValueError:
-            pass  # damaged, or of a rare kind: OpenCV decides
+            pass  # damaged, or a rare format: OpenCV decides
     # The end marker cannot occur inside image data, only in an embedded thumbnail,
     # which comes before the (last) scan.
     if data.startswith(JPEG_START) and data.rfind(JPEG_END) <= data.rfind(JPEG_SCAN):
@@ -85,7 +85,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 def image_size(data: bytes) -> tuple[int, int] | None:
     """Return the height and width that a JPEG or PNG claims; None if it is neither.
 
-    Markers of a JPEG are looked for as libjpeg does, so it sees no other size.
+    Markers of a JPEG are searched as libjpeg does, so that it finds the same size.
     """
     if data.startswith(PNG_START) and len(data) >= 24:
         width, height = struct.unpack_from('>II', data, 16)
@@ -140,7 +140,7 @@ def resize_frames(
 
     Args:
         frames: Images ``(H, W, 3)`` uint8 of one size, or one array of them.
-        size: Height and width to make.
+        size: Height and width of the result.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
 
     Returns:
@@ -148,7 +148,7 @@ def resize_frames(
     """
     clip = np.stack(frames) if isinstance(frames, Sequence) else frames  # (T, H, W, 3)
     if clip.shape[1:3] != size:
-        # The order of memory stays (T, H, W, 3), for which torch has fast kernels.
+        # The memory layout stays (T, H, W, 3), for which torch has fast kernels.
         images = torch.from_numpy(clip).permute(0, 3, 1, 2)  # (T, 3, H, W)
         images = F.interpolate(images, size, mode=interpolation, antialias=True)
         clip = images.permute(0, 2, 3, 1).numpy()

@@ -12,9 +12,9 @@ from .errors import DatasetError, name_some
 
 
 def check_name(name: str) -> str:
-    """Return the name of a clip, or refuse one that leads out of its folder.
+    """Return the name of a clip, or refuse one that is outside its folder.
 
-    The name alone is looked at: links below a data root may lead anywhere, see
+    Only the name is checked: links below a data root may lead anywhere, see
     ``docs/security.md``.
 
     Raises:
@@ -23,13 +23,13 @@ def check_name(name: str) -> str:
     parts = name.split('/')
     if {'', '.', '..'} & set(parts) or re.search(r'^[A-Za-z]:|[\\\0]', name):
         raise DatasetError(
-            f'clip name {name!r}: want a relative path without .., and / in place of a '
-            'backslash'
+            f'clip name {name!r}: must be a relative path without .., with / instead '
+            'of a backslash'
         )
     return name
 
 
-#: Line number, and what stands in the line.
+#: Line number, and the cells of the line.
 Row = tuple[int, list[str]]
 
 
@@ -48,10 +48,10 @@ def read_text(path: Path) -> str:
 
 
 def csv_rows(path: Path) -> list[Row]:
-    """Return the cells of each line of a CSV file, stripped; empty lines are left out.
+    """Return the cells of each line of a CSV file, stripped; empty lines are skipped.
 
     Raises:
-        DatasetError: If :func:`read_text` refuses the file, or a cell has no end.
+        DatasetError: If :func:`read_text` refuses the file, or a quote is not closed.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=''))
     try:
@@ -80,14 +80,14 @@ def collect_labels(
     """Return the label of each clip, in the order of the rows.
 
     Args:
-        path: What to call the file in errors.
-        rows: What is in it.
-        parse: Turns a row into the clip's name and its label, None for a clip that is
-            no part of the protocol; a ValueError says what is wrong with the row.
+        path: Name of the file in errors.
+        rows: Rows of the file.
+        parse: Returns the name and label of a row; the label is None for a clip that
+            is not part of the protocol. Raises a ValueError for a wrong row.
 
     Raises:
-        DatasetError: If a row is bad or a clip is listed twice; all rows are looked at
-            before the message is written. Or if no clip is left.
+        DatasetError: If a row is bad or a clip is listed twice; all rows are checked
+            before the error is raised. Or if there is no labeled clip.
     """
     labels: dict[str, int | None] = {}
     errors = []
@@ -103,14 +103,14 @@ def collect_labels(
         raise DatasetError(
             f'{len(errors)} bad lines in the annotation:\n' + name_some(errors)
         )
-    labelled = {name: label for name, label in labels.items() if label is not None}
-    if not labelled:
-        raise DatasetError(f'{path}: no labelled clip in it: get the official list')
-    return labelled
+    labeled = {name: label for name, label in labels.items() if label is not None}
+    if not labeled:
+        raise DatasetError(f'{path}: no labeled clip in it: get the official list')
+    return labeled
 
 
 def class_index(name: str, classes: Sequence[str]) -> int:
-    """Return the index of a class name, in whatever case it is written.
+    """Return the index of a class name, ignoring case.
 
     Raises:
         ValueError: If it is none of the classes; they are named.

@@ -22,7 +22,7 @@ class MAFWDataset(DFERDataset):
           data/clips/03747.mp4                            whole frames
 
     The lists are also found in ``Train & Test Set/single/no_caption/``. Without face
-    crops the videos are taken, with a warning: models learn little from whole frames.
+    crops the videos are used, with a warning: models learn little from whole frames.
 
     Args: see :class:`DFERDataset`.
 

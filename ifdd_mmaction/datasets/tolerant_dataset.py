@@ -1,4 +1,4 @@
-"""Replace clips that cannot be read, and keep the memory of workers flat."""
+"""Replace clips that cannot be read, and limit the memory of workers."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from .errors import DatasetError, StuckVideoError, name_some
 def return_free_memory() -> bool:
     """Return the free parts of this process's heap to the system, once.
 
-    A worker is forked from the training process, with tens of megabytes that were free
-    there. They are shared at first, but what either process writes there becomes a page
-    of its own, and is never given back.
+    A worker is forked from the training process, with tens of megabytes of free heap.
+    These pages are shared until one of the processes writes to them, and then copied
+    and never returned.
 
     Returns:
-        Whether the C library can (glibc); others keep no such heap.
+        Whether the C library supports it (glibc).
     """
     libc = ctypes.CDLL(None)
     return hasattr(libc, 'malloc_trim') and bool(libc.malloc_trim(0))
 
 
-#: So many unreadable clips in a row are no accident.
+#: After this many unreadable clips in a row the run ends.
 MAX_TRIES = 10
 
 
 class TolerantDataset(BaseActionDataset):
-    """A dataset that says what to do with a clip that the pipeline cannot read.
+    """A dataset that can replace clips that the pipeline cannot read.
 
     Args:
-        bad_clips: ``'error'`` ends the run. ``'replace'``, for training only, takes
+        bad_clips: ``'error'`` ends the run. ``'replace'``, for training only, loads
             another clip, drawn at random. ``'count_wrong'``, for testing only, lets
             :class:`DFERMetric` count the clip as wrong. By default ``'replace'`` in
             training and ``'error'`` in testing.
 
-    A clip that stands in for others names them in ``bad_clips`` of its data sample,
-    pairs of clip name and error, for :class:`BadClipsHook` to count, and in
-    ``stuck_videos`` the files of those whose reading did not end.
+    The data sample of a replacement lists in ``bad_clips`` the clips that it replaces,
+    as pairs of name and error, which :class:`BadClipsHook` counts, and in
+    ``stuck_videos`` the files whose reading timed out.
 
     Raises:
         DatasetError: If ``bad_clips`` does not fit, and when loading, a bad clip if it
@@ -65,11 +65,13 @@ class TolerantDataset(BaseActionDataset):
         self.bad_clips = bad_clips or choices[0 if test_mode else 1]
         if self.bad_clips not in choices:
             mode = 'testing' if test_mode else 'training'
-            raise DatasetError(f'bad_clips={bad_clips!r}: in {mode}, one of {choices}')
+            raise DatasetError(
+                f'bad_clips={bad_clips!r}: in {mode}, set one of {", ".join(choices)}'
+            )
         super().__init__(pipeline=list(pipeline), test_mode=test_mode, **kwargs)
 
     def prepare_data(self, idx: int) -> Any:
-        """Load a clip, or what stands in for it."""
+        """Load a clip, or its replacement."""
         if get_worker_info() is not None:
             return_free_memory()
         try:
@@ -77,7 +79,7 @@ class TolerantDataset(BaseActionDataset):
         except DatasetError as error:
             if self.bad_clips == 'error':
                 raise
-            return self._stand_in(idx, error)
+            return self._replacement(idx, error)
 
     def _load(self, info: dict) -> Any:
         # A video's number of frames is not known before it is opened.
@@ -85,7 +87,7 @@ class TolerantDataset(BaseActionDataset):
             info['total_frames'] = len(info['source'])
         return self.pipeline(info)
 
-    def _stand_in(self, idx: int, error: DatasetError) -> Any:
+    def _replacement(self, idx: int, error: DatasetError) -> Any:
         wanted = info = self.get_data_info(idx)
         bad = [(info['video_id'], str(error))]
         errors = [error]
@@ -96,7 +98,7 @@ class TolerantDataset(BaseActionDataset):
                 logger='current',
                 level=logging.WARNING,
             )
-            # In testing the same one every time: only its shape matters.
+            # In testing always the same one: only its shape matters.
             following = (idx + len(bad)) % len(self)
             other = following if self.test_mode else self._rand_another()
             info = self.get_data_info(other)
@@ -111,7 +113,7 @@ class TolerantDataset(BaseActionDataset):
                 data['data_samples'] = sample = ActionDataSample()
                 sample.set_gt_label(wanted['label'])
                 sample.set_metainfo(dict(video_id=wanted['video_id']))
-                bad = bad[:1]  # the others are met in their own turn
+                bad = bad[:1]  # the others are loaded and reported themselves
             stuck = [e.path for e in errors if isinstance(e, StuckVideoError)]
             sample.set_metainfo(dict(bad_clips=bad, stuck_videos=stuck))
             return data

@@ -1,5 +1,6 @@
 """Figures of results, as Matplotlib figures; no display is needed."""
 
+from ..deprecations import module_getattr
 from .cam_overlay import CamRow, plot_cam_overlay
 from .clip_split import ClipSplit, ClipTiming, plot_clip_split, plot_split_timing
 from .confidences import plot_confidences
@@ -10,7 +11,7 @@ from .style import figure_path, save_figure
 from .training_curve import plot_training_curve
 from .tsne import plot_tsne
 from .work_dir import (
-    RunError,
+    WorkDirError,
     choose_clips,
     find_config,
     load_clips,
@@ -23,7 +24,7 @@ __all__ = [
     'ClipPrediction',
     'ClipSplit',
     'ClipTiming',
-    'RunError',
+    'WorkDirError',
     'choose_clips',
     'figure_path',
     'find_config',
@@ -42,3 +43,5 @@ __all__ = [
     'read_scalars',
     'save_figure',
 ]
+
+__getattr__ = module_getattr(__name__)

@@ -69,10 +69,10 @@ def plot_prediction_strip(
         ValueError: If there is no clip, or a clip has no frames.
 
     Example:
-        >>> from ifdd_mmaction.datasets.storage import FrameFolder
+        >>> from ifdd_mmaction.datasets.storage import FolderClipSource
         >>> from ifdd_mmaction.visualization import ClipPrediction
         >>> from ifdd_mmaction.visualization import plot_prediction_strip
-        >>> frames = FrameFolder('frames/anna').read(range(8))
+        >>> frames = FolderClipSource('frames/anna').read(range(8))
         >>> clip = ClipPrediction('anna', label=0, scores=[0.9, 0.1], frames=frames)
         >>> plot_prediction_strip([clip], ['happy', 'sad']).savefig('strip.png')
     """

@@ -21,7 +21,7 @@ from .training_curve import is_training, is_validation
 MAX_FRAMES = 16
 
 
-class RunError(ValueError):
+class WorkDirError(ValueError):
     """A file of a work dir is missing or invalid; says how to create it."""
 
 
@@ -66,7 +66,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             # The last line is incomplete if the run was killed.
             if number == len(lines):
                 break
-            raise RunError(
+            raise WorkDirError(
                 f'{path}:{number}: not JSON ({error}): remove this line'
             ) from error
         if is_training(record) or is_validation(record):
@@ -78,7 +78,7 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
     """Read a dump of :class:`DFERMetric`: ``classes``, ``clips`` and other keys.
 
     Raises:
-        RunError: If the file is missing or not such a dump.
+        WorkDirError: If the file is missing or not such a dump.
 
     Example:
         >>> from ifdd_mmaction.evaluation import DFERMetric
@@ -92,7 +92,7 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise RunError(
+        raise WorkDirError(
             f'{path} does not exist: create it with `python tools/test.py CONFIG '
             f'CHECKPOINT --dump {path}`'
         )
@@ -112,7 +112,7 @@ def read_predictions(path: str | os.PathLike) -> dict[str, Any]:
                     f'clip {clip["clip"]} does not have scores of {size} classes'
                 )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(
+        raise WorkDirError(
             f'{path} is not a dump of DFERMetric ({type(error).__name__}: {error}): '
             f'create it with `python tools/test.py CONFIG CHECKPOINT --dump {path}`'
         ) from error
@@ -123,8 +123,8 @@ def find_config(work_dir: str | os.PathLike) -> Path:
     """Return the only config that MMEngine dumped into a work dir.
 
     Raises:
-        RunError: If there is none, or more than one: the config of the predictions is
-            then unknown.
+        WorkDirError: If there is none, or more than one: the config of the predictions
+            is then unknown.
 
     Example:
         >>> from ifdd_mmaction.fileio import write_atomic
@@ -135,12 +135,12 @@ def find_config(work_dir: str | os.PathLike) -> Path:
     """
     found = sorted(Path(work_dir).glob('*.py'))
     if not found:
-        raise RunError(
+        raise WorkDirError(
             f'{work_dir} contains no config, which training and testing write there: '
             'set --config'
         )
     if len(found) > 1:
-        raise RunError(
+        raise WorkDirError(
             f'{work_dir} contains {len(found)} configs, '
             f'{", ".join(path.name for path in found)}: set --config to the one of the '
             'predictions'
@@ -184,7 +184,7 @@ def load_clips(
         clips: Clips of :func:`read_predictions`.
 
     Raises:
-        RunError: If the config has no test dataset, or the dataset lacks the clips.
+        WorkDirError: If the config has no test dataset, or the dataset lacks the clips.
         DatasetError: If the data is missing or damaged.
 
     Example:
@@ -202,7 +202,7 @@ def load_clips(
     cfg = Config.fromfile(config)
     settings = (cfg.get('test_dataloader') or {}).get('dataset')
     if not settings:
-        raise RunError(f'{config} has no test_dataloader.dataset: add it')
+        raise WorkDirError(f'{config} has no test_dataloader.dataset: add it')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     dataset = DATASETS.build({**settings, 'pipeline': []})
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -211,7 +211,7 @@ def load_clips(
     for clip in clips:
         info = by_name.get((clip['clip'], clip['label']))
         if info is None:
-            raise RunError(
+            raise WorkDirError(
                 f'clip {clip["clip"]} with label {clip["label"]} is not in the test '
                 f'set of {config} ({len(dataset)} clips): use the config of the '
                 'split, fold and dataset of the predictions'

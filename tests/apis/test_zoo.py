@@ -191,7 +191,7 @@ def test_an_untrained_model_needs_no_checkpoint(monkeypatch):
     monkeypatch.setenv('IFDD_ZOO_OFFLINE', '1')
     model = get_model('ifdd_cnn_sample')
     assert not model.training and model.dataset_meta == {}
-    with pytest.raises(ZooError, match=f'no checkpoint is released.*{VIT}'):
+    with pytest.raises(ZooError, match=f'no checkpoint is published.*{VIT}'):
         get_checkpoint('ifdd_vit_dfew')
 
 

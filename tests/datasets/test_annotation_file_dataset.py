@@ -87,7 +87,7 @@ def test_every_bad_line_is_named(root):
         'list.csv:3: clip images is listed twice',
         "list.csv:4: class 'bored' is none of happy, sad",
         "list.csv:5: start '1s'",
-        'list.csv:6: end 2 is not behind start 2',
+        'list.csv:6: end 2 is not after start 2',
         'list.csv:7: ',
     ):
         assert part in message

@@ -70,8 +70,8 @@ def test_what_agrees_passes(own):
         (['seven'], {HEAD: 2}, 'labels 0 to 6 of 7 .*num_classes=2: set num_classes=7'),
         (['seven', 'two'], {}, r'val_dataloader: .*two\.csv has the labels 0 to 1'),
         (['names', 'other_names'], {}, 'a, b, c, d, e, f, g, val_dataloader has'),
-        (['seven'], {f'{WEIGHT}.class_weight': [1.0, 2]}, 'class_weight is of 2 cl'),
-        (['seven'], {f'{WEIGHT}.class_counts': [1] * 8}, 'class_counts is of 8 classe'),
+        (['seven'], {f'{WEIGHT}.class_weight': [1.0, 2]}, 'class_weight has 2 cl'),
+        (['seven'], {f'{WEIGHT}.class_counts': [1] * 8}, 'class_counts has 8 classe'),
         (
             ['seven'],
             {
@@ -81,7 +81,7 @@ def test_what_agrees_passes(own):
                     augments=[dict(type='MixupBlending', num_classes=11)],
                 )
             },
-            r'blending\.augments\[0\]\.num_classes is of 11 classes, .* is 7',
+            r'blending\.augments\[0\]\.num_classes has 11 classes, .* is 7',
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_the_tool_ends_with_one_line(own, tmp_path):
     path = tmp_path / 'own.py'
     config(own, 'from_one').dump(path)
     result = run_tool('train.py', path, '--work-dir', tmp_path / 'run', check=2)
-    assert 'subtract 1 from each in it' in result.stderr.strip().splitlines()[-1]
+    assert 'subtract 1 from each label' in result.stderr.strip().splitlines()[-1]
     assert not (tmp_path / 'run').exists()
 
 

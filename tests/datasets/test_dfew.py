@@ -67,7 +67,7 @@ def test_two_videos_of_one_clip_are_refused(tmp_path):
     make_dfew(tmp_path, 1)
     for i in (1, 2):
         write_video(tmp_path / f'Clip/original/part_{i}/{"0" * i}7.mp4', 2)
-    assert 'is clip 7 too' in error_of(tmp_path, video_dir='Clip/original')
+    assert 'are both clip 7' in error_of(tmp_path, video_dir='Clip/original')
 
 
 def test_two_storages_at_once_are_refused(tmp_path):
@@ -175,7 +175,7 @@ def test_bad_lines_are_named_and_counted(tmp_path):
 def test_an_empty_list_is_refused(tmp_path):
     make_dfew(tmp_path, 1)
     write_list(tmp_path / TRAIN_LIST, [])
-    assert 'no labelled clip' in error_of(tmp_path)
+    assert 'no labeled clip' in error_of(tmp_path)
 
 
 def test_absent_and_empty_clip_folders_are_all_found_before_training(tmp_path):

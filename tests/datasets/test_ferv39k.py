@@ -83,7 +83,7 @@ def test_missing_lists_and_frames_name_the_places(tmp_path):
     shutil.rmtree(tmp_path / '2_ClipsforFaceCrop/Action/Happy')
     assert '1 of 7 clips' in error_of(tmp_path)
     shutil.rmtree(tmp_path / '2_ClipsforFaceCrop')
-    assert 'looked for 2_ClipsforFaceCrop' in error_of(tmp_path)
+    assert 'searched 2_ClipsforFaceCrop' in error_of(tmp_path)
     shutil.rmtree(tmp_path / '4_setups')
     message = error_of(tmp_path)
     assert TRAIN_LIST in message and str(tmp_path / 'All_scenes') in message

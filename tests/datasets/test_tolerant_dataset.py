@@ -54,9 +54,9 @@ def test_a_bad_test_clip_keeps_its_name_and_label(tmp_path):
 
 
 @pytest.mark.parametrize('options, choices', [
-    (dict(split='test', bad_clips='replace'), "'error', 'count_wrong'"),
-    (dict(split='train', bad_clips='count_wrong'), "'error', 'replace'"),
-    (dict(split='train', bad_clips='skip'), "'error', 'replace'"),
+    (dict(split='test', bad_clips='replace'), 'error, count_wrong'),
+    (dict(split='train', bad_clips='count_wrong'), 'error, replace'),
+    (dict(split='train', bad_clips='skip'), 'error, replace'),
 ])  # fmt: skip
 def test_what_would_change_the_protocol_is_refused(tmp_path, options, choices):
     with pytest.raises(DatasetError, match=choices):

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.storage import FrameFolder
+from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.datasets.transforms import LoadFrames
 from tests.datasets.layouts import write_frames
 
 
 def load(folder, indexes):
-    results = dict(source=FrameFolder(folder), frame_inds=np.array(indexes))
+    results = dict(source=FolderClipSource(folder), frame_inds=np.array(indexes))
     return LoadFrames().transform(results)
 
 
@@ -39,7 +39,7 @@ def damage(path, how):
 @pytest.mark.parametrize('how', ['truncated', 'empty', 'text', 'missing'])
 def test_a_bad_frame_is_named(tmp_path, how):
     write_frames(tmp_path, 2)
-    source = FrameFolder(tmp_path)
+    source = FolderClipSource(tmp_path)
     damage(tmp_path / '2.jpg', how)
     with pytest.raises(DatasetError, match=r'2\.jpg'):
         source.read([0, 1])

@@ -12,7 +12,7 @@ import numpy as np
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.prepare.check import check_clip
 from ifdd_mmaction.datasets.prepare.convert import extract_frames
-from ifdd_mmaction.datasets.storage import VideoFile
+from ifdd_mmaction.datasets.storage import VideoClipSource
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo
 
@@ -24,7 +24,7 @@ TOLERANCE = 8.0
 
 def training(path: Path) -> np.ndarray:
     """Read all frames by their index, as a clip of a dataset is read."""
-    video = VideoFile(path)
+    video = VideoClipSource(path)
     return np.stack(video.read(range(len(video))))
 
 
@@ -33,7 +33,7 @@ def preparation(path: Path) -> np.ndarray:
     check = check_clip(Path(path))
     if check.errors:
         raise DatasetError(check.errors[0])
-    frames = np.stack(list(VideoFile(path).frames()))
+    frames = np.stack(list(VideoClipSource(path).frames()))
     height, width = frames.shape[1:3]
     assert check.frames == len(frames)
     assert check.sizes == {f'{height} x {width}': len(frames)}

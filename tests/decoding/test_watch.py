@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.storage import VideoFile
+from ifdd_mmaction.datasets.storage import VideoClipSource
 from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader, watch
 from ifdd_mmaction.decoding.open_video import OpenVideo
 from ifdd_mmaction.errors import InputError
@@ -80,9 +80,9 @@ def test_a_decoder_that_hangs_is_left_and_the_file_is_named(tmp_path, hanging):
     write_clip(path, 8)
     said = []
     for read, error in (
-        (lambda: VideoFile(path).read([0]), DatasetError),
-        (lambda: len(VideoFile(path)), DatasetError),
-        (lambda: list(VideoFile(path).frames()), DatasetError),
+        (lambda: VideoClipSource(path).read([0]), DatasetError),
+        (lambda: len(VideoClipSource(path)), DatasetError),
+        (lambda: list(VideoClipSource(path).frames()), DatasetError),
         (lambda: list(FileVideo(path)), InputError),
         (lambda: len(VideoReader(path)), StuckError),
     ):

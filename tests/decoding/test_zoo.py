@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from ifdd_mmaction.datasets.storage import VideoFile
+from ifdd_mmaction.datasets.storage import VideoClipSource
 from tests.decoding.entrances import (
     TOLERANCE,
     difference,
@@ -54,7 +54,7 @@ def test_every_entrance_gives_the_frames_of_ffmpeg(kind, tmp_path):
         window = [min(start + i, total - 1) for i in range(8)]
         spread = rng.sample(range(total), min(4, total))
         for wanted in (window, spread):  # a fresh reader, as in training
-            images = VideoFile(path).read(wanted)
+            images = VideoClipSource(path).read(wanted)
             assert np.array_equal(np.stack(images), frames[wanted])
 
 

@@ -46,12 +46,12 @@ def call(data, tmp_path, monkeypatch, capsys):
 
 PIPELINE = 'train_dataloader.dataset.pipeline'
 WRONG = {
-    'train_dataloader.batch_size=0': r'batch_size=0: give a whole number of 1 or more',
-    'train_dataloader.batch_size=two': r"batch_size='two': give a whole number",
-    'train_dataloader.num_workers=-1': r'num_workers=-1: give a whole number of 0 or',
+    'train_dataloader.batch_size=0': r'batch_size=0: set it to a whole number of 1',
+    'train_dataloader.batch_size=two': r"batch_size='two': set it to a whole number",
+    'train_dataloader.num_workers=-1': r'num_workers=-1: set it to a whole number of 0',
     f'{PIPELINE}.0.clip_len=0': r'SampleClip: clip_len=0',
     f'{PIPELINE}.0.type=NoSuchTransform': 'NoSuchTransform is not in the mmaction',
-    'train_dataloader.dataset.split=training': r"split='training': choose one of",
+    'train_dataloader.dataset.split=training': r"split='training': set it to",
     'train_dataloader.dataset.no_such=1': 'no_such',
     'model.backbone.no_such=1': 'no_such',
     'model.neck.lifting.num_heads=3': r'num_heads|divisible',

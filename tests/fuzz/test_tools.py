@@ -17,7 +17,7 @@ from mmengine.config import Config
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets
 from ifdd_mmaction.datasets.prepare import check_clip
-from ifdd_mmaction.datasets.storage import FrameFolder
+from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.datasets.storage.frame_order import order_frames
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import open_video
@@ -96,7 +96,7 @@ def test_files_are_read_in_the_order_of_their_numbers(
         (folder / f'._{around[0]}{n}{around[1]}.png').write_bytes(b'\0\5\26\7')
     wanted = [10 * n for n in sorted(numbers)]
     for images in (
-        FrameFolder(folder).read(range(len(numbers))),
+        FolderClipSource(folder).read(range(len(numbers))),
         [frame.image for frame in open_video(folder)],
     ):
         assert [int(image.mean()) for image in images] == wanted
@@ -132,7 +132,7 @@ def test_a_damaged_image_is_named_by_every_reader(
     (tmp_path / f'1{suffix}').write_bytes(bytes(data) + more)
     check = check_clip(tmp_path)
     try:
-        (image,) = FrameFolder(tmp_path).read([0])
+        (image,) = FolderClipSource(tmp_path).read([0])
     except DatasetError as error:
         assert f'1{suffix}' in str(error) and check.errors == [str(error)]
         with pytest.raises(InputError, match=re.escape(f'1{suffix}')):

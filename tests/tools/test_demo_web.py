@@ -81,7 +81,7 @@ def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
     page, files = page
     frames = [scene([(160 + 2 * i, 180, 70)], smile=i / 25) for i in range(25)]
     upload(page, write_video(tmp_path / 'short.mp4', frames))
-    page.get_by_role('button', name='Tell emotions').click()
+    page.get_by_role('button', name='Recognize emotions').click()
     for name in ('timeline.png', 'moments.png', 'split.png'):
         page.wait_for_selector(f'img[src*="{name}"]')
         page.wait_for_function(
@@ -97,7 +97,7 @@ def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
     # A second one is too long, which is said and harms nothing.
     page.get_by_label('Clear').first.click()
     upload(page, write_video(tmp_path / 'long.mp4', frames * 2))
-    page.get_by_role('button', name='Tell emotions').click()
+    page.get_by_role('button', name='Recognize emotions').click()
     page.wait_for_selector('text=the video is longer than 1.5 seconds')
 
 

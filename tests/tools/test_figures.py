@@ -279,7 +279,7 @@ def test_baselines_that_do_not_fit_are_refused(tmp_path, capsys, content, messag
     tool = load_tool('visualization/recall_radar.py')
     path = tmp_path / 'baselines.json'
     path.write_text(content)
-    with pytest.raises(tool.RunError, match=message):
+    with pytest.raises(tool.WorkDirError, match=message):
         tool.read_baselines(path, DFEW)
     assert tool.main([str(tmp_path / 'absent.json')]) == 2
     assert 'absent.json does not exist' in capsys.readouterr().err

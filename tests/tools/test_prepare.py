@@ -138,9 +138,7 @@ def test_every_kind_of_trouble_is_found_and_names_its_clip(tmp_path, capsys):
         counts=[],
         missing=['1', '2', '5'],
         corrupt=['3', '3', '4'],
-        duplicates=[
-            '6 = 8, labelled happy and disgust, in train and in test of fold 1'
-        ],
+        duplicates=['6 = 8, labeled happy and disgust, in train and in test of fold 1'],
         mixed_sizes=['6', '8'],
         not_square=['7'],
         not_extracted=[],
@@ -174,7 +172,7 @@ def test_a_bad_list_is_a_finding_and_the_others_are_checked(tmp_path):
         '8',
     ]
     assert '1 clips of fold 1 are in the train and in the test list' in lists[0]
-    assert lists[-1] == '8: labelled happy and sad'
+    assert lists[-1] == '8: labeled happy and sad'
     assert report['clips'] == 14
 
 

@@ -198,9 +198,9 @@ def test_without_pyav_the_error_names_what_to_install(tmp_path):
     code = f"""
 import json, sys
 sys.modules['av'] = None
-from ifdd_mmaction.datasets.storage import VideoFile
+from ifdd_mmaction.datasets.storage import VideoClipSource
 from ifdd_mmaction.video import FileVideo, h264_encoder
-for read in (FileVideo, lambda path: len(VideoFile(path))):
+for read in (FileVideo, lambda path: len(VideoClipSource(path))):
     try:
         read({str(path)!r})
     except ValueError as error:

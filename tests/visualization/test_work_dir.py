@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ifdd_mmaction.visualization import (
-    RunError,
+    WorkDirError,
     choose_clips,
     find_config,
     read_predictions,
@@ -71,7 +71,7 @@ def test_an_incomplete_last_line_is_ignored(tmp_path):
 
 def test_an_invalid_line_is_named(tmp_path):
     path = write_run(tmp_path, '20260101_000000', [train(1, 1)], tail='{oh\n{}\n')
-    with pytest.raises(RunError, match=rf'{path}:2'):
+    with pytest.raises(WorkDirError, match=rf'{path}:2'):
         read_scalars(tmp_path)
 
 
@@ -112,18 +112,18 @@ def test_predictions_are_read(tmp_path):
 def test_other_files_raise_an_error(tmp_path, content):
     path = tmp_path / 'predictions.json'
     path.write_bytes(content)
-    with pytest.raises(RunError, match='is not a dump of DFERMetric') as error:
+    with pytest.raises(WorkDirError, match='is not a dump of DFERMetric') as error:
         read_predictions(path)
     assert f'tools/test.py CONFIG CHECKPOINT --dump {path}' in str(error.value)
 
 
 def test_exactly_one_config_is_required(tmp_path):
-    with pytest.raises(RunError, match='contains no config'):
+    with pytest.raises(WorkDirError, match='contains no config'):
         find_config(tmp_path)
     (tmp_path / 'a.py').touch()
     assert find_config(tmp_path) == tmp_path / 'a.py'
     (tmp_path / 'b.py').touch()
-    with pytest.raises(RunError, match=r'2 configs, a\.py, b\.py.*--config'):
+    with pytest.raises(WorkDirError, match=r'2 configs, a\.py, b\.py.*--config'):
         find_config(tmp_path)
 
 

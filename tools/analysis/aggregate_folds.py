@@ -24,7 +24,7 @@ from mmengine.config import Config
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.folds import LOADERS, folds_of, innermost
 from ifdd_mmaction.evaluation import fold_table, write_table
-from ifdd_mmaction.visualization import RunError, read_scalars
+from ifdd_mmaction.visualization import WorkDirError, read_scalars
 
 #: What may differ between folds: where a run is, and how it was started.
 OWN_KEYS = {'fold', 'work_dir', 'resume', 'launcher'}
@@ -56,7 +56,7 @@ def find_runs(folder: Path) -> list[Path]:
         if any(path.glob('*/vis_data/config.py'))
     ]
     if not found:
-        raise RunError(f'{folder}: no run of tools/train.py in it or in its fold*')
+        raise WorkDirError(f'{folder}: no run of tools/train.py in it or in its fold*')
     return found
 
 
@@ -64,18 +64,18 @@ def read_run(folder: Path) -> FoldRun:
     """Read config and scores of a work dir.
 
     Raises:
-        RunError: If it has no training or no scores, or trained and tested on
+        WorkDirError: If it has no training or no scores, or trained and tested on
             different folds.
     """
     # Testing leaves a config too, but no scalars. The first training is the one that
     # was not resumed.
     logs = sorted(folder.glob('*/vis_data/scalars.json'))
     if not logs:
-        raise RunError(f'{folder}: no vis_data/scalars.json, which training writes')
+        raise WorkDirError(f'{folder}: no vis_data/scalars.json, which training writes')
     cfg = Config.fromfile(logs[0].with_name('config.py'), import_custom_modules=False)
     folds = {d.get('fold') for name in LOADERS for d in innermost(cfg.get(name) or {})}
     if len(folds) != 1 or None in folds:
-        raise RunError(
+        raise WorkDirError(
             f'{folder}: its datasets have the folds {", ".join(map(str, folds))}: '
             'one is wanted, the same for training and testing'
         )
@@ -102,7 +102,7 @@ def validation_scores(folder: Path) -> dict[str, dict[str, Any]]:
         if 'dfer/WAR' in record and 'loss' not in record
     ]
     if not epochs:
-        raise RunError(f'{folder}: no dfer/WAR in its vis_data/scalars.json')
+        raise WorkDirError(f'{folder}: no dfer/WAR in its vis_data/scalars.json')
     # The first of equals, as MMEngine keeps it.
     return dict(last=epochs[-1], best=max(epochs, key=lambda scores: scores['WAR']))
 
@@ -157,7 +157,7 @@ def main() -> int:
         warnings = [line for run in runs for line in run.warnings]
         warnings += [*missing_or_twice(runs), *differences(runs)]
         markdown, record = fold_table([run.row for run in runs])
-    except (RunError, DatasetError) as error:
+    except (WorkDirError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2
     for line in warnings:

@@ -29,7 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from measuring import Setup, describe_environment, summarise, take_turns
+from measuring import Setup, describe_environment, summarize, take_turns
 from mmaction.datasets import BaseActionDataset, RawframeDataset
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -39,7 +39,7 @@ from torch.utils.data import DataLoader
 from ifdd_mmaction.datasets import DatasetError, images
 from ifdd_mmaction.datasets.storage import (
     ClipSource,
-    FrameFolder,
+    FolderClipSource,
     PackedArchive,
     write_archive,
 )
@@ -161,7 +161,7 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
         contenders=compare(loaders, len(folders), args.rounds),
     )
     if args.memory:
-        sources = [FrameFolder(folder) for folder in folders]
+        sources = [FolderClipSource(folder) for folder in folders]
         result['memory'] = watch_memory(sources, args.epoch)
     return result
 
@@ -203,7 +203,7 @@ def make_loaders(
         filename_tmpl='{}.jpg',
     )
     pipeline = Config.fromfile(CONFIGS / 'datasets' / 'dfew.py').train_pipeline
-    ours = Clips([FrameFolder(folder) for folder in folders], pipeline)
+    ours = Clips([FolderClipSource(folder) for folder in folders], pipeline)
     named = [(folder.name, folder) for folder in folders]
     if archive is None:
         archive = scratch / 'clips.zip'
@@ -240,16 +240,16 @@ def compare(loaders: dict[str, Load], clips: int, rounds: int) -> dict[str, dict
     seconds, wall = take_turns(runs, rounds, Setup())
     return {
         name: dict(
-            cpu_clips_per_second=summarise(clips / np.array(seconds[name])),
-            wall_clips_per_second=summarise(clips / np.array(wall[name])),
-            ratio_to_stock=summarise(np.divide(seconds['stock'], seconds[name])),
+            cpu_clips_per_second=summarize(clips / np.array(seconds[name])),
+            wall_clips_per_second=summarize(clips / np.array(wall[name])),
+            ratio_to_stock=summarize(np.divide(seconds['stock'], seconds[name])),
             **({'aim': AIMS[name]} if name in AIMS else {}),
         )
         for name in loaders
     }
 
 
-def watch_memory(sources: list[FrameFolder], clips: int) -> dict:
+def watch_memory(sources: list[FolderClipSource], clips: int) -> dict:
     """Watch the workers' memory over an epoch of the clips, repeated."""
     pipeline = Config.fromfile(CONFIGS / 'datasets' / 'dfew.py').train_pipeline
     repeats = -(-clips // len(sources))

@@ -44,7 +44,7 @@ from contenders import (
     count_flops,
     peak_memory,
 )
-from measuring import DTYPES, Setup, matmul_peak, summarise, take_turns
+from measuring import DTYPES, Setup, matmul_peak, summarize, take_turns
 from mmengine.registry import init_default_scope
 
 from ifdd_mmaction.fileio import write_atomic
@@ -203,12 +203,12 @@ def entry(
 ) -> dict[str, Any]:
     """Sum up the seconds of one contender."""
     summary: dict[str, Any] = dict(
-        seconds=summarise(own),
-        wall_seconds=summarise(wall),
+        seconds=summarize(own),
+        wall_seconds=summarize(wall),
         clips_per_second=round(clips / float(np.median(own)), 3),
     )
     if reference:
-        summary['speedup'] = summarise(np.divide(reference, own))
+        summary['speedup'] = summarize(np.divide(reference, own))
     return summary
 
 

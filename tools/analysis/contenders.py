@@ -107,7 +107,7 @@ class Contender:
                 )
             self.train_on(batch['inputs'], batch['data_samples'])
             if done == ahead:
-                self.setup.synchronise()
+                self.setup.synchronize()
                 start = time.perf_counter()
             if done == ahead + steps:
                 break
@@ -116,7 +116,7 @@ class Contender:
                 f'the loader has {len(loader)} batches, and {ahead} + {steps} are '
                 'needed: lower --end-to-end or the batch'
             )
-        self.setup.synchronise()
+        self.setup.synchronize()
         return (time.perf_counter() - start) / steps
 
 

@@ -52,7 +52,7 @@ class Setup:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, DTYPES[self.dtype])
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         """Wait until the device has done all that it was given."""
         if not self.on_cpu:
             torch.cuda.synchronize()
@@ -106,10 +106,10 @@ def take_turns(
     wall: Times = {name: [] for name in runs}
     for turn in range(1 - warm_up, rounds + 1):
         for name, run in runs.items():
-            setup.synchronise()
+            setup.synchronize()
             cpu_start, start = time.process_time(), time.perf_counter()
             run()
-            setup.synchronise()
+            setup.synchronize()
             elapsed = time.perf_counter() - start
             cpu = (time.process_time() - cpu_start) / setup.threads
             if turn:
@@ -145,7 +145,7 @@ def peak_growth(run: Callable[[], object], setup: Setup) -> float:
     return peak - pages * resource.getpagesize() / 2**20
 
 
-def summarise(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+def summarize(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Return the median of ``(N,)`` values and the range of their middle half."""
     low, median, high = np.percentile(values, [25, 50, 75])
     return dict(

@@ -32,6 +32,7 @@ from ifdd_mmaction.analysis import (
     ProbeError,
     TimedClip,
     class_hits,
+    clip_positions,
     cluster_bootstrap,
     disentangle,
     emotion_curves,
@@ -272,10 +273,9 @@ def choose(part: dict[str, Any], count: int) -> list[int]:
 def timing_of(part: dict[str, Any], i: int) -> ClipTiming:
     """Return what the picture shows of a clip, in frames of the clip."""
     envelope, t = part['envelope'][i].numpy(), part['num_frames']
-    ratio = len(envelope) / t
 
     def place(frames: Any) -> np.ndarray:
-        return (np.asarray(frames) + 0.5) * ratio - 0.5
+        return clip_positions(frames, t, len(envelope))
 
     return ClipTiming(
         f'{part["classes"][part["labels"][i]]}, clip {part["clips"][i]}',

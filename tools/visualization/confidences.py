@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ifdd_mmaction.visualization import (
-    RunError,
+    WorkDirError,
     figure_path,
     plot_confidences,
     probabilities,
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         labels = [clip['label'] for clip in report['clips']]
         figure = plot_confidences(shares, labels, report['classes'], args.title)
         save_figure(figure, out, dpi=args.dpi)
-    except (RunError, OSError) as error:
+    except (WorkDirError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(out)

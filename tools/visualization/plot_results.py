@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.visualization import (
-    RunError,
+    WorkDirError,
     choose_clips,
     find_config,
     load_clips,
@@ -69,7 +69,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def draw_curve(args: argparse.Namespace) -> Figure:
     records = read_scalars(args.work_dir)
     if not records:
-        raise RunError(
+        raise WorkDirError(
             f'no training or validation in {args.work_dir}/*/vis_data/scalars.json. '
             'This makes it:\n'
             f'  python tools/train.py CONFIG --work-dir {args.work_dir}'
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = read_predictions(
             args.predictions or args.work_dir / 'predictions.json'
         )
-    except RunError as error:
+    except WorkDirError as error:
         print(f'{MATRIX} and {STRIP} not drawn: {error}', file=sys.stderr)
     else:
         pictures[MATRIX] = lambda: plot_confusion_matrix(
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, draw in pictures.items():
         try:
             save_figure(draw(), out / name)
-        except (RunError, DatasetError, OSError) as error:
+        except (WorkDirError, DatasetError, OSError) as error:
             print(f'{name} not drawn: {error}', file=sys.stderr)
         else:
             print(out / name)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ifdd_mmaction.visualization import (
-    RunError,
+    WorkDirError,
     figure_path,
     plot_recall_radar,
     read_predictions,
@@ -79,9 +79,9 @@ def read_baselines(path: Path, classes: Sequence[str]) -> dict[str, Recalls]:
             found[entry['name']] = recall
             print(f'{entry["name"]}: {entry["source"]}')
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, RunError):
+        if isinstance(error, WorkDirError):
             raise
-        raise RunError(
+        raise WorkDirError(
             f'{path} is no file of baselines ({type(error).__name__}: {error}): see '
             'tools/visualization/baselines_ferv39k.json for one'
         ) from error
@@ -90,7 +90,7 @@ def read_baselines(path: Path, classes: Sequence[str]) -> dict[str, Recalls]:
 
 def check_classes(path: Path, recall: Recalls, classes: Sequence[str]) -> None:
     if set(recall) != {c.lower() for c in classes}:
-        raise RunError(
+        raise WorkDirError(
             f'{path} is of the classes {", ".join(recall)}; the first model is of '
             f'{", ".join(classes)}'
         )
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             classes = classes or own
             check_classes(Path(argument), recall, classes)
             if name in models:
-                raise RunError(f'two models are called {name}: give NAME=FILE')
+                raise WorkDirError(f'two models are called {name}: give NAME=FILE')
             models[name] = recall
         if args.baselines:
             models.update(read_baselines(args.baselines, classes))
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_figure(
             plot_recall_radar(rows, classes, args.title), args.out, dpi=args.dpi
         )
-    except (RunError, ValueError, OSError) as error:
+    except (WorkDirError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(args.out)

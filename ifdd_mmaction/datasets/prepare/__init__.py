@@ -1,12 +1,13 @@
 """Check a dataset on disk, and make other forms of it: ``tools/data/prepare.py``."""
 
+from ...deprecations import module_getattr
 from .check import ClipCheck, check_all, check_clip
 from .convert import extract_all, pack_clips
-from .report import make_report, summarise, write_report
+from .report import make_report, summarize, write_report
 from .splits import (
     PROTOCOLS,
+    EvaluationProtocol,
     Lists,
-    Protocol,
     make_dataset,
     read_lists,
     split_train,
@@ -16,8 +17,8 @@ from .splits import (
 __all__ = [
     'PROTOCOLS',
     'ClipCheck',
+    'EvaluationProtocol',
     'Lists',
-    'Protocol',
     'check_all',
     'check_clip',
     'extract_all',
@@ -26,7 +27,9 @@ __all__ = [
     'pack_clips',
     'read_lists',
     'split_train',
-    'summarise',
+    'summarize',
     'write_report',
     'write_val_split',
 ]
+
+__getattr__ = module_getattr(__name__)

@@ -20,7 +20,7 @@ import cv2
 from ...progress import track
 from ..errors import DatasetError
 from ..images import decode_image
-from ..storage import VIDEO_SUFFIXES, VideoFile
+from ..storage import VIDEO_SUFFIXES, VideoClipSource
 from ..storage.clip_source import list_frames
 
 
@@ -68,7 +68,7 @@ def check_clip(path: Path, known: ClipCheck | None = None) -> ClipCheck:
             with path.open('rb') as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
-            source = VideoFile(path)
+            source = VideoClipSource(path)
             # Training finds what is known of it by then.
             found.frames = len(source)
             for image in source.frames():

@@ -12,9 +12,9 @@ import cv2
 
 from ...progress import track
 from ..errors import DatasetError, name_some
-from ..storage import PackedArchive, VideoFile, write_archive
+from ..storage import PackedArchive, VideoClipSource, write_archive
 from .check import ClipCheck, process_map
-from .splits import Lists, Protocol
+from .splits import EvaluationProtocol, Lists
 
 
 def extract_all(
@@ -57,7 +57,7 @@ def extract_frames(video: Path, folder: Path, quality: int) -> str:
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        for i, image in enumerate(VideoFile(video).frames(), start=1):
+        for i, image in enumerate(VideoClipSource(video).frames(), start=1):
             path = str(scratch / f'{i:05d}.jpg')
             bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
             if not cv2.imwrite(path, bgr, [cv2.IMWRITE_JPEG_QUALITY, quality]):
@@ -70,7 +70,7 @@ def extract_frames(video: Path, folder: Path, quality: int) -> str:
 
 
 def pack_clips(
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     lists: Lists,
     checks: dict[str, ClipCheck],
     out: Path,

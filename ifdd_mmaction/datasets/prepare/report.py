@@ -1,4 +1,4 @@
-"""Compare a dataset on disk with what was published, and say what is wrong with it."""
+"""Compare a dataset on disk with what was published, and report differences."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ..dfer_dataset import Clip
 from ..errors import name_some
 from ..face_crops import MAX_ASPECT
 from .check import ClipCheck
-from .splits import SPLITS, Lists, Protocol
+from .splits import SPLITS, EvaluationProtocol, Lists
 
 #: Clips of fewer frames are padded where a model takes 16.
 SHORT = 16
-#: What does not keep the protocol from being followed: it is told, not complained of.
+#: Findings that do not conflict with the protocol: reported as remarks.
 REMARKS = ('short',)
 
 
 def make_report(
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     lists: Lists,
     checks: dict[str, ClipCheck],
     compare_counts: bool = True,
 ) -> dict[str, Any]:
-    """Return all that was found, as JSON can hold it.
+    """Return the report, as JSON data.
 
-    ``findings`` has a list of messages for each kind of trouble; ``remarks`` alike for
-    what the protocol expects. Both name clips.
+    ``findings`` has a list of messages for each type of problem, ``remarks`` for what
+    the protocol expects. Both name clips.
 
     Args:
         protocol: What was published.
         lists: The lists on disk.
-        checks: What was found in each clip, by path.
-        compare_counts: Whether other counts than the published ones are a finding.
+        checks: Result of checking each clip, by path.
+        compare_counts: Whether counts other than the published ones are a finding.
     """
     clips = lists.clips
     found = {name: checks[str(clip.path)] for name, clip in clips.items()}
@@ -87,7 +87,7 @@ def write_report(path: str | os.PathLike, report: dict[str, Any]) -> None:
     write_atomic(path, text.encode())
 
 
-def summarise(report: dict[str, Any]) -> str:
+def summarize(report: dict[str, Any]) -> str:
     """Return the report in words, with the first few of each kind of trouble."""
     lines = ['', f'{report["dataset"]}: {report["clips"]} clips of {report["release"]}']
     for part in report['parts']:
@@ -104,7 +104,7 @@ def summarise(report: dict[str, Any]) -> str:
     return '\n'.join(lines)
 
 
-def _count_parts(protocol: Protocol, lists: Lists) -> list[dict[str, Any]]:
+def _count_parts(protocol: EvaluationProtocol, lists: Lists) -> list[dict[str, Any]]:
     rows = []
     for (split, fold), clips in lists.parts.items():
         published = protocol.classes.get((split, fold))
@@ -126,7 +126,7 @@ def _by_class(lists: Lists, clips: list[Clip]) -> list[int]:
     return [counts[label] for label in range(len(lists.classes))]
 
 
-def _wrong_counts(protocol: Protocol, lists: Lists) -> list[str]:
+def _wrong_counts(protocol: EvaluationProtocol, lists: Lists) -> list[str]:
     wrong = []
     for part in _count_parts(protocol, lists):
         place = f'{part["split"]} fold {part["fold"]}'
@@ -151,7 +151,7 @@ def _changing_labels(lists: Lists) -> list[str]:
         for clip in part:
             labels[clip.name].add(clip.label)
     return [
-        f'{name}: labelled {" and ".join(lists.classes[i] for i in sorted(found))}'
+        f'{name}: labeled {" and ".join(lists.classes[i] for i in sorted(found))}'
         for name, found in labels.items()
         if len(found) > 1
     ]
@@ -173,7 +173,7 @@ def _duplicates(lists: Lists, found: dict[str, ClipCheck]) -> list[str]:
         message = ' = '.join(names)
         labels = sorted({clips[name].label for name in names})
         if len(labels) > 1:
-            message += ', labelled ' + ' and '.join(lists.classes[i] for i in labels)
+            message += ', labeled ' + ' and '.join(lists.classes[i] for i in labels)
         leaks = [
             str(fold)
             for fold in sorted({fold for _, fold in lists.parts})

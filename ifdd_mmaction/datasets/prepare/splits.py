@@ -23,7 +23,7 @@ Part = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """What was published about a dataset.
 
     Args:
@@ -43,19 +43,19 @@ class Protocol:
 
 
 PROTOCOLS = dict(
-    dfew=Protocol(
+    dfew=EvaluationProtocol(
         'DFEWDataset',
         clips={('train', 1): 9356, ('test', 1): 2341},
         total=11697,
         classes={('train', 1): (1956, 1515, 2135, 1738, 1175, 116, 721)},
         extracted='Clip/extracted',
     ),
-    ferv39k=Protocol(
+    ferv39k=EvaluationProtocol(
         'FERV39kDataset',
         clips={('train', 1): 31088, ('test', 1): 7847},
         total=38935,
     ),
-    mafw=Protocol(
+    mafw=EvaluationProtocol(
         'MAFWDataset',
         clips={('train', 1): 7333, ('test', 1): 1839},
         total=9172,
@@ -80,7 +80,9 @@ class Lists:
         return {clip.name: clip for part in self.parts.values() for clip in part}
 
 
-def make_dataset(protocol: Protocol, root: os.PathLike, **options: Any) -> Any:
+def make_dataset(
+    protocol: EvaluationProtocol, root: os.PathLike, **options: Any
+) -> Any:
     """Return the dataset of a protocol with nothing read yet.
 
     Raises:
@@ -94,7 +96,7 @@ def make_dataset(protocol: Protocol, root: os.PathLike, **options: Any) -> Any:
 
 
 def read_lists(
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     root: os.PathLike,
     splits: Sequence[str] = SPLITS,
     folds: Sequence[int] = (),
@@ -183,7 +185,7 @@ FORMATS: dict[str, tuple[str, Callable[[list[Clip], tuple[str, ...]], str]]] = d
 
 
 def write_val_split(
-    protocol: Protocol, lists: Lists, folder: Path, fraction: float, seed: int
+    protocol: EvaluationProtocol, lists: Lists, folder: Path, fraction: float, seed: int
 ) -> str:
     """Write ``set_{fold}/{train,val}`` lists in the dataset's own form, all or none.
 

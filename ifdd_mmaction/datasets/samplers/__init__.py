@@ -1,4 +1,4 @@
-"""Which clips an epoch draws, registered in ``mmaction.registry``."""
+"""Samplers of clips, registered in ``mmaction.registry``."""
 
 from .class_balanced_sampler import ClassBalancedSampler
 from .resumable_batch_sampler import ResumableBatchSampler

@@ -1,23 +1,26 @@
 """How the frames of a clip are stored: one class for each way, one interface."""
 
-from .archive import PackedArchive, PackedClip, write_archive
+from ...deprecations import module_getattr
+from .archive import PackedArchive, PackedClipSource, write_archive
 from .clip_source import (
     VIDEO_SUFFIXES,
     ClipSource,
-    FrameFolder,
+    FolderClipSource,
     Segment,
-    VideoFile,
+    VideoClipSource,
     open_source,
 )
 
 __all__ = [
     'VIDEO_SUFFIXES',
     'ClipSource',
-    'FrameFolder',
+    'FolderClipSource',
     'PackedArchive',
-    'PackedClip',
+    'PackedClipSource',
     'Segment',
-    'VideoFile',
+    'VideoClipSource',
     'open_source',
     'write_archive',
 ]
+
+__getattr__ = module_getattr(__name__)

@@ -38,7 +38,7 @@ _OPENED: dict[str, PackedArchive] = {}
 
 
 @dataclass(frozen=True)
-class PackedClip:
+class PackedClipSource:
     """One clip of an archive: a :class:`ClipSource` that holds no data.
 
     Args:
@@ -149,13 +149,13 @@ class PackedArchive:
         """Names of the clips, in the order in which they were packed."""
         return list(self._clips)
 
-    def source(self, name: str) -> PackedClip:
+    def source(self, name: str) -> PackedClipSource:
         """Return the clip of a name.
 
         Raises:
             DatasetError: If the archive has no such clip.
         """
-        return PackedClip(self.path, name, self._frames_of(name)[1])
+        return PackedClipSource(self.path, name, self._frames_of(name)[1])
 
     def read(self, name: str, indexes: Sequence[int]) -> list[np.ndarray]:
         """Decode frames ``(H, W, 3)`` of a clip; see :class:`ClipSource`.

@@ -67,7 +67,7 @@ def list_frames(folder: Path) -> list[str]:
     return order_frames(folder, names)
 
 
-class FrameFolder:
+class FolderClipSource:
     """The frames of one folder, listed from disk.
 
     Args:
@@ -79,8 +79,8 @@ class FrameFolder:
             absent.
 
     Example:
-        >>> from ifdd_mmaction.datasets.storage import FrameFolder
-        >>> clip = FrameFolder('frames/anna')
+        >>> from ifdd_mmaction.datasets.storage import FolderClipSource
+        >>> clip = FolderClipSource('frames/anna')
         >>> len(clip), clip.frames[:2]
         (8, ['1.png', '2.png'])
         >>> [image.shape for image in clip.read([0, 7])]
@@ -127,7 +127,7 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 
 
-class VideoFile:
+class VideoClipSource:
     """The frames of one video, read by :class:`VideoReader`, as inference reads them.
 
     The constructor only looks whether the file is there: listing ten thousand videos
@@ -142,8 +142,8 @@ class VideoFile:
             cannot be decoded. A StuckVideoError if no frame is decoded for too long.
 
     Example:
-        >>> from ifdd_mmaction.datasets.storage import VideoFile
-        >>> clip = VideoFile('anna.mp4')
+        >>> from ifdd_mmaction.datasets.storage import VideoClipSource
+        >>> clip = VideoClipSource('anna.mp4')
         >>> len(clip)
         8
         >>> [image.shape for image in clip.read([0, 7])]
@@ -217,8 +217,8 @@ class Segment:
         DatasetError: From ``len`` and :meth:`read`, if the source ends earlier.
 
     Example:
-        >>> from ifdd_mmaction.datasets.storage import FrameFolder, Segment
-        >>> clip = Segment(FrameFolder('frames/anna'), start=2, stop=6)
+        >>> from ifdd_mmaction.datasets.storage import FolderClipSource, Segment
+        >>> clip = Segment(FolderClipSource('frames/anna'), start=2, stop=6)
         >>> clip.name, len(clip)
         ('frames/anna[2:6]', 4)
     """
@@ -259,18 +259,18 @@ def open_source(path: Path) -> ClipSource:
         >>> from ifdd_mmaction.datasets.storage import open_source
         >>> for path in ('frames/anna', 'frames/anna/1.png', 'anna.mp4'):
         ...     print(type(open_source(Path(path))).__name__)
-        FrameFolder
-        FrameFolder
-        VideoFile
+        FolderClipSource
+        FolderClipSource
+        VideoClipSource
     """
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES + FRAME_SUFFIXES or path.is_dir():
-        return FrameFolder(path)
+        return FolderClipSource(path)
     frames = path.with_suffix('')
     if not path.exists() and frames.is_dir():
         raise DatasetError(
             f'{path}: no such file, but {frames} is a folder: list it without {suffix}'
         )
     if suffix in VIDEO_SUFFIXES:
-        return VideoFile(path)
-    return FrameFolder(path.parent, frames=[path.name])
+        return VideoClipSource(path)
+    return FolderClipSource(path.parent, frames=[path.name])

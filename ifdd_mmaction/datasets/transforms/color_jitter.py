@@ -95,7 +95,7 @@ class ColorJitter:
         if not all(0 <= s <= m for s, m in zip(self.strengths, limits, strict=True)):
             raise ValueError(
                 'ColorJitter: brightness, contrast, saturation and hue are '
-                f'{self.strengths}: set each to a value from 0 to {limits}'
+                f'{self.strengths}: set each to a value from 0 to that of {limits}'
             )
 
     def __call__(self, clip: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DatasetError
-from ..storage import ClipSource, FrameFolder, open_source
+from ..storage import ClipSource, FolderClipSource, open_source
 
 
 class ArrayFrames:
@@ -84,7 +84,7 @@ def _numbered_frames(
     start_index: int = 0,
     offset: int = 0,
     **_: Any,
-) -> FrameFolder:
+) -> FolderClipSource:
     if total_frames < 1:
         raise DatasetError(
             f'{frame_dir}: no file is named like {filename_tmpl}: give the '
@@ -92,4 +92,4 @@ def _numbered_frames(
         )
     first = start_index + offset
     numbers = range(first, first + total_frames)
-    return FrameFolder(frame_dir, [filename_tmpl.format(i) for i in numbers])
+    return FolderClipSource(frame_dir, [filename_tmpl.format(i) for i in numbers])

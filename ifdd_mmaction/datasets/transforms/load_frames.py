@@ -14,9 +14,9 @@ from .find_source import find_source
 class LoadFrames(BaseTransform):
     """Load the frames ``frame_inds`` of a clip, of whatever :func:`find_source` finds.
 
-    MMAction2's ``RawFrameDecode`` wants consecutive numbers under one file name
-    template and hands broken images on; this one takes the listed files and names a
-    bad one.
+    MMAction2's ``RawFrameDecode`` needs consecutive numbers in one file name template
+    and passes broken images on; this transform reads the listed files and names a bad
+    one.
 
     Required keys: ``source`` (a :class:`ClipSource`) or what :func:`find_source` takes
     in its place; ``frame_inds``, which begin at ``start_index`` (0 without it). Added
@@ -54,8 +54,8 @@ class LoadFrames(BaseTransform):
         shapes = {image.shape for image in imgs}
         if len(shapes) > 1:
             raise DatasetError(
-                f'{source.name}: frames of different sizes {sorted(shapes)}: cut or '
-                'resize them to one'
+                f'{source.name}: frames of different sizes {sorted(shapes)}: crop or '
+                'resize them to one size'
             )
         results['imgs'] = imgs
         results['original_shape'] = results['img_shape'] = imgs[0].shape[:2]

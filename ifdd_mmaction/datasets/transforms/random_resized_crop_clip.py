@@ -1,4 +1,4 @@
-"""Cut a random part out of a clip and resize it."""
+"""Crop a random box from a clip and resize it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class RandomResizedCropClip(ResizeClip):
     """Crop one random box from all frames of a clip, and resize it, antialiased.
 
     MMAction2's ``RandomResizedCrop`` draws the box by the same rule, and its ``Resize``
-    has no antialiasing. The authors resize FERV39k in floating point and keep what
-    bicubic interpolation makes beyond [0, 1]; here it is clipped as for the others.
+    has no antialiasing. The authors resize FERV39k in floating point and keep the
+    values of bicubic interpolation outside [0, 1]; here they are clipped.
 
     Required keys: ``imgs`` (images (H, W, 3) uint8 of one size). Changed keys:
     ``imgs`` (one array (T, H, W, 3) uint8), ``img_shape``.
 
     Args:
         size: Edge of the square, or height and width, in pixels.
-        area_range: Part of the frame's area that the box has.
+        area_range: Area of the box, as a fraction of the frame.
         aspect_ratio_range: Width over height of the box.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
 
@@ -45,13 +45,13 @@ class RandomResizedCropClip(ResizeClip):
         super().__init__(size, interpolation)
         if not 0 < area_range[0] <= area_range[1] <= 1:
             raise ValueError(
-                f'{type(self).__name__}: area_range={area_range} is not two shares of '
-                'the frame, above 0 and at most 1, the smaller first'
+                f'{type(self).__name__}: area_range={area_range} must be two '
+                'fractions of the frame, above 0 and at most 1, the smaller first'
             )
         if not 0 < aspect_ratio_range[0] <= aspect_ratio_range[1]:
             raise ValueError(
-                f'{type(self).__name__}: aspect_ratio_range={aspect_ratio_range} is '
-                'not two numbers above 0, the smaller first'
+                f'{type(self).__name__}: aspect_ratio_range={aspect_ratio_range} must '
+                'be two numbers above 0, the smaller first'
             )
         self.area_range = area_range
         self.aspect_ratio_range = aspect_ratio_range

@@ -13,7 +13,7 @@ from ..images import INTERPOLATIONS, resize_frames
 class ResizeClip(BaseTransform):
     """Resize all frames of a clip to one size, as the authors do in testing.
 
-    MMAction2's ``Resize`` has no antialiasing. Frames of the size pass unchanged.
+    MMAction2's ``Resize`` has no antialiasing. Frames of that size are unchanged.
 
     Required keys: ``imgs`` (images (H, W, 3) uint8 of one size). Changed keys:
     ``imgs`` (one array (T, H, W, 3) uint8), ``img_shape``.
@@ -39,8 +39,8 @@ class ResizeClip(BaseTransform):
         self.size = (height, width)
         if interpolation not in INTERPOLATIONS:
             raise ValueError(
-                f'{type(self).__name__}: interpolation={interpolation!r}, choose one '
-                f'of {INTERPOLATIONS}'
+                f'{type(self).__name__}: interpolation={interpolation!r}: set it to '
+                f'one of {", ".join(INTERPOLATIONS)}'
             )
         self.interpolation = interpolation
 
@@ -49,7 +49,7 @@ class ResizeClip(BaseTransform):
         return self.resize(results, results['imgs'])
 
     def resize(self, results: dict, frames: list[np.ndarray] | np.ndarray) -> dict:
-        """Put the resized frames, ``(T, H, W, 3)``, into the results."""
+        """Store the resized frames, ``(T, H, W, 3)``, in the results."""
         results['imgs'] = resize_frames(frames, self.size, self.interpolation)
         results['img_shape'] = self.size
         return results

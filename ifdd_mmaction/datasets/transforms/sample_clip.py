@@ -1,4 +1,4 @@
-"""Choose which frames of a video make a clip."""
+"""Choose the frames of a video that form a clip."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ WINDOWS = ('uniform', 'consecutive')
 class SampleClip(BaseTransform):
     """Sample windows of ``clip_len`` frames, every ``frame_interval``-th frame.
 
-    Training takes one window at a random place. Testing always takes the same ones:
+    Training samples one window at a random position. Testing samples fixed windows:
 
     - ``windows='uniform'``: ``num_clips`` windows spread evenly from the first
       possible one to the last, the middle one where ``num_clips`` is 1;
     - ``windows='consecutive'``: as many windows as fit one after the other from the
-      first frame, the rest left out: the authors' ``test_multi``. Their number differs
-      between videos, so it needs ``batch_size=1`` where videos are of different length.
+      first frame, the rest skipped: the authors' ``test_multi``. Their number depends
+      on the length of the video: use ``batch_size=1`` if lengths differ.
 
     A video shorter than the window is stretched to it as the authors do; no clip is
-    dropped. We deviate from the authors in two places. They test FERV39k and MAFW on
-    one *random* window without a seed, so that their scores change from run to run:
-    ours is the middle window. And in training on DFEW their padding of short clips
-    never runs, so that the clip ends in uninitialised memory: ours is padded as in
-    their testing.
+    dropped. There are two differences to the authors' code. It tests FERV39k and MAFW
+    on one *random* window without a seed, so that scores change from run to run; here
+    it is the middle window. In training on DFEW it never pads short clips, so that the
+    clip ends in uninitialized memory; here they are padded as in testing.
 
     Required keys: ``total_frames``, or a clip that :func:`find_source` finds;
     ``start_index``, the number of the first frame, is 0 without it, as in MMAction2's
@@ -40,7 +39,7 @@ class SampleClip(BaseTransform):
         clip_len: Frames of a clip.
         frame_interval: Distance of two frames of a clip.
         num_clips: Uniform windows a video in testing.
-        windows: How windows are laid in testing.
+        windows: Placement of windows in testing.
         short_clip: How L frames become a window of w > L: ``'pad_last'`` repeats the
             last frame (DFEW); the others repeat each frame w // L times, and the first
             (``'spread_first'``, FERV39k) or the last (``'spread_last'``, MAFW) w mod L
@@ -74,15 +73,19 @@ class SampleClip(BaseTransform):
                 f'num_clips={num_clips} must be at least 1'
             )
         if windows not in WINDOWS:
-            raise ValueError(f'SampleClip: windows={windows!r}, choose of {WINDOWS}')
+            raise ValueError(
+                f'SampleClip: windows={windows!r}: set it to one of '
+                f'{", ".join(WINDOWS)}'
+            )
         if short_clip not in SHORT_CLIP_RULES:
             raise ValueError(
-                f'SampleClip: short_clip={short_clip!r}, choose of {SHORT_CLIP_RULES}'
+                f'SampleClip: short_clip={short_clip!r}: set it to one of '
+                f'{", ".join(SHORT_CLIP_RULES)}'
             )
         if windows == 'consecutive' and num_clips > 1:
             raise ValueError(
-                f'SampleClip: num_clips={num_clips} goes with uniform windows; of '
-                'consecutive ones all that fit are taken'
+                f'SampleClip: num_clips={num_clips} applies to uniform windows only; '
+                "with 'consecutive', all windows that fit are used"
             )
         self.clip_len = clip_len
         self.frame_interval = frame_interval

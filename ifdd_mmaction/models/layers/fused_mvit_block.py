@@ -41,7 +41,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
             q_cls, k_cls, v_cls = cls.unbind(2)
             k, v = torch.cat([k_cls, k], dim=1), torch.cat([v_cls, v], dim=1)
         q, k, v = self.norm_q(q), self.norm_k(k), self.norm_v(v)
-        query, k, v = self._fold(q, k, v, q_size, k_size)
+        query, k, v = self._append_position(q, k, v, q_size, k_size)
         out = self._attend(query, k, v)
         if self.residual_pooling:
             out = out + q
@@ -51,7 +51,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
             out = torch.cat([self._attend(q_cls, k, v).to(out.dtype), out], dim=1)
         return self.proj(out.flatten(2)), q_size
 
-    def _fold(
+    def _append_position(
         self, q: Tensor, k: Tensor, v: Tensor, q_size: Size, k_size: Size
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Append the relative position to q, k ``(B, L, heads, C)``, and zeros to v."""

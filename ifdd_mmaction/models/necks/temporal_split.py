@@ -26,6 +26,18 @@ def pad_to_even(x: Tensor) -> Tensor:
     return torch.cat([x, x[:, :, -1:]], dim=2) if x.shape[2] % 2 else x
 
 
+def interval_frames(num_frames: int) -> tuple[Tensor, Tensor]:
+    """Return the frames of T that an even and odd split reads, ``(ceil(T/2),)`` each.
+
+    Example:
+        >>> from ifdd_mmaction.models.necks.temporal_split import interval_frames
+        >>> interval_frames(5)
+        (tensor([0, 2, 4]), tensor([1, 3, 4]))
+    """
+    frames = torch.arange(num_frames + num_frames % 2).clamp(max=num_frames - 1)
+    return frames[0::2], frames[1::2]
+
+
 def frame_tokens(x: Tensor, size: int) -> Tensor:
     """Pool and flatten the frames of ``(N, C, T, H, W)`` to ``(N, T, size^2 C)``."""
     frames = x.transpose(1, 2).flatten(0, 1)  # (N * T, C, H, W)

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
-from ifdd_mmaction.datasets.storage import FrameFolder, PackedArchive, write_archive
+from ifdd_mmaction.datasets.storage import (
+    FolderClipSource,
+    PackedArchive,
+    write_archive,
+)
 from tests.datasets.layouts import write_frames
 
 METADATA = dict(dataset='DFEWDataset', release='Clip/jpg_256', classes=['happy', 'sad'])
@@ -43,7 +47,7 @@ def test_a_packed_clip_reads_as_its_folder(tmp_path, clips, decoded):
     assert archive.names == [name for name, _ in clips]
     assert archive.metadata == METADATA and archive.decoded is decoded
     for name, folder in clips:
-        source, expected = archive.source(name), FrameFolder(folder)
+        source, expected = archive.source(name), FolderClipSource(folder)
         assert len(source) == len(expected)
         indexes = [len(source) - 1, 0, 0, len(source) // 2]
         images = source.read(indexes)
@@ -77,7 +81,7 @@ def test_a_source_is_tiny_and_reads_in_a_fresh_process(tmp_path, clips, packed):
         forked = pool.starmap(source.read, [([2],), ([0],)])
         pool.close()
         pool.join()  # leaving the block terminates workers, which can hang
-    np.testing.assert_array_equal(forked[0], FrameFolder(clips[1][1]).read([2]))
+    np.testing.assert_array_equal(forked[0], FolderClipSource(clips[1][1]).read([2]))
     (tmp_path / 'source.pkl').write_bytes(pickle.dumps(source))
     code = (
         'import pickle, sys\n'

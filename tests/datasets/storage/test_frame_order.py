@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.prepare import check_clip
-from ifdd_mmaction.datasets.storage import FrameFolder, PackedArchive, write_archive
+from ifdd_mmaction.datasets.storage import (
+    FolderClipSource,
+    PackedArchive,
+    write_archive,
+)
 from ifdd_mmaction.datasets.storage.frame_order import order_frames
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import find_videos, open_video
@@ -110,7 +114,7 @@ def brightness(images: list[np.ndarray]) -> list[int]:
 
 
 def test_every_reader_has_the_same_order(clip: Path, tmp_path: Path) -> None:
-    assert brightness(FrameFolder(clip).read([0, 1, 2])) == [10, 20, 100]
+    assert brightness(FolderClipSource(clip).read([0, 1, 2])) == [10, 20, 100]
     assert brightness([f.image for f in open_video(clip)]) == [10, 20, 100]
     check = check_clip(clip)
     assert (check.frames, check.errors) == (3, [])
@@ -125,7 +129,7 @@ def test_every_reader_refuses_the_same(clip: Path, tmp_path: Path) -> None:
     (clip / '01_16x16.jpg').write_bytes(image)
     said = '01_16x16.jpg and 1_16x16.png are the same moment'
     with pytest.raises(DatasetError, match=said):
-        FrameFolder(clip)
+        FolderClipSource(clip)
     with pytest.raises(InputError, match=said):
         open_video(clip)
     with pytest.raises(DatasetError, match=said):

@@ -10,7 +10,7 @@ from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
-from ifdd_mmaction.datasets.storage import FrameFolder
+from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.datasets.transforms import (
     AddFlippedViews,
     RandomResizedCropClip,
@@ -35,7 +35,7 @@ def write_clip(folder, frames=16, size=224, still=False):
 
 
 def run(pipeline, folder):
-    source = FrameFolder(folder)
+    source = FolderClipSource(folder)
     info = dict(source=source, total_frames=len(source), label=0, modality='RGB')
     return Compose(list(pipeline))(info)['inputs']
 
@@ -125,7 +125,11 @@ def test_a_crop_equals_torchvision(monkeypatch):
 @pytest.mark.parametrize(
     'kind, options, message',
     [
-        (ResizeClip, dict(interpolation='area'), "interpolation='area', choose one of"),
+        (
+            ResizeClip,
+            dict(interpolation='area'),
+            "interpolation='area': set it to",
+        ),
         (RandomResizedCropClip, dict(area_range=(0.9, 0.5)), r'area_range=\(0.9, 0.5'),
         (RandomResizedCropClip, dict(aspect_ratio_range=(2, 1)), 'aspect_ratio_range='),
     ],

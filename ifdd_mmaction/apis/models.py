@@ -188,7 +188,7 @@ def _read_checkpoint(path: str | Path, cfg: Config) -> dict[str, Any]:
         raise
     except Exception as error:  # those of files and downloads have no common base
         raise InputError(
-            f'{path} is no checkpoint that can be read safely: {_one_line(error)}'
+            f'{path} is not a checkpoint that can be read safely: {_one_line(error)}'
         ) from error
     state = find_state(weights, str(path))
     if not cfg.model.get('neck') and any(

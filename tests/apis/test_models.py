@@ -102,7 +102,7 @@ def test_what_cannot_be_built_or_loaded_is_refused(tmp_path, checkpoint, capsys)
             'cpu',
             '^the model of the config: ',
         ),
-        ({'model.cls_head.num_classes': 3}, checkpoint, 'cpu', 'is of 7 classes'),
+        ({'model.cls_head.num_classes': 3}, checkpoint, 'cpu', 'has 7 classes'),
     ):
         with pytest.raises(InputError, match=message) as refused:
             build_model(CONFIG, weights, device=device, cfg_options=options)

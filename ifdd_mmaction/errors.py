@@ -1,4 +1,4 @@
-"""The error of what a user hands in, and those of the system that users can mend."""
+"""The error for input that cannot be used, and system errors that users can fix."""
 
 import errno
 

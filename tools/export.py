@@ -2,7 +2,7 @@
 
 OUT.onnx runs in ONNX Runtime, OUT.pt2 is a ``torch.export`` program; both take any
 number of clips of the one size that the model was trained for, ``(N, 3, T, H, W)``
-float32, normalised with the mean and std in the file's metadata, and give the scores of
+float32, normalized with the mean and std in the file's metadata, and give the scores of
 the classes before softmax. Nothing is written unless what was exported agrees with
 PyTorch. Needs ``pip install "ifdd-mmaction[export]"`` for ONNX. Exit codes: 0 exported,
 2 it cannot be.

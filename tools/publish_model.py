@@ -97,7 +97,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args.name = args.name or args.config.stem
     args.date = args.date or datetime.date.today().strftime('%Y%m%d')
     if not re.fullmatch(r'\d{8}', args.date):
-        parser.error(f'--date {args.date}: YYYYMMDD is wanted')
+        parser.error(f'--date {args.date}: must be YYYYMMDD')
     if not re.fullmatch(rf'{re.escape(args.config.stem)}(_[\w.-]+)?', args.name):
         parser.error(f'--name {args.name}: begin it with {args.config.stem}')
     work_dir = args.checkpoint.parent

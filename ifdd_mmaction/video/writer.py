@@ -43,10 +43,10 @@ class VideoWriter:
 
     Example:
         >>> from ifdd_mmaction.video import FileVideo, VideoWriter
-        >>> with VideoWriter('grey.mp4', size=(64, 48), fps=25) as video:
+        >>> with VideoWriter('gray.mp4', size=(64, 48), fps=25) as video:
         ...     for i in range(5):
         ...         video.write(np.full((48, 64, 3), 50 * i, np.uint8), seconds=i / 25)
-        >>> len(list(FileVideo('grey.mp4')))
+        >>> len(list(FileVideo('gray.mp4')))
         5
     """
 

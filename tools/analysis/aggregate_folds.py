@@ -77,7 +77,7 @@ def read_run(folder: Path) -> FoldRun:
     if len(folds) != 1 or None in folds:
         raise WorkDirError(
             f'{folder}: its datasets have the folds {", ".join(map(str, folds))}: '
-            'one is wanted, the same for training and testing'
+            'use one fold, the same for training and testing'
         )
     warnings: list[str] = []
     scores = folder / 'scores.json'

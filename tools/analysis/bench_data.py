@@ -6,7 +6,7 @@ Contenders, each with the paper's training augmentation at 16 x 224 x 224:
 - folders: the training pipeline of configs/_base_/datasets/dfew.py on the same folders;
 - archive: the same pipeline on a packed archive of the same JPEGs;
 - decoded: the same pipeline on an archive of decoded frames;
-- folders+colour: folders, and the colour jitter of the data preprocessor on the same
+- folders+colour: folders, and the color jitter of the data preprocessor on the same
   core too, where a run on a GPU has it on the GPU.
 
 They take turns in one process on one core, clip sets in the same order in every round.
@@ -175,7 +175,7 @@ def make_frames(root: Path, clips: int, falloff: float) -> Path:
     for clip in range(clips):
         folder = root / f'{clip + 1:05d}'
         folder.mkdir(parents=True)
-        # Mostly grey, as photographs are: the channels have much in common.
+        # Mostly gray, as photographs are: the channels are correlated.
         waves = np.fft.rfft2(rng.standard_normal((4, edge, edge))) * spectrum
         common, *colors = np.fft.irfft2(waves, s=(edge, edge))
         scene = np.stack([common + 0.3 * color for color in colors], axis=-1)

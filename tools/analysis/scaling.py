@@ -163,9 +163,9 @@ def plot(result: dict[str, Any]) -> Figure:
         points = result['sweeps'][axis]
         done = {int(v): row for v, row in points.items() if 'skipped' not in row}
         for panel, unit in zip(column, ('seconds', 'gib'), strict=True):
-            for name, colour in zip(NAMES, (BLUE, ORANGE), strict=True):
+            for name, color in zip(NAMES, (BLUE, ORANGE), strict=True):
                 values = [row[name][unit] for row in done.values()]
-                panel.plot(list(done), values, marker='o', color=colour, label=name)
+                panel.plot(list(done), values, marker='o', color=color, label=name)
             panel.set(xscale='log', yscale='log')
             panel.set_xticks([int(value) for value in points], labels=list(points))
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -192,7 +192,7 @@ def _over_blocks(names: Sequence[str]) -> list[str]:
 
 
 def origin(path: str) -> dict[str, str]:
-    """Return the entries of ``meta`` that say where a checkpoint came from."""
+    """Return the entries of ``meta`` about the origin of a checkpoint."""
     return dict(
         converted_from=Path(path).name,
         converted_by=f'ifdd_mmaction {ifdd_mmaction.__version__}',

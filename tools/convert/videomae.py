@@ -15,7 +15,7 @@ To train IFDD from it, in a config (``--backbone-only`` for ``load_from``)::
         type='VisionTransformer', return_feat_map=True, ...,
         init_cfg=dict(type='Pretrained', checkpoint='OUT', prefix='backbone.')))
 
-VideoMAE normalises inputs with ``mean=[123.675, 116.28, 103.53]`` and
+VideoMAE normalizes inputs with ``mean=[123.675, 116.28, 103.53]`` and
 ``std=[58.395, 57.12, 57.375]``.
 
 MAE-DFER's own encoder, LGI-Former, is refused. Its blocks attend within local regions,

@@ -1,4 +1,4 @@
-"""t-SNE of the features of the test clips, coloured by class.
+"""t-SNE of the features of the test clips, colored by class.
 
     python tools/visualization/tsne.py CONFIG CHECKPOINT
 
@@ -63,7 +63,7 @@ def embed(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     """Return ``(N, 2)`` of ``(N, C)``."""
     from sklearn.manifold import TSNE
 
-    # As many neighbours as a perplexity of the number asks for must be there.
+    # t-SNE uses 3 * perplexity neighbors: limit it to the number of clips.
     perplexity = min(perplexity, (len(features) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init='pca', random_state=seed)
     return tsne.fit_transform(features)

@@ -39,8 +39,8 @@ def crop_square(
         >>> from ifdd_mmaction.faces import crop_square
         >>> frame = np.full((48, 64, 3), 200, np.uint8)
         >>> crop = crop_square(frame, box=np.array([0, 10, 20, 40]), size=112)
-        >>> crop.shape, crop[56, 0, 0], crop[56, 56, 0]  # black outside of the frame
-        ((112, 112, 3), 0, 200)
+        >>> crop.shape, crop[56, [0, 56], 0].tolist()  # black outside of the frame
+        ((112, 112, 3), [0, 200])
     """
     left, top, right, bottom = box
     edge = max(right - left, bottom - top) * (1 + 2 * margin)

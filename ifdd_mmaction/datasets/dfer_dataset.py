@@ -92,7 +92,7 @@ class DFERDataset(TolerantDataset):
         name = type(self).__name__
         if split not in self.SPLITS:
             raise DatasetError(
-                f'split={split!r}: set it to one of {", ".join(self.SPLITS)}'
+                f'split={split!r}: must be one of {", ".join(self.SPLITS)}'
             )
         if fold is None and len(self.FOLDS) == 1:
             fold = self.FOLDS[0]

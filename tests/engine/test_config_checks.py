@@ -51,7 +51,7 @@ WRONG = {
     'train_dataloader.num_workers=-1': r'num_workers=-1: set it to a whole number of 0',
     f'{PIPELINE}.0.clip_len=0': r'SampleClip: clip_len=0',
     f'{PIPELINE}.0.type=NoSuchTransform': 'NoSuchTransform is not in the mmaction',
-    'train_dataloader.dataset.split=training': r"split='training': set it to",
+    'train_dataloader.dataset.split=training': r"split='training': must be",
     'train_dataloader.dataset.no_such=1': 'no_such',
     'model.backbone.no_such=1': 'no_such',
     'model.neck.lifting.num_heads=3': r'num_heads|divisible',

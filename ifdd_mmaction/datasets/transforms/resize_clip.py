@@ -39,7 +39,7 @@ class ResizeClip(BaseTransform):
         self.size = (height, width)
         if interpolation not in INTERPOLATIONS:
             raise ValueError(
-                f'{type(self).__name__}: interpolation={interpolation!r}: set it to '
+                f'{type(self).__name__}: interpolation={interpolation!r}: must be '
                 f'one of {", ".join(INTERPOLATIONS)}'
             )
         self.interpolation = interpolation

@@ -74,12 +74,12 @@ class SampleClip(BaseTransform):
             )
         if windows not in WINDOWS:
             raise ValueError(
-                f'SampleClip: windows={windows!r}: set it to one of '
+                f'SampleClip: windows={windows!r}: must be one of '
                 f'{", ".join(WINDOWS)}'
             )
         if short_clip not in SHORT_CLIP_RULES:
             raise ValueError(
-                f'SampleClip: short_clip={short_clip!r}: set it to one of '
+                f'SampleClip: short_clip={short_clip!r}: must be one of '
                 f'{", ".join(SHORT_CLIP_RULES)}'
             )
         if windows == 'consecutive' and num_clips > 1:

@@ -128,7 +128,7 @@ def test_a_crop_equals_torchvision(monkeypatch):
         (
             ResizeClip,
             dict(interpolation='area'),
-            "interpolation='area': set it to",
+            "interpolation='area': must be",
         ),
         (RandomResizedCropClip, dict(area_range=(0.9, 0.5)), r'area_range=\(0.9, 0.5'),
         (RandomResizedCropClip, dict(aspect_ratio_range=(2, 1)), 'aspect_ratio_range='),

@@ -96,8 +96,8 @@ def test_uniform_windows_span_the_video():
         (dict(clip_len=0), 'clip_len=0'),
         (dict(frame_interval=0), 'frame_interval=0'),
         (dict(num_clips=0), 'num_clips=0'),
-        (dict(windows='all'), "windows='all': set it to one of .*consecutive"),
-        (dict(short_clip='loop'), "short_clip='loop': set it to one of .*pad_last"),
+        (dict(windows='all'), "windows='all': must be one of .*consecutive"),
+        (dict(short_clip='loop'), "short_clip='loop': must be one of .*pad_last"),
         (dict(windows='consecutive', num_clips=2), 'num_clips=2 applies to uniform'),
     ],
 )

@@ -5,9 +5,9 @@
 
 ATen, oneDNN and MKL choose kernels apart from each other, by the instructions that a
 processor has; each is held to lower ones by an environment variable. The tests are
-those that use ``tests/numeric.py``. The first environment runs all of them, the others
-those that took less than ``--seconds`` there. The table goes into the first part of
-``tests/numeric_matrix.md``.
+those that use ``tests/helpers/numeric.py``. The first environment runs all of them, the
+others those that took less than ``--seconds`` there. The table goes into the first part
+of ``tests/numeric_matrix.md``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
     Attributes:
         seconds: Of each test, by name.
         failed: Names of the tests that failed.
-        ratios: Largest error/bound of each test that uses ``tests/numeric.py``.
+        ratios: Largest error/bound of each test that uses ``tests/helpers/numeric.py``.
     """
 
     seconds: dict[str, float]
@@ -70,7 +70,7 @@ def numeric_files() -> list[str]:
     """Return the test files in which numbers may be compared by the rule."""
     paths = sorted((ROOT / 'tests').rglob('test_*.py'))
     used = re.compile(
-        r'tests\.(numeric|models\.backbone_matrix) import|import numeric$', re.M
+        r'helpers\.(numeric|backbone_matrix) import|helpers import .*numeric', re.M
     )
     return [
         str(path.relative_to(ROOT)) for path in paths if used.search(path.read_text())

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-from tests.golden import ROOT, load_golden, pick
-from tests.numeric import assert_close
+from tests.helpers.golden import ROOT, load_golden, pick
+from tests.helpers.numeric import assert_close
 
 
 class Recorder(torch.nn.Module):

@@ -20,10 +20,10 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors.torch import save_file
 
 from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
-from tests.datasets.layouts import make_dfew
-from tests.engine.runners import tiny_runner
-from tests.golden import load_tool
-from tests.tools.runs import TINY, data_options
+from tests.helpers.golden import load_tool
+from tests.helpers.layouts import make_dfew
+from tests.helpers.runners import tiny_runner
+from tests.helpers.tools import TINY, data_options
 
 
 class Call:

@@ -20,12 +20,12 @@ from ifdd_mmaction.cli import (
     parse_cfg_options,
 )
 from ifdd_mmaction.errors import InputError
-from tests.apis.models import CONFIG, DFEW, save_checkpoint
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT
-from tests.processes import run_script
-from tests.scenes import numbered_frames, scene, write_video
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.checkpoints import CONFIG, DFEW, save_checkpoint
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
+from tests.helpers.processes import run_script
+from tests.helpers.scenes import numbered_frames, scene, write_video
+from tests.helpers.tools import TINY, data_options, run_tool
 
 LOADERS = ('train', 'val', 'test')
 FRAMES = [scene([(160 + 2 * i, 180, 70)], smile=i / 50) for i in range(50)]

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ifdd_mmaction.models import infer_neck
-from tests.datasets.layouts import make_dfew, make_ferv39k, make_mafw
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew, make_ferv39k, make_mafw
 
 CONFIGS = sorted(
     path

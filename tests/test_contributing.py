@@ -10,8 +10,8 @@ from mmengine.config import ConfigDict
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.models import infer_neck
-from tests.datasets.layouts import write_frames, write_lines
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import write_frames, write_lines
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ import torch
 from mmaction.registry import MODELS
 
 from ifdd_mmaction.deprecations import NAMES, SPLIT_OF_MODE
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 
 @pytest.mark.parametrize('old', NAMES)

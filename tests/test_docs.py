@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 load_tool('lint/lint.py')  # its folder is on the path now
 import page_rules  # noqa: E402

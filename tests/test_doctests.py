@@ -21,7 +21,7 @@ import ifdd_mmaction
 from ifdd_mmaction.decoding import watch
 from ifdd_mmaction.randomness import seed_generators
 from ifdd_mmaction.video import VideoWriter
-from tests.datasets import layouts
+from tests.helpers import layouts
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

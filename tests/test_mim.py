@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.golden import ROOT
-from tests.tools.runs import data_options
+from tests.helpers.golden import ROOT
+from tests.helpers.tools import data_options
 
 # What `make test` installs there; openmim's own pins would move setuptools and rich.
 MIM = Path(sys.prefix) / 'mim'

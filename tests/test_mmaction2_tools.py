@@ -11,8 +11,8 @@ from pathlib import Path
 import mmaction
 import pytest
 
-from tests.datasets.layouts import make_dfew
-from tests.models.backbone_matrix import CASES, is_3d
+from tests.helpers.backbone_matrix import CASES, is_3d
+from tests.helpers.layouts import make_dfew
 
 TOOLS = Path(mmaction.__path__[0]) / '.mim' / 'tools'
 FRAMES = 8

@@ -23,10 +23,10 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from ifdd_mmaction.decoding import VideoReader
-from tests.datasets.layouts import make_dfew, write_lines
-from tests.golden import ROOT
-from tests.scenes import face, write_video
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew, write_lines
+from tests.helpers.scenes import face, write_video
+from tests.helpers.tools import TINY, data_options, run_tool
 
 TOOLS = Path(mmaction.__path__[0]) / '.mim' / 'tools'
 NAMES = ('ifdd_vit_sample', 'ifdd_cnn_sample')

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT
-from tests.scenes import scene, write_video
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
+from tests.helpers.scenes import scene, write_video
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from importlib.metadata import requires
 
 import pytest
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 
 def test_no_dependency_installs_mmcv_lite_over_a_full_mmcv():

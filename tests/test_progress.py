@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 CODE = """
 import sys

@@ -9,9 +9,9 @@ import cv2
 import pytest
 import torch
 
-from tests.datasets.layouts import write_list
-from tests.golden import ROOT
-from tests.tools.runs import data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import write_list
+from tests.helpers.tools import data_options, run_tool
 
 CLIPS = Path(os.environ.get('IFDD_CLIPS', ROOT.parent / 'shared' / 'clips'))
 #: Video, crop of the face (x, y, edge) in its frames, first frames of the clips.

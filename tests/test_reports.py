@@ -21,10 +21,10 @@ from ifdd_mmaction.datasets import DatasetError, check_datasets
 from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.weights import load_all
-from tests.datasets.layouts import make_dfew, write_frames, write_lines
-from tests.engine.runners import tiny_runner
-from tests.golden import ROOT, load_tool
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.layouts import make_dfew, write_frames, write_lines
+from tests.helpers.runners import tiny_runner
+from tests.helpers.tools import TINY, data_options, run_tool
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.golden import ROOT
-from tests.tools.runs import data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.tools import data_options, run_tool
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import torch
 from mmaction.registry import PARAM_SCHEDULERS
 from mmengine.config import Config
 
-from tests.golden import ROOT, load_golden
+from tests.helpers.golden import ROOT, load_golden
 
 SCHEDULES = ROOT / 'configs' / '_base_' / 'schedules'
 

@@ -10,10 +10,10 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 
-from tests.datasets.layouts import make_dfew
-from tests.engine.runners import tiny_runner
-from tests.golden import ROOT
-from tests.numeric import assert_close, depth_of
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.runners import tiny_runner
 
 pytestmark = pytest.mark.slow
 

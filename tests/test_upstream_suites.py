@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 from tests.upstream_suites import IN_PLACE, compare
 
 THEIRS = """

@@ -22,10 +22,10 @@ from ifdd_mmaction.weights import (
     load_start,
     strip_prefixes,
 )
-from tests.datasets.layouts import make_dfew
-from tests.engine.runners import log_of, tiny_runner
-from tests.golden import ROOT
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
+from tests.helpers.runners import log_of, tiny_runner
+from tests.helpers.tools import TINY, data_options, run_tool
 
 pytestmark = pytest.mark.slow
 

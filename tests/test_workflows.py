@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 WORKFLOWS = sorted((ROOT / '.github' / 'workflows').glob('*.yml'))
 

@@ -12,7 +12,7 @@ from ifdd_mmaction.analysis import (
     read_timed_clips,
 )
 from ifdd_mmaction.datasets import DatasetError
-from tests.numeric import assert_close
+from tests.helpers.numeric import assert_close
 
 
 def test_the_interval_equals_that_of_the_normal_distribution():

@@ -8,8 +8,8 @@ from mmengine.config import Config
 from torch import nn
 
 from ifdd_mmaction.analysis import disentangle, grad_cam
-from tests.numeric import assert_close, depth_of
-from tests.tools.tiny_models import CONFIGS
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.tiny_models import CONFIGS
 
 
 def build(kind, **neck):

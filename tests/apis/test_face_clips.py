@@ -9,8 +9,8 @@ import pytest
 from ifdd_mmaction.apis.face_clips import cut_clips, plan_windows, smooth_windows
 from ifdd_mmaction.faces import Track
 from ifdd_mmaction.video import Frame
-from tests.golden import ROOT
-from tests.scenes import numbered_frames, numbers_of
+from tests.helpers.golden import ROOT
+from tests.helpers.scenes import numbered_frames, numbers_of
 
 
 def track(first, last, number=1):

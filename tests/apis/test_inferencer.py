@@ -10,8 +10,8 @@ from mmengine.config import Config
 from ifdd_mmaction.apis import DFERInferencer, VideoResult
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import Frame
-from tests.apis.models import CONFIG, Brightness
-from tests.scenes import scene, write_video
+from tests.helpers.checkpoints import CONFIG, Brightness
+from tests.helpers.scenes import scene, write_video
 
 
 def inferencer(**kwargs):

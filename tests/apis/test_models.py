@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from ifdd_mmaction.apis import build_model, class_names
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.errors import InputError
-from tests.apis.models import CONFIG, DFEW, save_checkpoint
+from tests.helpers.checkpoints import CONFIG, DFEW, save_checkpoint
 
 
 @pytest.fixture(scope='module')

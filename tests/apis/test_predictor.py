@@ -8,9 +8,9 @@ from mmengine.config import Config
 from ifdd_mmaction.apis import TorchPredictor
 from ifdd_mmaction.apis.models import read_config
 from ifdd_mmaction.errors import InputError
-from tests.apis.models import CONFIG, DFEW, save_checkpoint
-from tests.golden import ROOT
-from tests.numeric import assert_close, depth_of
+from tests.helpers.checkpoints import CONFIG, DFEW, save_checkpoint
+from tests.helpers.golden import ROOT
+from tests.helpers.numeric import assert_close, depth_of
 
 MAFW = ROOT / 'configs' / 'ifdd_vit_mafw.py'
 

@@ -7,8 +7,8 @@ from mmengine.config import Config
 
 from ifdd_mmaction.apis import TrainedModel, add_model_arguments
 from ifdd_mmaction.errors import InputError
-from tests.datasets.layouts import make_dfew
-from tests.tools.tiny_models import CONFIGS, save_checkpoint
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tiny_models import CONFIGS, save_checkpoint
 
 
 @pytest.fixture(scope='module')

@@ -26,8 +26,8 @@ from ifdd_mmaction.apis import (
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import dfer_scores
-from tests.golden import ROOT, load_tool
-from tests.numeric import check, depth_of, tolerance
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.numeric import check, depth_of, tolerance
 
 METAFILE = yaml.safe_load((ROOT / 'configs' / 'metafile.yml').read_text())
 ENTRIES = {entry['Name']: entry for entry in METAFILE['Models']}

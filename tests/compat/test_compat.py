@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ifdd_mmaction.compat as compat
-from tests.compat.runs import PACKAGE
+from tests.helpers.compat_runs import PACKAGE
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow

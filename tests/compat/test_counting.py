@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.compat.runs import with_and_without
+from tests.helpers.compat_runs import with_and_without
 
 pytestmark = pytest.mark.slow
 

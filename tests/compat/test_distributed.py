@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.runs import TRAIN, run
-from tests.processes import free_port
+from tests.helpers.compat_runs import TRAIN, run
+from tests.helpers.processes import free_port
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ifdd_mmaction.compat as compat
-from tests.compat.runs import run, with_and_without
+from tests.helpers.compat_runs import run, with_and_without
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner import load_state_dict, save_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from tests.compat.runs import TEST, TRAIN, run, with_and_without
+from tests.helpers.compat_runs import TEST, TRAIN, run, with_and_without
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow

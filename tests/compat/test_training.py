@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.runs import TEST, run, with_and_without
+from tests.helpers.compat_runs import TEST, run, with_and_without
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow

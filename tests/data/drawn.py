@@ -1,7 +1,7 @@
 # A run of seconds on drawn clips, with all that draws random numbers or keeps a state:
 # augmentation in workers, color jitter, mixup and cutmix, dropout, batch norm, averaged
 # weights, schedules by iteration and by epoch.
-custom_imports = dict(imports=['ifdd_mmaction', 'tests.engine.drawn_clips'])
+custom_imports = dict(imports=['ifdd_mmaction', 'tests.helpers.drawn_clips'])
 default_scope = 'mmaction'
 model = dict(
     type='Recognizer3D',

@@ -5,9 +5,9 @@ import pytest
 from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import write_frames, write_lines, write_video
-from tests.golden import ROOT
-from tests.processes import run_script
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import write_frames, write_lines, write_video
+from tests.helpers.processes import run_script
 
 LOAD = [
     dict(type='SampleClip', clip_len=4),

@@ -9,10 +9,10 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets
-from tests.datasets.layouts import make_dfew, write_frames, write_lines
-from tests.engine.runners import tiny_runner
-from tests.golden import ROOT
-from tests.tools.runs import TINY, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew, write_frames, write_lines
+from tests.helpers.runners import tiny_runner
+from tests.helpers.tools import TINY, run_tool
 
 LISTS = dict(
     seven=[f'c{i},{i - 1}' for i in range(1, 8)],

@@ -6,7 +6,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from ifdd_mmaction.datasets import DatasetError, check_datasets
-from tests.datasets.layouts import make_dfew, write_frames, write_list, write_video
+from tests.helpers.layouts import make_dfew, write_frames, write_list, write_video
 
 TRAIN_LIST = 'EmoLabel_DataSplit/train(single-labeled)/set_1.csv'
 

@@ -4,7 +4,7 @@ import pytest
 from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import FERV39K, make_ferv39k, write_frames, write_lines
+from tests.helpers.layouts import FERV39K, make_ferv39k, write_frames, write_lines
 
 TRAIN_LIST = '4_setups/All_scenes/train_All.csv'
 

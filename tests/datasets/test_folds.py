@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from ifdd_mmaction.datasets import DatasetError, set_fold
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 DFEW = dict(type='DFEWDataset', data_root='x', fold=1)
 

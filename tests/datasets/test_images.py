@@ -8,7 +8,7 @@ import pytest
 
 from ifdd_mmaction.datasets import DatasetError, images
 from ifdd_mmaction.datasets.images import decode_image, image_size, resize_frames
-from tests.golden import load_golden, pick
+from tests.helpers.golden import load_golden, pick
 
 GOLDEN = load_golden('torchvision')
 

@@ -3,7 +3,7 @@ import pytest
 from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets import DatasetError, class_counts, clip_labels
-from tests.datasets.layouts import make_dfew, write_list
+from tests.helpers.layouts import make_dfew, write_list
 
 
 class Plain:

@@ -5,7 +5,7 @@ from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import MAFW, make_mafw, write_frames, write_lines
+from tests.helpers.layouts import MAFW, make_mafw, write_frames, write_lines
 
 
 def build(root, **options):

@@ -8,7 +8,7 @@ from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.label_list import check_name
-from tests.datasets.layouts import make_dfew, write_frames, write_lines, write_video
+from tests.helpers.layouts import make_dfew, write_frames, write_lines, write_video
 
 OUTSIDE = ['..', '../outside', 'a/../../outside', '/etc', 'C:/a', 'a\\..\\b', 'a\0b']
 

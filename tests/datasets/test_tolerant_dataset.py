@@ -9,8 +9,8 @@ import pytest
 from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
 
 LOAD = [
     dict(type='SampleClip', clip_len=4),

@@ -5,7 +5,7 @@ import pytest
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.datasets.transforms import LoadFrames
-from tests.datasets.layouts import write_frames
+from tests.helpers.layouts import write_frames
 
 
 def load(folder, indexes):

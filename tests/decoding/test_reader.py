@@ -8,7 +8,7 @@ import pytest
 
 from ifdd_mmaction.decoding import VideoError, VideoReader, index, promise
 from ifdd_mmaction.decoding.open_video import OpenVideo
-from tests.scenes import numbered_frames, numbers_of, write_video
+from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 
 @pytest.fixture

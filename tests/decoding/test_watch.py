@@ -12,10 +12,10 @@ from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader, watch
 from ifdd_mmaction.decoding.open_video import OpenVideo
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo
-from tests.datasets.layouts import make_mafw
-from tests.datasets.layouts import write_video as write_clip
-from tests.engine.runners import log_of, tiny_runner
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_mafw
+from tests.helpers.layouts import write_video as write_clip
+from tests.helpers.runners import log_of, tiny_runner
 
 pytestmark = pytest.mark.slow
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets.storage import VideoClipSource
-from tests.decoding.entrances import (
+from tests.helpers.video_entrances import (
     TOLERANCE,
     difference,
     extract,
     gray,
     read_everywhere,
 )
-from tests.decoding.zoo import (
+from tests.helpers.video_zoo import (
     CUT_OFF,
     FFMPEG,
     MATRICES,

@@ -4,8 +4,8 @@ import re
 import pytest
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import end_early, make_dfew, make_mafw
-from tests.engine.runners import log_of, tiny_runner
+from tests.helpers.layouts import end_early, make_dfew, make_mafw
+from tests.helpers.runners import log_of, tiny_runner
 
 pytestmark = pytest.mark.slow
 

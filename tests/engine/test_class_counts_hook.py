@@ -9,10 +9,10 @@ import torch
 from mmaction.registry import HOOKS, MODELS
 from mmengine.config import Config
 
-from tests.datasets.layouts import make_dfew, write_list
 from tests.datasets.test_labels import Plain
-from tests.golden import ROOT
-from tests.tools.runs import data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew, write_list
+from tests.helpers.tools import data_options, run_tool
 
 FRAGMENTS = ROOT / 'configs' / '_base_' / 'imbalance'
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from ifdd_mmaction.datasets import DatasetError
-from tests.datasets.layouts import make_dfew, make_ferv39k, make_mafw
-from tests.engine.runners import log_of, tiny_runner
-from tests.numeric import assert_close, depth_of
+from tests.helpers.layouts import make_dfew, make_ferv39k, make_mafw
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.runners import log_of, tiny_runner
 
 pytestmark = pytest.mark.slow
 

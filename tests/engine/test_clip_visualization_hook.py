@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ifdd_mmaction.engine.clip_visualization_hook import frames_of
-from tests.datasets.layouts import make_dfew, make_ferv39k
-from tests.engine.runners import tiny_runner
+from tests.helpers.layouts import make_dfew, make_ferv39k
+from tests.helpers.runners import tiny_runner
 
 
 def hook(**options):

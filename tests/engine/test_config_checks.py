@@ -13,11 +13,11 @@ from ifdd_mmaction.engine import check_clip_shapes, clip_shape
 from ifdd_mmaction.engine.config_checks import TRACEBACK
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models import infer_neck
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT, load_tool
-from tests.models.backbone_matrix import CASES
+from tests.helpers.backbone_matrix import CASES
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tools import TINY, data_options
 from tests.models.test_infer_neck import model
-from tests.tools.runs import TINY, data_options
 
 LOADERS = ('train', 'val', 'test')
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tests.engine.forked_runs import DRAWN
 from tests.engine.resume.test_resuming import assert_equal, load
-from tests.golden import ROOT
-from tests.processes import run_script
+from tests.helpers.forked_runs import DRAWN
+from tests.helpers.golden import ROOT
+from tests.helpers.processes import run_script
 
 #: How far the weights of a resumed run may be from those of a whole one on a GPU
 #: without ``--deterministic``, relative to their norm: docs/resume.md.

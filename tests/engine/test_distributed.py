@@ -8,9 +8,9 @@ import json
 import pytest
 import torch
 
-from tests.engine.distributed_probe import GLOBAL_BATCH, probe, rank_probe
-from tests.numeric import assert_close, assert_gradients_close
-from tests.processes import fork, free_port
+from tests.helpers.distributed_probe import GLOBAL_BATCH, probe, rank_probe
+from tests.helpers.numeric import assert_close, assert_gradients_close
+from tests.helpers.processes import fork, free_port
 
 METRICS = ('WAR', 'UAR', 'F1', 'confusion_matrix')
 

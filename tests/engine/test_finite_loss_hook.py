@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ifdd_mmaction.engine import FiniteLossHook, NonFiniteError
-from tests.engine.forked_runs import drawn_runner
-from tests.engine.optimizers import two_optimizers
-from tests.processes import fork
+from tests.helpers.forked_runs import drawn_runner
+from tests.helpers.optimizers import two_optimizers
+from tests.helpers.processes import fork
 
 pytestmark = pytest.mark.slow
 

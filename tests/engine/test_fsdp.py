@@ -5,8 +5,8 @@ import os
 import pytest
 
 from ifdd_mmaction.engine import check_checkpoint
-from tests.engine.forked_runs import DRAWN, tool
-from tests.processes import fork, free_port
+from tests.helpers.forked_runs import DRAWN, tool
+from tests.helpers.processes import fork, free_port
 
 CONFIG = f"""
 _base_ = ['{DRAWN}']

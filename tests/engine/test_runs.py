@@ -9,7 +9,7 @@ import pytest
 
 from ifdd_mmaction.deprecations import SPLIT_OF_MODE
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute, execute_all
-from tests.processes import start_script
+from tests.helpers.processes import start_script
 
 TRAIN = """
 import os, sys, time

@@ -9,8 +9,8 @@ import uuid
 import pytest
 import torch
 
-from tests.engine.forked_runs import DRAWN
-from tests.golden import ROOT
+from tests.helpers.forked_runs import DRAWN
+from tests.helpers.golden import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.faces import build_detector
 from ifdd_mmaction.faces.tracks import iou
-from tests.scenes import scene
+from tests.helpers.scenes import scene
 
 
 def boxes(faces):

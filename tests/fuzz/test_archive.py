@@ -14,8 +14,8 @@ from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.images import decode_image, image_size
 from ifdd_mmaction.datasets.storage import PackedArchive, write_archive
 from ifdd_mmaction.datasets.storage.archive import COMMENT, CONTENTS, INDEX
-from tests.datasets.layouts import write_frames
 from tests.fuzz import draws
+from tests.helpers.layouts import write_frames
 
 pytestmark = pytest.mark.slow
 

@@ -21,10 +21,10 @@ from ifdd_mmaction.datasets.storage import FolderClipSource
 from ifdd_mmaction.datasets.storage.frame_order import order_frames
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import open_video
-from tests.datasets.layouts import make_dfew, write_frames
 from tests.fuzz import draws
 from tests.fuzz.test_annotations import CONTENTS, TOKENS
-from tests.golden import load_tool
+from tests.helpers.golden import load_tool
+from tests.helpers.layouts import make_dfew, write_frames
 
 pytestmark = pytest.mark.slow
 

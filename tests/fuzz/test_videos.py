@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 
 from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader
-from tests.decoding.zoo import FFMPEG, ZOO, encode, h264
 from tests.fuzz import draws
 from tests.fuzz.test_archive import DAMAGE, damaged
+from tests.helpers.video_zoo import FFMPEG, ZOO, encode, h264
 
 pytestmark = [
     pytest.mark.slow,

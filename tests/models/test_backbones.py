@@ -8,14 +8,8 @@ import json
 
 import pytest
 
-from tests.golden import ROOT, load_tool
-from tests.models.backbone_matrix import (
-    CASES,
-    FRAMES,
-    check_refused,
-    levels,
-    run,
-)
+from tests.helpers.backbone_matrix import CASES, FRAMES, check_refused, levels, run
+from tests.helpers.golden import ROOT, load_tool
 
 pytestmark = pytest.mark.slow
 

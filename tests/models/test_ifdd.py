@@ -9,7 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.golden import (
+from tests.helpers.golden import (
     FOLDER,
     ROOT,
     assert_gradients,
@@ -17,7 +17,7 @@ from tests.golden import (
     load_tool,
     pick,
 )
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 
 def mini_model(scales=(2, 3), **neck):

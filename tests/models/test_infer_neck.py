@@ -19,7 +19,7 @@ from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.heads import IFDDHead
 from ifdd_mmaction.models.infer_neck import infer_at_build
 from ifdd_mmaction.models.necks import IFDDNeck
-from tests.models.backbone_matrix import CASES, inputs, samples
+from tests.helpers.backbone_matrix import CASES, inputs, samples
 
 
 def model(name='ResNet3dSlowOnly', **neck):

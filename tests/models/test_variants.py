@@ -4,15 +4,15 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from tests.golden import (
+from tests.helpers.golden import (
     fill_state_dict,
     load_golden,
     load_json,
     load_tool,
     pick,
 )
+from tests.helpers.numeric import assert_close, depth_of
 from tests.models.test_ifdd import mini_model, samples
-from tests.numeric import assert_close, depth_of
 
 
 def ladm(**options):

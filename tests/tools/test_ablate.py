@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.datasets.layouts import make_dfew
-from tests.golden import load_tool
-from tests.tools.runs import TINY, run_tool
+from tests.helpers.golden import load_tool
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tools import TINY, run_tool
 
 
 @pytest.mark.slow

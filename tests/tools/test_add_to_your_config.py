@@ -9,9 +9,9 @@ import pytest
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT
-from tests.tools.runs import data_options, run_tool
+from tests.helpers.golden import ROOT
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tools import data_options, run_tool
 
 PAGE = (ROOT / 'docs' / 'add_to_your_config.md').read_text()
 MMACTION2 = Path(mmaction.__path__[0]) / '.mim' / 'configs'

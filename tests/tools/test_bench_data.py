@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.golden import load_tool
+from tests.helpers.golden import load_tool
 
 
 @pytest.mark.slow

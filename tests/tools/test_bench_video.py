@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tests.golden import load_tool
-from tests.scenes import numbered_frames, write_video
+from tests.helpers.golden import load_tool
+from tests.helpers.scenes import numbered_frames, write_video
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from tests.datasets.layouts import make_dfew
-from tests.golden import load_tool
-from tests.tools.runs import TINY
+from tests.helpers.golden import load_tool
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tools import TINY
 
 CONFIG = """
 num_classes = 7

@@ -9,11 +9,11 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
-from tests.datasets.layouts import make_dfew
-from tests.golden import FOLDER, ROOT, load_golden, load_tool, pick
-from tests.numeric import assert_close, depth_of
-from tests.tools.converting import MINI, assert_refused, convert, write_malicious
-from tests.tools.runs import run_tool
+from tests.helpers.converting import MINI, assert_refused, convert, write_malicious
+from tests.helpers.golden import FOLDER, ROOT, load_golden, load_tool, pick
+from tests.helpers.layouts import make_dfew
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.tools import run_tool
 
 TOOL = 'from_authors.py'
 

@@ -8,8 +8,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
-from tests.golden import FOLDER, ROOT
-from tests.tools.converting import assert_refused, convert, write_malicious
+from tests.helpers.converting import assert_refused, convert, write_malicious
+from tests.helpers.golden import FOLDER, ROOT
 
 TOOL = 'mvit_small_to_tiny.py'
 TABLES = {

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.runner import load_checkpoint
 
-from tests.golden import load_tool
-from tests.numeric import assert_close, depth_of
-from tests.tools.converting import assert_refused, convert, write_malicious
+from tests.helpers.converting import assert_refused, convert, write_malicious
+from tests.helpers.golden import load_tool
+from tests.helpers.numeric import assert_close, depth_of
 
 TOOL = 'videomae.py'
 #: The tiny model: 2 x 2 x 2 tokens.

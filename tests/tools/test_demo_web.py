@@ -12,11 +12,11 @@ import urllib.request
 
 import pytest
 
-from tests.apis.models import CONFIG, save_checkpoint
-from tests.golden import ROOT, load_tool
-from tests.processes import free_port
-from tests.scenes import scene, write_video
-from tests.tools.runs import run_tool
+from tests.helpers.checkpoints import CONFIG, save_checkpoint
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.processes import free_port
+from tests.helpers.scenes import scene, write_video
+from tests.helpers.tools import run_tool
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']

@@ -17,11 +17,11 @@ from ifdd_mmaction.apis import (
     exporting,
 )
 from ifdd_mmaction.errors import InputError
-from tests.golden import load_tool
-from tests.numeric import assert_close, depth_of
-from tests.tools.runs import run_tool
-from tests.tools.tiny_models import CONFIGS, save_checkpoint
-from tests.visualization import DFEW
+from tests.helpers.figures import DFEW
+from tests.helpers.golden import load_tool
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.tiny_models import CONFIGS, save_checkpoint
+from tests.helpers.tools import run_tool
 
 pytestmark = pytest.mark.slow
 

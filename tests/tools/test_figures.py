@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ifdd_mmaction.apis import TrainedModel, add_model_arguments, features
-from tests.golden import ROOT, load_tool
-from tests.numeric import assert_close, depth_of
-from tests.tools.runs import run_tool
-from tests.tools.tiny_models import CONFIGS, draw_set, save_checkpoint
-from tests.visualization import DFEW
+from tests.helpers.figures import DFEW
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.numeric import assert_close, depth_of
+from tests.helpers.tiny_models import CONFIGS, draw_set, save_checkpoint
+from tests.helpers.tools import run_tool
 
 pytestmark = pytest.mark.slow
 

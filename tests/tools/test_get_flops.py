@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 SAMPLE = ROOT / 'configs/ifdd_vit_sample.py'
 

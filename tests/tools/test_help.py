@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.golden import ROOT, load_tool
-from tests.tools.runs import run_tool
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.tools import run_tool
 
 load_tool('lint/lint.py')  # its folder is on the path now
 import page_rules  # noqa: E402

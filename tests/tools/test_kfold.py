@@ -11,9 +11,9 @@ from mmengine.config import Config
 
 from ifdd_mmaction.apis import kfold
 from ifdd_mmaction.engine.runs import RunError
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT, load_tool
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.layouts import make_dfew
+from tests.helpers.tools import TINY, data_options, run_tool
 
 LOADERS = ('train', 'val', 'test')
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 LINT = ROOT / 'tools' / 'lint' / 'lint.py'
 #: A repository in which nothing is to be found.

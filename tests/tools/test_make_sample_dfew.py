@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.processes import run_script, start_script
+from tests.helpers.processes import run_script, start_script
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'make_sample_dfew.py'
 SUBJECTS = 25

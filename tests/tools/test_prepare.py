@@ -15,7 +15,8 @@ import pytest
 from mmaction.registry import DATASETS
 
 from ifdd_mmaction.datasets.storage import PackedArchive
-from tests.datasets.layouts import (
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.layouts import (
     end_early,
     make_dfew,
     make_ferv39k,
@@ -24,8 +25,7 @@ from tests.datasets.layouts import (
     write_list,
     write_video,
 )
-from tests.golden import ROOT, load_tool
-from tests.processes import start_script
+from tests.helpers.processes import start_script
 
 pytestmark = pytest.mark.slow
 

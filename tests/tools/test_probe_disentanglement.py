@@ -11,9 +11,9 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from tests.golden import load_tool
-from tests.numeric import assert_close
-from tests.tools.runs import TINY, run_tool
+from tests.helpers.golden import load_tool
+from tests.helpers.numeric import assert_close
+from tests.helpers.tools import TINY, run_tool
 
 pytestmark = pytest.mark.slow
 

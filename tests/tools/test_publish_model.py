@@ -10,7 +10,7 @@ import yaml
 from mmengine.fileio import get_file_backend
 
 from ifdd_mmaction.checkpoints import read_checkpoint
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 METAFILE = ROOT / 'configs' / 'metafile.yml'
 CONFIG = ROOT / 'configs' / 'ifdd_vit_sample.py'

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tests.golden import load_tool
-from tests.tools.runs import TINY
+from tests.helpers.golden import load_tool
+from tests.helpers.tools import TINY
 
 pytestmark = pytest.mark.slow
 

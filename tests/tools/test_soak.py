@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.golden import load_tool
+from tests.helpers.golden import load_tool
 
 soak = load_tool('analysis/soak.py')
 

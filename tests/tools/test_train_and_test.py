@@ -17,10 +17,10 @@ from ifdd_mmaction.apis.training import set_randomness
 from ifdd_mmaction.checkpoints import CheckpointError
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
-from tests.datasets.layouts import make_dfew, write_list
-from tests.golden import ROOT, load_tool
-from tests.processes import free_port
-from tests.tools.runs import TINY, data_options, run_tool
+from tests.helpers.golden import ROOT, load_tool
+from tests.helpers.layouts import make_dfew, write_list
+from tests.helpers.processes import free_port
+from tests.helpers.tools import TINY, data_options, run_tool
 
 LOADERS = ('train', 'val', 'test')
 

@@ -10,7 +10,7 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo, find_videos, open_video, result_folders
-from tests.scenes import numbered_frames, numbers_of, write_video
+from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 
 def write_images(folder, count=11):

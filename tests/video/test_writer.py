@@ -3,7 +3,7 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo, VideoWriter, record_webcam, writer
-from tests.scenes import numbered_frames, numbers_of, write_video
+from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 av = pytest.importorskip('av')
 

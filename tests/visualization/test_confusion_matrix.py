@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.visualization import plot_confusion_matrix
-
-from . import DFEW, MAFW, assert_readable, texts_of
+from tests.helpers.figures import DFEW, MAFW, assert_readable, texts_of
 
 
 def cells(figure):

@@ -10,8 +10,7 @@ from ifdd_mmaction.visualization.emotion_pictures import (
     plot_emotion_timeline,
 )
 from ifdd_mmaction.visualization.style import emotion_colors, rgb
-
-from . import DFEW, MAFW, assert_readable, texts_of
+from tests.helpers.figures import DFEW, MAFW, assert_readable, texts_of
 
 
 def emotions(name, start, end, tops, classes=DFEW, share=0.7):

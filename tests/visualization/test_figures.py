@@ -18,8 +18,7 @@ from ifdd_mmaction.visualization import (
     save_figure,
 )
 from ifdd_mmaction.visualization.cam_overlay import overlay
-
-from . import DFEW, MAFW, assert_readable, texts_of
+from tests.helpers.figures import DFEW, MAFW, assert_readable, texts_of
 
 RNG = np.random.default_rng(0)
 FRAMES = RNG.integers(0, 255, (8, 24, 24, 3), dtype=np.uint8)

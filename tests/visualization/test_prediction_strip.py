@@ -7,8 +7,7 @@ from matplotlib.patches import Rectangle
 from ifdd_mmaction.visualization import ClipPrediction, plot_prediction_strip
 from ifdd_mmaction.visualization.prediction_strip import probabilities
 from ifdd_mmaction.visualization.style import GREEN, RED
-
-from . import DFEW, MAFW, assert_readable, texts_of
+from tests.helpers.figures import DFEW, MAFW, assert_readable, texts_of
 
 
 def clip(name, label, scores, frames=16, shape=(8, 8), seed=0):

@@ -7,8 +7,7 @@ from matplotlib.colors import same_color
 from ifdd_mmaction.visualization import plot_training_curve
 from ifdd_mmaction.visualization.style import BLUE, RED
 from ifdd_mmaction.visualization.training_curve import epochs_of, smooth
-
-from . import assert_readable
+from tests.helpers.figures import assert_readable
 
 
 def training(epochs, length, interval=1, last=True, **keys):

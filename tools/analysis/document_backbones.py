@@ -2,7 +2,7 @@
 
 ``python tools/analysis/document_backbones.py [--matrix [NAME ...]] [--costs]``
 
-``--matrix`` runs tests/models/backbone_matrix.py in a clone, all of it or the rows
+``--matrix`` runs tests/helpers/backbone_matrix.py in a clone, all of it or the rows
 named, ``--costs`` counts the configs; without either the page is written anew from the
 JSON. Each row is kept as soon as it has run.
 
@@ -97,7 +97,7 @@ def render(results: dict[str, Any]) -> str:
 
 def run_matrix(results: dict[str, Any], names: list[str]) -> None:
     """Run cases of the test matrix, all of them by default, into ``results``."""
-    command = [sys.executable, '-m', 'tests.models.backbone_matrix', *names]
+    command = [sys.executable, '-m', 'tests.helpers.backbone_matrix', *names]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:

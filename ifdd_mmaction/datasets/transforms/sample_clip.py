@@ -74,8 +74,7 @@ class SampleClip(BaseTransform):
             )
         if windows not in WINDOWS:
             raise ValueError(
-                f'SampleClip: windows={windows!r}: must be one of '
-                f'{", ".join(WINDOWS)}'
+                f'SampleClip: windows={windows!r}: must be one of {", ".join(WINDOWS)}'
             )
         if short_clip not in SHORT_CLIP_RULES:
             raise ValueError(

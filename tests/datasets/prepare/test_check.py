@@ -1,7 +1,7 @@
 import pytest
 
-from tests.datasets.layouts import write_frames
-from tests.processes import run_script
+from tests.helpers.layouts import write_frames
+from tests.helpers.processes import run_script
 
 CALLER = """
 import sys, time

@@ -9,7 +9,7 @@ from mmaction.registry import DATA_SAMPLERS
 from mmengine.registry import init_default_scope
 
 from tests.datasets.test_labels import Plain
-from tests.processes import fork
+from tests.helpers.processes import fork
 
 #: An imbalanced set: class 1 has no clip.
 LABELS = [0] * 60 + [2] * 25 + [3] * 5

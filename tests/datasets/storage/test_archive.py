@@ -14,7 +14,7 @@ from ifdd_mmaction.datasets.storage import (
     PackedArchive,
     write_archive,
 )
-from tests.datasets.layouts import write_frames
+from tests.helpers.layouts import write_frames
 
 METADATA = dict(dataset='DFEWDataset', release='Clip/jpg_256', classes=['happy', 'sad'])
 

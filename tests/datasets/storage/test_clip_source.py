@@ -10,7 +10,7 @@ from ifdd_mmaction.datasets.storage import (
     VideoClipSource,
     open_source,
 )
-from tests.datasets.layouts import end_early, write_frames, write_video
+from tests.helpers.layouts import end_early, write_frames, write_video
 
 
 def grays(images):

@@ -4,7 +4,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-from tests.golden import ROOT, load_golden
+from tests.helpers.golden import ROOT, load_golden
 
 COLORS = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4)
 

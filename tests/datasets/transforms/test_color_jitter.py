@@ -3,8 +3,8 @@ import torch
 
 from ifdd_mmaction.datasets.transforms import color_jitter
 from ifdd_mmaction.datasets.transforms.color_jitter import ColorJitter, jitter
-from tests.golden import load_golden, pick
-from tests.numeric import assert_close
+from tests.helpers.golden import load_golden, pick
+from tests.helpers.numeric import assert_close
 
 GOLDEN = load_golden('torchvision')
 NAMES = ('brightness', 'contrast', 'saturation', 'hue')

@@ -7,8 +7,8 @@ from mmengine.dataset import Compose
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.transforms.find_source import find_source
-from tests.datasets.layouts import write_frames, write_lines
-from tests.scenes import numbered_frames, numbers_of, write_video
+from tests.helpers.layouts import write_frames, write_lines
+from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 PIPELINE = [
     dict(type='SampleClip', clip_len=4, test_mode=True),

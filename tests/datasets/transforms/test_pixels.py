@@ -16,9 +16,9 @@ from ifdd_mmaction.datasets.transforms import (
     RandomResizedCropClip,
     ResizeClip,
 )
-from tests.datasets.layouts import make_dfew
-from tests.golden import ROOT, load_golden
-from tests.numeric import assert_close, depth_of
+from tests.helpers.golden import ROOT, load_golden
+from tests.helpers.layouts import make_dfew
+from tests.helpers.numeric import assert_close, depth_of
 
 CONFIG = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / 'dfew.py')
 

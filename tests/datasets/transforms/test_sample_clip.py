@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.datasets.transforms import SampleClip
-from tests.golden import load_json
+from tests.helpers.golden import load_json
 
 GOLDEN = load_json('sampling')
 #: How the authors sample each dataset.

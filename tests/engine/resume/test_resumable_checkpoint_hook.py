@@ -10,8 +10,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import init_default_scope
 
 from ifdd_mmaction.engine import ResumableCheckpointHook
-from tests.engine.forked_runs import drawn_runner
-from tests.engine.optimizers import two_optimizers
+from tests.helpers.forked_runs import drawn_runner
+from tests.helpers.optimizers import two_optimizers
 
 
 @pytest.fixture(autouse=True)

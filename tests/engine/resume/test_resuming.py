@@ -20,8 +20,8 @@ from ifdd_mmaction.engine import (
     check_checkpoint,
 )
 from ifdd_mmaction.engine.resume import resumable_train_loop
-from tests.engine.forked_runs import DRAWN, drawn_runner, tool, train
-from tests.processes import fork
+from tests.helpers.forked_runs import DRAWN, drawn_runner, tool, train
+from tests.helpers.processes import fork
 
 WORKER = {
     'train_dataloader.num_workers': 1,

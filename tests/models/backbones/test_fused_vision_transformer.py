@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 
-from tests.numeric import assert_gradients_close, depth_of
+from tests.helpers.numeric import assert_gradients_close, depth_of
 
 MODEL = dict(
     type='FusedVisionTransformer',

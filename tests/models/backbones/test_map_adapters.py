@@ -7,7 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import nn
 
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 TIMESFORMER = dict(
     num_frames=3, img_size=32, patch_size=8, embed_dims=16, num_heads=2,

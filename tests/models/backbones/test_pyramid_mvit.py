@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 ARCH = dict(embed_dims=8, num_layers=3, num_heads=1, downscale_indices=[1, 2])
 SIZE = dict(arch=ARCH, spatial_size=32, temporal_size=4)

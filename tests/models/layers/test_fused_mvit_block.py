@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from torch.utils.checkpoint import checkpoint
 
 from ifdd_mmaction.models.layers.token_pooling import DepthwiseConv
-from tests.numeric import (
+from tests.helpers.numeric import (
     assert_close,
     assert_gradients_close,
     check,

@@ -8,9 +8,9 @@ from mmengine.config import Config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ifdd_mmaction.models.layers.pooling import adaptive_mean
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.numeric import assert_close
 from tests.models.test_ifdd import samples
-from tests.numeric import assert_close
 
 #: Operations of PyTorch that ``torch.use_deterministic_algorithms`` refuses on a GPU,
 #: by the names that the dispatcher knows, as far as a model of ours could meet them.

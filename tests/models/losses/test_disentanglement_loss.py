@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ifdd_mmaction.models.losses import DisentanglementLoss, global_context_loss
-from tests.golden import load_golden
-from tests.numeric import assert_close
+from tests.helpers.golden import load_golden
+from tests.helpers.numeric import assert_close
 
 
 def test_equals_the_authors_loss_and_gradient():

@@ -11,7 +11,7 @@ from ifdd_mmaction.models.losses import (
     class_weights,
     logit_adjusted_loss,
 )
-from tests import numeric
+from tests.helpers import numeric
 
 #: Training clips of DFEW's fold 1.
 DFEW = torch.tensor([1956, 1515, 2135, 1738, 1175, 116, 721])

@@ -9,8 +9,8 @@ from ifdd_mmaction.models.necks import (
     WeightingSplit,
 )
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.golden import load_golden, ours, pick
-from tests.numeric import assert_close, depth_of
+from tests.helpers.golden import load_golden, ours, pick
+from tests.helpers.numeric import assert_close, depth_of
 
 THEIRS = 'backbone.WaveLifts.'
 

@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models.necks import sample_frames
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 CHANNELS = [6, 8]
 LADM = dict(type='LADM', num_heads=2)

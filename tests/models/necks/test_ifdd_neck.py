@@ -6,8 +6,8 @@ from mmaction.registry import MODELS
 
 from ifdd_mmaction.models.necks import IntervalSplit, NoLifting
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.golden import load_golden, ours, pick
-from tests.numeric import assert_close, depth_of
+from tests.helpers.golden import load_golden, ours, pick
+from tests.helpers.numeric import assert_close, depth_of
 
 T, H, W = SIZE = (4, 3, 2)
 CHANNELS = [6, 8]

@@ -3,7 +3,7 @@ import torch
 
 from ifdd_mmaction.models.necks import ISSM
 from ifdd_mmaction.models.necks.issm import sample_frames
-from tests.golden import (
+from tests.helpers.golden import (
     assert_gradients,
     assert_statistics,
     filled_module,
@@ -13,7 +13,7 @@ from tests.golden import (
     ours,
     pick,
 )
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 SPLIT = 'backbone.WaveLifts.adapt_split.'
 

@@ -5,7 +5,7 @@ import torch
 
 from ifdd_mmaction.models.necks import ISSM, LADM
 from ifdd_mmaction.models.necks.ladm import context_gap
-from tests.golden import (
+from tests.helpers.golden import (
     assert_gradients,
     assert_statistics,
     filled_module,
@@ -15,7 +15,7 @@ from tests.golden import (
     ours,
     pick,
 )
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 THEIRS = 'backbone.WaveLifts.'
 

@@ -3,7 +3,7 @@ import torch
 
 from ifdd_mmaction.models.necks import PyramidAggregation
 from ifdd_mmaction.models.necks.pyramid_aggregation import relative_strides
-from tests.golden import (
+from tests.helpers.golden import (
     assert_statistics,
     filled_module,
     load_golden,
@@ -12,7 +12,7 @@ from tests.golden import (
     ours,
     pick,
 )
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 
 @pytest.mark.parametrize('name, stages', [('fpn_s23', [2, 3]), ('fpn_s3', [3])])

@@ -7,7 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 EVERY = [
     dict(type='ISSM'),

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ifdd_mmaction.models.necks import TopKSplit
-from tests.golden import load_golden
-from tests.numeric import assert_close
+from tests.helpers.golden import load_golden
+from tests.helpers.numeric import assert_close
 
 
 @pytest.mark.parametrize('name, prior_order', [

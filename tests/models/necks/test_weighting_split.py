@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ifdd_mmaction.models.necks import WeightingSplit
-from tests.golden import load_golden, ours, pick
-from tests.numeric import assert_close, depth_of
+from tests.helpers.golden import load_golden, ours, pick
+from tests.helpers.numeric import assert_close, depth_of
 
 POSITION = dict(position=True, project_scores=True)
 

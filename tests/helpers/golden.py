@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.numeric import assert_gradients_close, check, tolerance
+from tests.helpers.numeric import assert_gradients_close, check, tolerance
 
-FOLDER = Path(__file__).parent / 'data' / 'golden'
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / 'tests' / 'data' / 'golden'
 
 
 def load_golden(name: str) -> dict[str, Tensor]:
@@ -116,7 +116,7 @@ def assert_statistics(x: Tensor, expected: dict, depth: int, name: str = '') -> 
     """A float64 tensor of real size has the statistics of the authors' float32 one.
 
     Args:
-        depth: See :mod:`tests.numeric`.
+        depth: See :mod:`tests.helpers.numeric`.
     """
     assert x.dtype == torch.float64
     x = x.detach().flatten()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 #: A config of the golden data's tiny model, on DFEW.
 MINI = f"""

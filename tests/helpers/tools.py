@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.golden import ROOT
-from tests.processes import run_script
+from tests.helpers.golden import ROOT
+from tests.helpers.processes import run_script
 
 TINY = ROOT / 'tests' / 'data' / 'tiny_dfew.py'
 

@@ -1,4 +1,4 @@
-"""Write the table of docs/video_files.md: ``python -m tests.decoding.page``.
+"""Write the table of docs/video_files.md: ``python -m tests.helpers.video_page``.
 
 It reads every file of the zoo as the tests do. Exit codes: 0 written, 1 some kind
 cannot be made here or is read otherwise than FFmpeg reads it.
@@ -15,9 +15,9 @@ import numpy as np
 
 from ifdd_mmaction.decoding import VideoReader
 from ifdd_mmaction.fileio import write_atomic
-from tests.decoding.entrances import difference, read_everywhere
-from tests.decoding.zoo import CUT_OFF, ZOO, run_ffmpeg, true_frames
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
+from tests.helpers.video_entrances import difference, read_everywhere
+from tests.helpers.video_zoo import CUT_OFF, ZOO, run_ffmpeg, true_frames
 
 PAGE = ROOT / 'docs' / 'video_files.md'
 BEGIN, END = '<!-- table of the zoo -->\n', '<!-- end of the table -->\n'

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 sys.path.insert(0, str(ROOT / 'tools' / 'data'))
 from sample_faces import Actions, Identity, Pose, draw_face

@@ -12,8 +12,8 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
-from tests.engine.forked_runs import drawn_runner, redirect
-from tests.numeric import depth_of
+from tests.helpers.forked_runs import drawn_runner, redirect
+from tests.helpers.numeric import depth_of
 
 CLIPS = 14
 #: Over all ranks: the last batch of an epoch has 14 - 2 * 6 clips.

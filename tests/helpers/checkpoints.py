@@ -10,7 +10,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from tests.golden import ROOT
+from tests.helpers.golden import ROOT
 
 CONFIG = ROOT / 'configs' / 'ifdd_vit_sample.py'
 DFEW = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')

@@ -9,8 +9,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from tests.golden import ROOT, load_tool
-from tests.visualization import DFEW
+from tests.helpers.figures import DFEW
+from tests.helpers.golden import ROOT, load_tool
 
 CONFIGS = {
     'vit': ROOT / 'tests' / 'data' / 'tiny_dfew.py',

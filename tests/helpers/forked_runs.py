@@ -15,9 +15,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import ifdd_mmaction  # noqa: F401
-import tests.engine.drawn_clips  # noqa: F401
+import tests.helpers.drawn_clips  # noqa: F401
 from ifdd_mmaction.apis.training import choose_checkpoint
-from tests.golden import ROOT, load_tool
+from tests.helpers.golden import ROOT, load_tool
 
 DRAWN = ROOT / 'tests' / 'data' / 'drawn.py'
 

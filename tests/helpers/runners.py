@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from tests.tools.runs import TINY
+from tests.helpers.tools import TINY
 
 
 def tiny_runner(

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: Modules that the processes have imported: those of the tools and the tests' runs.
 PRELOAD = (
     'ifdd_mmaction',
@@ -36,7 +36,7 @@ PRELOAD = (
     'mmengine.visualization',
     'matplotlib.pyplot',
     'scipy.optimize',
-    'tests.engine.forked_runs',
+    'tests.helpers.forked_runs',
 )
 
 

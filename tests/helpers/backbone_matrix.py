@@ -1,7 +1,7 @@
 """Backbone x neck x frames: the cases, and running one of them.
 
-The tests run it. ``python -m tests.models.backbone_matrix [NAME ...]`` prints a line of
-JSON for each row of ``docs/backbones.md``, for
+The tests run it. ``python -m tests.helpers.backbone_matrix [NAME ...]`` prints a line
+of JSON for each row of ``docs/backbones.md``, for
 ``tools/analysis/document_backbones.py``. Exit codes: 0 all ran, 2 no such row, or a
 package is missing.
 """
@@ -25,7 +25,7 @@ from mmengine.registry import init_default_scope
 
 from ifdd_mmaction.models import infer_neck
 from ifdd_mmaction.models.infer_neck import dry_run
-from tests.numeric import assert_close, depth_of
+from tests.helpers.numeric import assert_close, depth_of
 
 FRAMES = (1, 7, 8, 16, 32)
 LIFTINGS = ('LADM', 'ConvLADM')

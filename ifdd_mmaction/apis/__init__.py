@@ -8,8 +8,7 @@ from .features import FEATURES, extract_features, read_features
 from .folds import kfold
 from .inferencer import DFERInferencer
 from .models import build_model, class_names, get_model
-from .onnx_predictor import OnnxPredictor
-from .predictor import Predictor, TorchPredictor, build_predictor
+from .predictor import OnnxPredictor, Predictor, TorchPredictor, build_predictor
 from .preparing import prepare
 from .results import TrackResult, VideoResult, WindowResult
 from .trained_model import TrainedModel, add_model_arguments

@@ -5,9 +5,10 @@
 Each fault is put in place in a fork of this process, which then runs tests: the files
 of the package are not touched. The tests are those that use
 ``tests/helpers/numeric.py`` and start no processes; a fault of one part is shown to the
-tests of that part alone. The table goes into the second part of ``tests/numeric_matrix.md``. It ends with 1 if a
-fault is noticed by no test, or a test that loads weights does not notice a change of
-1e-3 in any of five and is not among those that cannot.
+tests of that part alone. The table goes into the second part of
+``tests/numeric_matrix.md``. It ends with 1 if a fault is noticed by no test, or a test
+that loads weights does not notice a change of 1e-3 in any of five and is not among
+those that cannot.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ NEEDS = {
 #: Where what users call is: ``__all__`` of these, and the functions of the modules.
 PACKAGES = (
     'analysis',
+    'apis',
     'datasets',
     'datasets.samplers',
     'datasets.storage',
@@ -73,11 +74,15 @@ WITHOUT = {
     'GradCAM': _RESULT + 'grad_cam',
     'GroupTiming': _RESULT + 'group_timing',
     'Lifting': _BASE,
+    'OnnxPredictor': 'takes a file that export writes; build_predictor makes it',
     'PackedClipSource': _RESULT + 'PackedArchive',
     'SplitIndexes': _RESULT + 'ISSM',
     'TemporalSplit': _BASE + ', and CONTRIBUTING.md writes one',
     'TimedClip': _RESULT + 'read_timed_clips',
     'Track': _RESULT + 'FaceTracker',
+    'TrackResult': _RESULT + 'DFERInferencer',
+    'VideoResult': _RESULT + 'DFERInferencer',
+    'WindowResult': _RESULT + 'DFERInferencer',
     'YuNetDetector': 'takes an ONNX file that no package has',
 }
 
@@ -119,6 +124,7 @@ def data(tmp_path_factory) -> Path:
         for i in range(8):
             video.write(np.full((48, 64, 3), 10 * i, np.uint8), i / 25)
     layouts.make_dfew(folder / 'data/dfew', clips_per_class=1, frames=8)
+    layouts.make_dfew(folder / 'data/sample_dfew', clips_per_class=3, frames=8)
     layouts.make_ferv39k(folder / 'data/ferv39k', frames=8)
     layouts.make_mafw(folder / 'data/mafw', frames=8)
     return folder

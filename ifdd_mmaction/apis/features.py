@@ -54,6 +54,14 @@ def extract_features(
     Raises:
         InputError: If the folder has features of another model or other clips, or the
             model lacks a feature.
+
+    Example:
+        >>> from ifdd_mmaction.apis import TrainedModel, get_checkpoint
+        >>> weights = get_checkpoint('ifdd_vit_sample')
+        >>> trained = TrainedModel('ifdd_vit_sample', weights)
+        >>> folder = extract_features(trained, 'features', ('vector', 'y_s'))
+        >>> sorted(path.name for path in folder.glob('*.npy'))
+        ['vector.npy', 'y_s.npy']
     """
     folder = Path(folder)
     dataset = trained.dataset()
@@ -91,6 +99,15 @@ def read_features(
 
     Raises:
         InputError: If the files are missing or do not match.
+
+    Example:
+        >>> from ifdd_mmaction.apis import TrainedModel, extract_features
+        >>> from ifdd_mmaction.apis import get_checkpoint, read_features
+        >>> weights = get_checkpoint('ifdd_vit_sample')
+        >>> trained = TrainedModel('ifdd_vit_sample', weights)
+        >>> features, clips = read_features(extract_features(trained, 'vectors'))
+        >>> features.shape, clips[0]['label']
+        ((21, 64), '0')
     """
     array, index = Path(folder) / f'{name}.npy', Path(folder) / INDEX
     for path in (array, index):

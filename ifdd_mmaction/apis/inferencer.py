@@ -80,6 +80,16 @@ class DFERInferencer(BaseInferencer):
 
     Raises:
         InputError: If an option, the config or the checkpoint cannot be used.
+
+    Example:
+        >>> from ifdd_mmaction.apis import DFERInferencer
+        >>> inferencer = DFERInferencer(
+        ...     'ifdd_vit_sample', detector='none', show_progress=False
+        ... )
+        >>> result = inferencer.infer_video('anna.mp4')
+        >>> [track] = result.tracks  # one for each face
+        >>> track.smoothed.shape  # (windows, classes)
+        (1, 7)
     """
 
     visualize_kwargs: ClassVar[set] = {'out_dir', 'annotated', 'timeline', 'moments'}

@@ -156,6 +156,11 @@ def class_names(model: BaseRecognizer) -> tuple[str, ...]:
 
     Raises:
         InputError: If there are none, or not as many as the model has classes.
+
+    Example:
+        >>> from ifdd_mmaction.apis import class_names, get_model
+        >>> class_names(get_model('ifdd_vit_sample'))
+        ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
     """
     num_classes = int(model.cls_head.num_classes)
     names, owner = model.dataset_meta.get('classes'), 'the checkpoint'

@@ -50,6 +50,14 @@ class TorchPredictor:
 
     Raises:
         InputError: If either cannot be read, or the one does not fit the other.
+
+    Example:
+        >>> from ifdd_mmaction.apis import TorchPredictor, get_checkpoint
+        >>> predictor = TorchPredictor(
+        ...     'ifdd_vit_sample', get_checkpoint('ifdd_vit_sample'), device='cpu'
+        ... )
+        >>> predictor(torch.zeros(2, 1, 3, 16, 64, 64, dtype=torch.uint8)).shape
+        (2, 7)
     """
 
     def __init__(
@@ -165,6 +173,12 @@ def build_predictor(
 
     Raises:
         InputError: If they cannot be read or do not fit each other.
+
+    Example:
+        >>> from ifdd_mmaction.apis import build_predictor, get_checkpoint
+        >>> weights = get_checkpoint('ifdd_vit_sample')
+        >>> build_predictor('ifdd_vit_sample', weights, device='cpu').classes
+        ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
     """
     if Path(weights).suffix == '.onnx':
         return OnnxPredictor(weights, device)

@@ -39,7 +39,16 @@ class LoadedClip(NamedTuple):
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that :meth:`TrainedModel.from_args` takes."""
+    """Add the arguments that :meth:`TrainedModel.from_args` takes.
+
+    Example:
+        >>> from argparse import ArgumentParser
+        >>> from ifdd_mmaction.apis import add_model_arguments
+        >>> parser = ArgumentParser()
+        >>> add_model_arguments(parser)
+        >>> parser.parse_args(['config.py', 'best.pth', '--fold', '2']).fold
+        2
+    """
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--data-root', help='folder of the data (that of the config)')
@@ -72,6 +81,13 @@ class TrainedModel:
 
     Raises:
         InputError: If config and checkpoint do not fit, or there is no test loader.
+
+    Example:
+        >>> from ifdd_mmaction.apis import TrainedModel, get_checkpoint
+        >>> weights = get_checkpoint('ifdd_vit_sample')
+        >>> trained = TrainedModel('ifdd_vit_sample', weights, split='test', fold=1)
+        >>> len(trained.dataset()), trained.class_index('Angry')
+        (21, 3)
     """
 
     def __init__(

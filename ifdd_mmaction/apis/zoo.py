@@ -48,6 +48,11 @@ def list_models(pattern: str = '*', pretrained: bool = False) -> list[str]:
     Args:
         pattern: Shell pattern, such as ``'*vit*'``.
         pretrained: Only those with a checkpoint.
+
+    Example:
+        >>> from ifdd_mmaction.apis import list_models
+        >>> list_models(pretrained=True)
+        ['ifdd_cnn_sample', 'ifdd_vit_sample']
     """
     names = set(_entries()) if pretrained else {*_entries(), *_configs()}
     return sorted(name for name in names if fnmatchcase(name, pattern))
@@ -58,6 +63,11 @@ def get_config(name: str) -> Config:
 
     Raises:
         ZooError: If there is no such model.
+
+    Example:
+        >>> from ifdd_mmaction.apis import get_config
+        >>> get_config('ifdd_vit_dfew').model.neck.type
+        'IFDDNeck'
     """
     entry = _entries().get(name)
     path = zoo_root() / entry.config if entry else _configs().get(name)
@@ -71,6 +81,11 @@ def get_checkpoint(name: str) -> Path:
 
     Raises:
         ZooError: If there is none, it cannot be fetched, or has a wrong SHA-256.
+
+    Example:
+        >>> from ifdd_mmaction.apis import get_checkpoint
+        >>> get_checkpoint('ifdd_vit_sample').name
+        'ifdd_vit_sample...'
     """
     entry = _entries().get(name)
     if entry is None:

@@ -1,4 +1,4 @@
-"""Open a video file with PyAV, and what can go wrong in that."""
+"""Opening a video file with PyAV, and the errors of reading one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .promise import what_is_missing
 
 
 class VideoError(ValueError):
-    """A file cannot be read as a video; one line names it and says what to do."""
+    """A file cannot be read as a video; the message names it and what to do."""
 
 
 class StuckError(VideoError):
-    """A file gives no frame for too long.
+    """Decoding a frame of a file takes too long.
 
     Args:
         path: The file.
-        message: The line that names it.
+        message: The message.
     """
 
     def __init__(self, path: str, message: str) -> None:
@@ -30,20 +30,19 @@ class StuckError(VideoError):
         return str(self.args[1])
 
 
-#: What FFmpeg may take a file for: videos. Not lists of other files and addresses
+#: Formats that FFmpeg may detect: videos. Not lists of other files and addresses
 #: (playlists, ``concat``), nor numbered images.
 FORMATS = (
     'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,asf_o,flv,live_flv,mpegts,mpeg,'
     'mpegvideo,ogg,gif,h264,hevc,vvc,av1,obu,ivf,m4v,mjpeg,dv,mxf,nut,rm,swf,wtv,'
     'yuv4mpegpipe,h263,vc1,vc1test,nsv,bink,smk,dirac,cavsvideo,apng,webp_anim'
 )
-#: Bits of AVStream.disposition: the stream to show first, a picture of the cover, small
-#: pictures for a player's bar.
+#: Bits of AVStream.disposition: the default stream, a cover picture, thumbnails.
 DEFAULT, ATTACHED_PICTURE, TIMED_THUMBNAILS = 0x1, 0x400, 0x800
 
 
 def pyav() -> ModuleType:
-    """Return PyAV, imported when it is first needed.
+    """Import PyAV and return it.
 
     Raises:
         VideoError: If it is not installed, or does not load.
@@ -58,10 +57,10 @@ def pyav() -> ModuleType:
 
 
 def check_file(path: str) -> None:
-    """Refuse what cannot be a whole video, before it is opened.
+    """Refuse a file that cannot be a complete video, before it is opened.
 
     Raises:
-        VideoError: If it is absent, no file, empty, or cut off.
+        VideoError: If it is missing, not a file, empty, or truncated.
     """
     try:
         status = os.stat(path)
@@ -88,12 +87,12 @@ def open_container(path: str) -> Any:
     """Open a file with PyAV.
 
     Raises:
-        VideoError: If it is no video that FFmpeg knows.
+        VideoError: If it is not a video of a format in :data:`FORMATS`.
     """
     av = pyav()
     options = {'protocol_whitelist': 'file', 'format_whitelist': FORMATS}
     try:
-        # Without the protocol a name such as 10:11.mp4 would be an address.
+        # Without the protocol, a name such as 10:11.mp4 would be read as an address.
         return av.open(f'file:{path}', options=options)
     except (av.error.FFmpegError, UnicodeError, ValueError) as error:
         raise VideoError(
@@ -102,30 +101,30 @@ def open_container(path: str) -> Any:
 
 
 def choose_stream(path: str, container: Any) -> Any:
-    """Return the stream that FFmpeg takes: the default one, or the largest.
+    """Return the video stream that FFmpeg takes: the default one, or the largest.
 
     Raises:
-        VideoError: If none is a film.
+        VideoError: If there is no video stream, or no decoder for it.
     """
-    films = [
+    streams = [
         stream
         for stream in container.streams.video
         if not stream.disposition.value & (ATTACHED_PICTURE | TIMED_THUMBNAILS)
     ]
-    if not films:
+    if not streams:
         raise VideoError(
             f'{path}: has no picture, only sound, a cover or other streams'
         )
-    film = max(films, key=_rank)
-    if film.codec_context is None:
+    chosen = max(streams, key=_rank)
+    if chosen.codec_context is None:
         raise VideoError(
             f'{path}: FFmpeg has no decoder for it: re-encode it, for instance to H.264'
         )
-    return film
+    return chosen
 
 
 def _rank(stream: Any) -> int:
-    """Return by what FFmpeg chooses: the pixels, and 5 million for the default one."""
+    """Return FFmpeg's score of a stream: its pixels, plus 5 million if default."""
     context = stream.codec_context
     area = context.width * context.height if context else 0
     return area + 5_000_000 * (stream.disposition.value & DEFAULT)

@@ -1,4 +1,4 @@
-"""What is known of a video after it was decoded once, and where that is kept."""
+"""The index of a video, made by decoding it once, and the cache of indexes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ import numpy as np
 from .open_video import OpenVideo
 from .picture import Geometry, fingerprint
 
-#: Version of the file's form and of the reader: a change leaves older files unread.
+#: Version of the file format and of the reader; files of other versions are ignored.
 FORM = 1
-#: Frames whose entries are kept in memory: 24 MB.
+#: Limit of frames whose entries stay in memory: 24 MB.
 IN_MEMORY = 2_000_000
 #: The environment variable that names the folder of the cache.
 FOLDER = 'IFDD_CACHE'
@@ -30,17 +30,17 @@ FOLDER = 'IFDD_CACHE'
 
 @dataclass
 class Index:
-    """The frames of a video that are shown, in their order.
+    """The frames of a video in the order in which they are shown.
 
     Args:
-        geometry: How they are laid on the display.
-        stamps: ``(T,)`` int64, what tells a frame from the others: its time, in ticks.
+        geometry: Size and orientation of the frames.
+        stamps: ``(T,)`` int64, the time of each frame, in ticks.
         prints: ``(T,)`` uint32, :func:`fingerprint` of each.
-        places: ``(K,)`` int64, rising: times of the key frames, where decoding may
-            begin. Empty where it has to begin with the first frame.
-        clock: Which time the stamps are: ``'pts'`` of showing, ``'dts'`` of decoding,
-            or ``''`` where frames have none that rises.
-        lead: How much earlier than the time of a key frame to seek.
+        places: ``(K,)`` int64, increasing: times of the key frames at which decoding
+            can begin. Empty if it has to begin at the first frame.
+        clock: Which time the stamps are: ``'pts'`` (presentation), ``'dts'``
+            (decoding), or ``''`` if neither increases.
+        lead: Ticks before the time of a key frame to seek to.
     """
 
     geometry: Geometry
@@ -54,7 +54,7 @@ class Index:
         return len(self.stamps)
 
     def holds(self, number: int, frame: Any) -> bool:
-        """Tell whether a decoded frame is the one of this number."""
+        """Return whether a decoded frame has the fingerprint of this number."""
         return fingerprint(frame) == self.prints[number]
 
     def place(self, frame: int) -> int:
@@ -67,7 +67,7 @@ class Index:
 
 
 def make_index(video: OpenVideo) -> Index:
-    """Decode a video that was just opened from its first frame to its last.
+    """Decode all frames of a video that was just opened.
 
     Raises:
         VideoError: If it is damaged, or has no frame.
@@ -98,7 +98,7 @@ def _rising(stamps: Sequence[int | None]) -> bool:
 
 
 def state_of(path: str) -> tuple[str, int, int]:
-    """Return what an index belongs to: a path, the size and the time of its file.
+    """Return the path, size and modification time of a file: the key of its index.
 
     Raises:
         OSError: If there is no such file.
@@ -108,10 +108,10 @@ def state_of(path: str) -> tuple[str, int, int]:
 
 
 class IndexCache:
-    """Indexes in memory and in files, of the videos as they are now.
+    """Indexes in memory and in files.
 
-    A file that cannot be written or read is as good as none: the video is decoded once
-    more. A process that was forked has the memory of its parent.
+    If a file of the cache cannot be written or read, the video is decoded again. A
+    forked process inherits the memory of its parent.
     """
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ class IndexCache:
         self._frames = 0
 
     def get(self, state: tuple[str, int, int], decoder: str) -> Index | None:
-        """Return the index of a video, if it is known."""
+        """Return the index of a video, or None."""
         if (index := self._memory.get(state)) is not None:
             return index
         try:
@@ -131,7 +131,7 @@ class IndexCache:
         return index
 
     def put(self, state: tuple[str, int, int], decoder: str, index: Index) -> None:
-        """Keep an index, in place of an older one."""
+        """Store an index; it replaces an older one."""
         self._remember(state, index)
         with contextlib.suppress(OSError, RuntimeError):
             _write(_file_of(state), _to_bytes(index, state, decoder))
@@ -145,7 +145,7 @@ class IndexCache:
             self._frames -= len(self._memory.popitem(last=False)[1])
 
 
-#: Of this process.
+#: The cache of this process.
 cache = IndexCache()
 
 
@@ -177,7 +177,7 @@ def _to_bytes(index: Index, state: tuple[str, int, int], decoder: str) -> bytes:
 
 
 def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index | None:
-    """Return the index in a file of the cache, None if that is of another video."""
+    """Return the index in a file of the cache, or None if it is of another video."""
     if not data or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], 'little'):
         return None
     text, body = data[:-4].split(b'\n', 1)
@@ -197,7 +197,7 @@ def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file whole, without waiting for the disk: its checksum guards it."""
+    """Write a file atomically, without fsync: the checksum detects a partial one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent)
     try:

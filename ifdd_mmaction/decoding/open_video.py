@@ -1,4 +1,4 @@
-"""A video that is open, and decoded from where one wants."""
+"""An open video: decoding in order, or from a key frame."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the header of a video says, which need not be true.
+    """Values from the header of a video, which can be wrong.
 
     Args:
-        frames: Number of frames, None if it does not say.
-        rate: Frames a second, None if it does not say.
+        frames: Number of frames, or None.
+        rate: Frames per second, or None.
     """
 
     frames: int | None
@@ -29,26 +29,26 @@ class Facts:
 
 
 class OpenVideo:
-    """The film of one file, open.
+    """The video stream of one open file.
 
     Args:
         path: The file.
-        step: Called at each packet and frame.
+        step: Called for each packet and frame.
 
     Raises:
-        VideoError: If it is no video.
+        VideoError: If it is not a video.
     """
 
     def __init__(self, path: str, step: Callable[[], None]) -> None:
         self.path = path
         self.step = step
-        #: When the key frames that were met are shown, and when they are decoded.
+        #: Presentation time and decoding time of the key frames read so far.
         self.keys: dict[int, int] = {}
         self._errors = pyav().error
         self._container = open_container(path)
         try:
             self._stream = choose_stream(path, self._container)
-            # In one thread what is guessed of a damaged frame is always the same.
+            # With one thread, a damaged frame is always concealed in the same way.
             self._stream.codec_context.thread_count = 1
         except BaseException:
             self._container.close()
@@ -61,20 +61,20 @@ class OpenVideo:
         self._container.close()
 
     def facts(self) -> Facts:
-        """Return what the header says."""
+        """Return the values of the header."""
         rate = self._stream.guessed_rate
         return Facts(self._stream.frames or None, float(rate) if rate else None)
 
     def geometry_of(self, frame: Any) -> Geometry:
-        """Return how the frames are shown, from the first one.
+        """Return the geometry of the frames, from the first one.
 
         Raises:
-            VideoError: If it is a way in which they cannot be shown.
+            VideoError: If it is not supported; see :func:`geometry_of`.
         """
         return geometry_of(frame, self._stream.sample_aspect_ratio, self.path)
 
     def frames(self) -> Iterator[Any]:
-        """Yield all frames of a file that was just opened, in order.
+        """Yield all frames of a file that was just opened.
 
         Raises:
             VideoError: If one cannot be decoded, or there is none.
@@ -89,7 +89,7 @@ class OpenVideo:
                 try:
                     decoded = packet.decode()
                 except self._errors.InvalidDataError:
-                    # A recording may begin between two key frames.
+                    # A recording can begin between two key frames.
                     if count or packet.is_keyframe:
                         raise
                     continue
@@ -118,16 +118,16 @@ class OpenVideo:
     def find(
         self, wanted: Sequence[int], index: Index, place: int
     ) -> dict[int, np.ndarray] | None:
-        """Decode from a key frame on.
+        """Decode frames, starting at a key frame.
 
         Args:
-            wanted: Numbers of frames, rising.
-            index: What decoding in order has found.
+            wanted: Numbers of frames, increasing.
+            index: The index of the video.
             place: Number of the key frame in ``index.places``.
 
         Returns:
-            The images ``(H, W, 3)`` by number, or None if what comes is not what the
-            index says.
+            The images ``(H, W, 3)`` by number, or None if a frame differs from the
+            index.
         """
         numbers = {int(index.stamps[i]): i for i in wanted}
         last = int(index.stamps[wanted[-1]])
@@ -139,7 +139,7 @@ class OpenVideo:
             for packet in self._container.demux(self._stream):
                 self.step()
                 if index.clock == 'pts':
-                    # What no other frame is made from need not be decoded.
+                    # Frames that no other frame refers to need not be decoded.
                     used = packet.pts is None or packet.pts in numbers
                     context.skip_frame = 'DEFAULT' if used else 'NONREF'
                 for frame in packet.decode():

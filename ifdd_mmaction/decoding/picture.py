@@ -1,4 +1,4 @@
-"""From a decoded frame to the picture that is shown."""
+"""Conversion of a decoded frame to the RGB image that is shown."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 
 from .container import VideoError, pyav
 
-#: Longest side that a display may have, in pixels.
+#: Maximum width and height of an image, in pixels.
 LONGEST = 16384
-#: Sine of the angle up to which a turned picture counts as turned by a right angle.
-UPRIGHT_WITHIN = 0.0175  # a degree, as in FFmpeg
+#: Sine of the maximum deviation of a rotation from a multiple of 90 degrees.
+UPRIGHT_WITHIN = 0.0175  # one degree, as in FFmpeg
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How the frames of a video are laid on the display.
+    """Size and orientation of the frames of a video.
 
     Args:
-        width: Of the picture as it is coded, scaled to square pixels.
-        height: The same.
-        transposed: Whether rows become columns, before the flips.
-        flips: Whether it is then flipped from left to right, and upside down.
+        width: Coded width, scaled to square pixels.
+        height: Coded height, likewise.
+        transposed: Whether to swap rows and columns, before the flips.
+        flips: Whether to flip horizontally, and vertically.
     """
 
     width: int
@@ -36,16 +36,16 @@ class Geometry:
 
 
 def geometry_of(frame: Any, ratio: Fraction | None, path: str) -> Geometry:
-    """Return the geometry that the first frame of a video and its stream ask for.
+    """Return the geometry of a video, from its first frame and its stream.
 
     Args:
         frame: PyAV's frame.
-        ratio: Width over height of a pixel; None or 0 if nobody knows.
+        ratio: Width over height of a pixel; None or 0 if unknown.
         path: The file.
 
     Raises:
-        VideoError: If it is turned by another angle than a right one, or of absurd
-            pixels.
+        VideoError: If it is rotated by an angle that is not a multiple of 90 degrees,
+            or too large.
     """
     transposed, flips = False, (False, False)
     matrix = _display_matrix(frame)
@@ -62,7 +62,7 @@ def geometry_of(frame: Any, ratio: Fraction | None, path: str) -> Geometry:
         flips = (c < 0, b < 0) if transposed else (a < 0, d < 0)
     width, height = frame.width, frame.height
     if ratio and ratio > 0:
-        # What is shown is as high as it is coded, and as wide as the pixels make it.
+        # The image keeps its height; its width follows from the shape of a pixel.
         if transposed:
             height = height * ratio.denominator // ratio.numerator
         else:
@@ -76,10 +76,10 @@ def geometry_of(frame: Any, ratio: Fraction | None, path: str) -> Geometry:
 
 
 def to_rgb(frame: Any, geometry: Geometry) -> np.ndarray:
-    """Return what is shown: ``(H, W, 3)`` uint8 RGB, in memory of its own.
+    """Return the image ``(H, W, 3)`` uint8 RGB as a new array.
 
     Colors are converted and sizes changed as FFmpeg does by default. A frame of another
-    size than the first is scaled to that one's.
+    size than the first is scaled to the size of the first.
     """
     if frame.interlaced_frame:
         frame = _whole_frame(frame)
@@ -96,15 +96,15 @@ def to_rgb(frame: Any, geometry: Geometry) -> np.ndarray:
         image = image[:, ::-1]
     if geometry.flips[1]:
         image = image[::-1]
-    # Not a view: that would keep FFmpeg's frame, and transforms may write into it.
+    # A copy: a view would keep the memory of the frame, and transforms write into it.
     return np.array(image, order='C')
 
 
 def fingerprint(frame: Any) -> int:
-    """Return a number of 32 bits that the decoded values of a frame decide.
+    """Return a 32-bit checksum of the decoded values of a frame.
 
-    Of sums over the rows and the columns of each plane: a tenth of the time that a CRC
-    of the values takes.
+    It is the CRC of the sums over rows and columns of each plane, which takes a tenth
+    of the time of a CRC of the values.
     """
     form = frame.format
     bits = form.components[0].bits if form.is_planar else form.padded_bits_per_pixel
@@ -113,7 +113,7 @@ def fingerprint(frame: Any) -> int:
     for plane in frame.planes:
         used = min(plane.width * bits // 8, plane.line_size)
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        # What is behind the picture in a row, and below it, is anything.
+        # The padding at the end of a row, and below the last, is undefined.
         rows = rows[: plane.height, :used]
         if used >= 8:
             rows = rows[:, : used // 8 * 8].view(np.uint64)
@@ -124,7 +124,7 @@ def fingerprint(frame: Any) -> int:
 
 @functools.cache
 def _one_thread() -> dict[str, int]:
-    """Return what keeps newer versions of PyAV from starting threads to scale."""
+    """Return the options with which PyAV scales in one thread."""
     return {'threads': 1} if int(pyav().__version__.split('.')[0]) >= 17 else {}
 
 
@@ -136,10 +136,10 @@ def _display_matrix(frame: Any) -> list[int] | None:
 
 
 def _whole_frame(frame: Any) -> Any:
-    """Return a copy that is not marked as two fields.
+    """Return a copy that is not marked as interlaced.
 
-    The scaler would convert the colors of each field by itself; the program ``ffmpeg``
-    does not.
+    PyAV's scaler would convert the colors of each field separately; the program
+    ``ffmpeg`` does not.
     """
     copy = type(frame)(frame.width, frame.height, frame.format.name)
     for target, plane in zip(copy.planes, frame.planes, strict=True):

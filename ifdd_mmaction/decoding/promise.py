@@ -1,4 +1,4 @@
-"""Whether a file has as many bytes as its header says."""
+"""Whether a file has as many bytes as its header states."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-#: Where the parts of an ASF file (wmv) begin: the first bytes of its header's name.
+#: The first bytes of an ASF file (wmv): the GUID of its header.
 ASF = bytes.fromhex('3026b2758e66cf11a6d900aa0062ce6c')
-#: Matroska and WebM: the element that says so, and the one that holds everything.
+#: Matroska and WebM: the IDs of the EBML header and of the segment.
 EBML, SEGMENT = b'\x1a\x45\xdf\xa3', b'\x18\x53\x80\x67'
-#: Boxes of an mp4 or mov whose sizes are believed: what follows them may be anything.
+#: Top-level boxes of mp4 and mov whose sizes are used; others can be arbitrary data.
 BOXES = (
     b'ftyp', b'moov', b'mdat', b'free', b'skip', b'wide', b'pnot', b'moof', b'styp',
     b'sidx', b'mfra', b'uuid', b'meta',
 )  # fmt: skip
-#: Missing bytes that are let pass: some writers do not count the padding of the end.
+#: Missing bytes that are tolerated: some writers do not write the final padding.
 SLACK = 8
 
 
 def what_is_missing(path: str) -> str:
-    """Say what a file lacks that its header promises; '' if nothing.
+    """Return what a file lacks according to its header, or ''.
 
-    mp4, mov, 3gp (by the sizes of boxes), mkv, webm (elements), avi (chunks), wmv
-    (objects), flv (``filesize``) and gif (its end mark) make a promise. ts, mpg, ogv
-    and bare streams make none, nor does what was written as a live stream.
+    The headers of mp4, mov, 3gp (sizes of boxes), mkv, webm (elements), avi (chunks),
+    wmv (objects), flv (``filesize``) and gif (the end mark) state the size. Those of
+    ts, mpg, ogv, bare streams and live streams do not.
 
     Raises:
         OSError: If the file cannot be read.
@@ -58,12 +58,12 @@ def _promised_bytes(file: BinaryIO, start: bytes, size: int) -> int:
 
 
 def _walk(file: BinaryIO, size: int, length: Callable[[bytes], int]) -> int:
-    """Go from part to part; return where the last one ends."""
+    """Return the end of the last part of a file, following the sizes of its parts."""
     end = 0
     while end < size:
         file.seek(end)
         part = length(file.read(24))
-        if part < 8:  # no length: to the end of the file, or no such part
+        if part < 8:  # no size, or not a known part
             break
         end += part
     return end
@@ -78,7 +78,7 @@ def _box(head: bytes) -> int:
 
 def _chunk(head: bytes) -> int:
     length = int.from_bytes(head[4:8], 'little')
-    # A recorder that was switched off leaves 0, or all ones.
+    # An interrupted recording has 0 or all ones here.
     if head[:4] != b'RIFF' or length in (0, 0xFFFFFFFF):
         return 0
     return 8 + length
@@ -100,7 +100,7 @@ def _element(head: bytes) -> int:
 
 
 def _flv(head: bytes) -> int:
-    # A number of the metadata: its name, a 0, and 8 bytes of a double.
+    # A number in the metadata: its name, a zero byte, and a double.
     at = head.find(b'filesize\0')
     if at < 0 or len(head) < at + 17:
         return 0

@@ -1,4 +1,4 @@
-"""Read the frames of a video file: all in order, or some by their index."""
+"""The video reader: all frames in order, or some by index."""
 
 from __future__ import annotations
 
@@ -17,33 +17,31 @@ from .picture import to_rgb
 from .watch import Watch
 
 T = TypeVar('T')
-#: Frames that are handed on together while reading in order.
+#: Frames that are decoded at a time while reading in order.
 CHUNK = 16
-#: Key frames, about, from which decoding is tried when an index was made, to compare.
+#: Approximate number of key frames from which a new index is verified.
 PROOFS = 5
-#: Key frames before the nearest one, to begin from if the nearest does not do.
+#: Key frames to begin at, as steps back from the nearest, until one works.
 STEPS_BACK = (0, 1, 4)
-#: Frames that are decoded and not used rather than begin at a later key frame.
+#: Maximum number of frames to decode without use before seeking is faster.
 PASSED = 4
 
 
 class VideoReader:
     """The frames of one video, as FFmpeg shows them, counted from 0.
 
-    Frames in order need nothing else. To read some by their index, the video is decoded
-    once from its beginning, and what is found is kept: how many frames
-    there are, when each is shown, and a fingerprint of each. A frame is then looked for
-    from the key frame before it, and taken only if its time and its fingerprint are
-    those of the index; else decoding begins at an earlier key frame, and at last with
-    the first frame.
+    To read frames by index, the video is decoded once, and the time and a fingerprint
+    of each frame are stored in an index. A frame is then decoded from the key frame
+    before it, and used only if its time and fingerprint equal those of the index.
+    Otherwise decoding begins at an earlier key frame, and finally at the first frame.
 
     Args:
-        path: The file, by any name that the file system allows.
+        path: The file; any name is allowed.
 
     Raises:
-        VideoError: From all of the methods: the file is no video, cut off, damaged or
-            of a kind that cannot be read. A StuckError if it takes too long to decode
-            a frame.
+        VideoError: From all methods, if the file is not a video, is truncated or
+            damaged, or has an unsupported format. A StuckError if decoding a frame
+            takes too long.
 
     Example:
         >>> from ifdd_mmaction.decoding import VideoReader
@@ -62,7 +60,7 @@ class VideoReader:
 
     @property
     def decoder(self) -> str:
-        """What decodes: PyAV and FFmpeg's library, with their versions."""
+        """Versions of PyAV and of FFmpeg's library."""
         av = pyav()
         version = '.'.join(map(str, av.library_versions['libavcodec']))
         return f'PyAV {av.__version__} (libavcodec {version})'
@@ -72,13 +70,13 @@ class VideoReader:
 
     @property
     def index(self) -> Index:
-        """What is known of the frames; the video is decoded once if nothing is yet."""
+        """The index; it is made by decoding the video if it is not in the cache."""
         if self._index is None:
             self._index = self._watch.run(self._find_index)
         return self._index
 
     def probe(self) -> Facts:
-        """Refuse what is no video, and tell what its header says of it."""
+        """Decode the first frame, and return the values of the header."""
 
         def look() -> Facts:
             check_file(self.path)
@@ -91,21 +89,18 @@ class VideoReader:
         return facts if known is None else replace(facts, frames=len(known))
 
     def each(self, use: Callable[[float | None, np.ndarray], T]) -> Iterator[T]:
-        """Go through the frames in order.
+        """Yield the result of a function for each frame, in order.
 
         Args:
-            use: Gets the time of a frame in seconds, as the file has it, and its image
+            use: Function of the time of a frame, in seconds, and its image
                 ``(H, W, 3)`` uint8 RGB. It is called some frames ahead.
-
-        Yields:
-            What it returns.
         """
         results = self._in_order(use)
         while chunk := self._watch.run(lambda: list(islice(results, CHUNK))):
             yield from chunk
 
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
-        """Return frames ``(H, W, 3)`` uint8 RGB in the order asked for.
+        """Return frames ``(H, W, 3)`` uint8 RGB in the order of the indexes.
 
         Raises:
             VideoError: If there are fewer frames.
@@ -118,7 +113,7 @@ class VideoReader:
             )
         images = self._watch.run(lambda: self._read(wanted, self.index))
         result: dict[int, np.ndarray] = {}
-        # Transforms may write into one of two equal frames: only the first is no copy.
+        # A repeated frame is a copy: transforms write into frames.
         return [
             images[i].copy() if i in result else result.setdefault(i, images[i])
             for i in indexes
@@ -146,8 +141,8 @@ class VideoReader:
     def _from_start(self, wanted: Sequence[int]) -> dict[int, np.ndarray]:
         """Return frames by decoding in order."""
         for index in (self.index, None):
-            # Another processor, or another file of the same size and time, may have
-            # other frames than the index that was found.
+            # The index can be of another processor, or of another file with the same
+            # size and time.
             index = index or self._make_index()
             if (images := self._count_to(wanted, index)) is not None:
                 return images
@@ -159,7 +154,7 @@ class VideoReader:
     def _count_to(
         self, wanted: Sequence[int], index: Index
     ) -> dict[int, np.ndarray] | None:
-        """Return frames by their number, or None if they are not those of an index."""
+        """Return frames by number, or None if one differs from the index."""
         images: dict[int, np.ndarray] = {}
         with self._open() as video:
             for number, frame in enumerate(video.frames()):
@@ -185,11 +180,11 @@ class VideoReader:
         return self._index
 
     def _proven(self, index: Index) -> Index:
-        """Return the index with a way to its key frames that leads there."""
+        """Return the index with the seek offset that works, or without key frames."""
         some = range(0, len(index.places), max(1, len(index.places) // PROOFS))
         firsts = [n for n in map(index.first_from, some) if n < len(index)]
         with self._open() as video:
-            # Some formats seek by the times of showing, others by those of decoding.
+            # Some formats seek by presentation time, others by decoding time.
             for steps, lead in product(((0,), STEPS_BACK), (0, index.lead)):
                 trial = replace(index, lead=lead)
                 if all(_from_key_frames(video, [n], trial, steps) for n in firsts):
@@ -200,7 +195,7 @@ class VideoReader:
         try:
             return state_of(self.path)
         except (OSError, ValueError):
-            check_file(self.path)  # says it in its words
+            check_file(self.path)  # raises the error of this package
             raise
 
     def _open(self) -> OpenVideo:
@@ -213,7 +208,7 @@ def _from_key_frames(
     index: Index,
     steps: Sequence[int] = STEPS_BACK,
 ) -> dict[int, np.ndarray] | None:
-    """Return the frames of a run from the first key frame that gives all of them."""
+    """Return the frames of a run, from the first key frame that yields all of them."""
     nearest = index.place(run[0])
     for back in steps:
         if back > nearest:
@@ -224,7 +219,7 @@ def _from_key_frames(
 
 
 def _runs(wanted: Sequence[int], index: Index) -> Iterator[list[int]]:
-    """Split indexes where beginning at a later key frame leaves frames out."""
+    """Split indexes where seeking to a later key frame skips frames."""
     run: list[int] = []
     for number in wanted:
         if run:

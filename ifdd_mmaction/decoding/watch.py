@@ -1,4 +1,4 @@
-"""An end to reading that does not come to one."""
+"""A time limit for decoding one frame."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from .container import StuckError, VideoError
 
 T = TypeVar('T')
-#: The environment variable that sets the limit, and the limit without it: seconds in
-#: which one more frame has to come.
+#: The environment variable of the limit, and its default: seconds per frame.
 SETTING, DEFAULT_SECONDS = 'IFDD_FRAME_SECONDS', 60.0
-#: Files whose reading did not end. Each costs a thread that nothing can stop.
+#: Files whose decoding did not end. Each has a thread that cannot be stopped.
 _stuck: set[str] = set()
 
 
@@ -39,10 +38,10 @@ def mark_stuck(path: str) -> bool:
 
 
 def seconds_a_frame() -> float:
-    """Return the limit that is set.
+    """Return the time limit of a frame.
 
     Raises:
-        VideoError: If it is no number above 0.
+        VideoError: If it is not a number above 0.
     """
     text = os.environ.get(SETTING, str(DEFAULT_SECONDS))
     try:
@@ -55,10 +54,10 @@ def seconds_a_frame() -> float:
 
 
 class Watch:
-    """Has work on a file done as long as it goes on.
+    """Runs work on a file with a time limit between its steps.
 
-    It is done in a thread: what hangs in a decoder cannot be interrupted, only left
-    behind. Such a thread ends with its process.
+    The work runs in a thread, because a decoder that hangs cannot be interrupted. Such
+    a thread ends with its process.
 
     Args:
         path: The file.
@@ -69,18 +68,15 @@ class Watch:
         self._last = 0.0
 
     def step(self) -> None:
-        """Say that the work goes on."""
+        """Record that the work made progress."""
         self._last = time.monotonic()
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do the work; it calls :meth:`step` again and again.
-
-        Returns:
-            What the work returns; what it raises is raised.
+        """Run work that calls :meth:`step` repeatedly, and return its result.
 
         Raises:
-            StuckError: If there is no step for :func:`seconds_a_frame`, or was none in
-                an earlier run of this process.
+            StuckError: If no step is recorded for :func:`seconds_a_frame`, in this run
+                or in an earlier one of this process.
         """
         limit = seconds_a_frame()
         if self.path in _stuck:
@@ -100,7 +96,7 @@ class Watch:
             thread.join(max(0.0, self._last + limit - time.monotonic()))
             last = self._last
             if thread.is_alive() and time.monotonic() - last >= limit:
-                # Once more: the process may have been stopped, and time went on.
+                # Wait once more: the process may have been suspended meanwhile.
                 thread.join(min(1.0, limit))
                 if thread.is_alive() and self._last == last:
                     mark_stuck(self.path)

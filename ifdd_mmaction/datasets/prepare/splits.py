@@ -24,15 +24,15 @@ Part = tuple[str, int]
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """What was published about a dataset.
+    """The published numbers of a dataset.
 
     Args:
         dataset: Its registered name.
-        clips: Published number of clips by split and fold, as far as it is known.
+        clips: Published number of clips by split and fold, where known.
         classes: The same by class.
         total: Published number of train and test clips together, in every fold.
-        extracted: Where the frames of its videos go: no place where a dataset looks
-            unasked, for they are no release. None where no release has videos.
+        extracted: Folder for extracted frames of its videos, which a dataset does not
+            use by default; None if no release has videos.
     """
 
     dataset: str
@@ -66,7 +66,7 @@ PROTOCOLS = dict(
 
 @dataclass
 class Lists:
-    """The lists of a dataset: the clips of each part, and what could not be read."""
+    """The lists of a dataset: the clips of each part, and errors of reading them."""
 
     classes: tuple[str, ...]
     storage: str
@@ -76,14 +76,14 @@ class Lists:
 
     @property
     def clips(self) -> dict[str, Clip]:
-        """Every listed clip once, by name."""
+        """All listed clips, by name."""
         return {clip.name: clip for part in self.parts.values() for clip in part}
 
 
 def make_dataset(
     protocol: EvaluationProtocol, root: os.PathLike, **options: Any
 ) -> Any:
-    """Return the dataset of a protocol with nothing read yet.
+    """Return the dataset of a protocol, without reading its lists.
 
     Raises:
         DatasetError: If the dataset refuses its options.
@@ -107,12 +107,12 @@ def read_lists(
     Args:
         protocol: The dataset.
         root: Its folder.
-        splits: Those to read.
-        folds: Those to read, by default all.
-        options: For the dataset, such as ``frame_dir``.
+        splits: Splits to read.
+        folds: Folds to read; all by default.
+        options: Arguments of the dataset, such as ``frame_dir``.
 
     Raises:
-        DatasetError: If not one of the lists can be read.
+        DatasetError: If none of the lists can be read.
     """
     if not os.path.isdir(root):
         raise DatasetError(f'{root}: no such folder')
@@ -135,16 +135,16 @@ def read_lists(
 def split_train(
     clips: list[Clip], fraction: float, seed: int
 ) -> tuple[list[Clip], list[Clip]]:
-    """Divide clips into train and validation clips, each class by the same share.
+    """Divide clips into train and validation clips, with the same fraction per class.
 
-    The choice depends on names and seed alone: not on the order of the list, a random
-    generator or its version. A class of two or more clips keeps one on either side,
-    one of a single clip stays in train.
+    The choice depends only on names and seed, not on the order of the list or on a
+    random generator. A class of two or more clips has at least one in each part; a
+    single clip stays in train.
 
     Args:
         clips: The official train split.
-        fraction: Share of each class to validate on, above 0 and below 1.
-        seed: Another one gives another choice.
+        fraction: Fraction of each class for validation, above 0 and below 1.
+        seed: Seed of the choice.
     """
     classes: dict[int, list[Clip]] = defaultdict(list)
     for clip in clips:
@@ -176,7 +176,7 @@ def _mafw(clips: list[Clip], classes: tuple[str, ...]) -> str:
     return ''.join(f'{clip.name}.mp4 {classes[clip.label]}\n' for clip in clips)
 
 
-#: Suffix and writer of each dataset's own lists.
+#: Suffix and writer of the lists of each dataset.
 FORMATS: dict[str, tuple[str, Callable[[list[Clip], tuple[str, ...]], str]]] = dict(
     DFEWDataset=('.csv', _dfew),
     FERV39kDataset=('.csv', _ferv39k),
@@ -187,16 +187,15 @@ FORMATS: dict[str, tuple[str, Callable[[list[Clip], tuple[str, ...]], str]]] = d
 def write_val_split(
     protocol: EvaluationProtocol, lists: Lists, folder: Path, fraction: float, seed: int
 ) -> str:
-    """Write ``set_{fold}/{train,val}`` lists in the dataset's own form, all or none.
+    """Write ``set_{fold}/{train,val}`` lists in the dataset's format, atomically.
 
-    ``split.json`` beside them says how they were made. Lists that are there already
-    are left alone if they are the same.
+    ``split.json`` beside them has the settings. Identical lists are not written again.
 
     Returns:
-        What to tell the user.
+        A message for the user.
 
     Raises:
-        DatasetError: If the folder holds something else.
+        DatasetError: If the folder contains other files.
         OSError: If it cannot be written.
     """
     suffix, write = FORMATS[protocol.dataset]
@@ -217,7 +216,7 @@ def write_val_split(
 
 
 def _write_folder(folder: Path, files: dict[str, str]) -> bool:
-    """Write a folder of files at once; return False if it has them already."""
+    """Write a folder of files atomically; return False if it has them already."""
     if folder.is_dir():
         there = [p for p in folder.rglob('*') if p.is_file()]
         held = {p.relative_to(folder).as_posix(): p.read_text() for p in there}

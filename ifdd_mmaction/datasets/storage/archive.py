@@ -31,15 +31,15 @@ COMMENT = 'ifdd_mmaction archive {}, contents at {}.'
 _COMMENT_PATTERN = re.compile(rb'ifdd_mmaction archive (\d+), contents at (\d+)\.\Z')
 #: Signature, CRC-32, compressed size, size, lengths of the name and the extra field.
 _LOCAL_HEADER = struct.Struct('<4s10xLLLHH')
-#: What contents of another shape than ours raise.
+#: Errors that malformed contents raise.
 _MALFORMED = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-#: What this process has mapped, by path.
+#: Archives that this process has mapped, by path.
 _OPENED: dict[str, PackedArchive] = {}
 
 
 @dataclass(frozen=True)
 class PackedClipSource:
-    """One clip of an archive: a :class:`ClipSource` that holds no data.
+    """One clip of an archive: a :class:`ClipSource` without data of its own.
 
     Args:
         archive: Path of the file.
@@ -69,10 +69,10 @@ class PackedArchive:
     """A file of clips that ``write_archive`` made, mapped into memory.
 
     Args:
-        path: The file. It is mapped once per process; pickling hands on the path.
+        path: The file. It is mapped once per process; a pickle contains the path.
 
     Raises:
-        DatasetError: If it is absent, cut off, or another kind of file.
+        DatasetError: If it is missing, truncated, or another kind of file.
 
     Example:
         >>> from pathlib import Path
@@ -138,7 +138,7 @@ class PackedArchive:
             self._clips[check_name(name)] = first, count
             first += count
         self.decoded: bool = contents['decoded']
-        #: What ``write_archive`` was told about the dataset.
+        #: The ``metadata`` argument of ``write_archive``.
         self.metadata: dict[str, Any] = contents['metadata']
 
     def __reduce__(self) -> tuple[type[PackedArchive], tuple[str]]:
@@ -162,7 +162,7 @@ class PackedArchive:
 
         Raises:
             DatasetError: If there is no such clip, or a frame of it is damaged.
-            IndexError: If a frame is asked for that the clip does not have.
+            IndexError: If the clip does not have such a frame.
         """
         first, count = self._frames_of(name)
         images: dict[int, np.ndarray] = {}
@@ -170,7 +170,7 @@ class PackedArchive:
         for i in indexes:
             if not 0 <= i < count:
                 raise IndexError(f'{self.path}:{name}: frame {i} of {count}')
-            # A copy where a frame repeats: transforms may write into it.
+            # A repeated frame is a copy: transforms write into frames.
             image = images[i].copy() if i in images else self._decode(first + i)
             images.setdefault(i, image)
             result.append(image)
@@ -180,10 +180,10 @@ class PackedArchive:
         """Compare clips with their checksums.
 
         Args:
-            names: The clips to look at, by default all.
+            names: The clips to check; all by default.
 
         Returns:
-            What is wrong, by name of the clip: empty if all is well.
+            The error of each damaged clip, by its name.
         """
         damaged = {}
         for name in self.names if names is None else names:
@@ -234,7 +234,7 @@ class PackedArchive:
         )
 
     def _checked_entry(self, header: int, name: str) -> bytes:
-        """Return the content of an entry whose name begins so."""
+        """Return the content of an entry whose name begins with ``name``."""
         found, data, crc = self._entry(header)
         if zlib.crc32(data) != crc or not found.startswith(name):
             raise DatasetError(
@@ -246,10 +246,10 @@ class PackedArchive:
 def _read_npy(data: bytes) -> np.ndarray:
     """Return the array of a ``.npy`` file of numbers.
 
-    ``np.load`` would make room for whatever shape the header claims.
+    ``np.load`` would allocate memory for any shape that the header states.
 
     Raises:
-        ValueError: If the header is none of numbers, or claims another size.
+        ValueError: If the header is not of numbers, or states another size.
     """
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
@@ -260,7 +260,7 @@ def _read_npy(data: bytes) -> np.ndarray:
         raise ValueError(f'the header of a .npy file is damaged ({error})') from error
     body = data[file.tell() :]
     if dtype.hasobject or fortran or math.prod(shape) * dtype.itemsize != len(body):
-        raise ValueError(f'{len(body)} bytes are no {dtype} array of {shape}')
+        raise ValueError(f'{len(body)} bytes are not a {dtype} array of {shape}')
     return np.frombuffer(bytearray(body), dtype).reshape(shape)
 
 
@@ -270,21 +270,21 @@ def write_archive(
     metadata: dict[str, Any],
     decoded: bool = False,
 ) -> None:
-    """Pack clips into one file; what was there stays until all of them are in.
+    """Pack clips into one file, which replaces an older one at the end.
 
-    The same clips give the same bytes.
+    Packing is reproducible: the same clips give the same bytes.
 
     Args:
         path: The file to write.
         clips: Name and folder of frames of each clip.
-        metadata: What JSON can hold about the dataset and its release.
+        metadata: Values about the dataset and its release that JSON can represent.
         decoded: Store pixels, ``(H, W, 3)`` uint8 RGB as ``.npy``, about 15 times the
             size, instead of the bytes of the files as they are.
 
     Raises:
-        DatasetError: If a clip has no frames, a frame cannot be decoded where it has
-            to be, or a name is refused or comes twice.
-        OSError: If something cannot be read or written.
+        DatasetError: If a clip has no frames, a frame cannot be decoded (with
+            ``decoded``), or a name is refused or duplicated.
+        OSError: If a file cannot be read or written.
 
     Example:
         >>> from pathlib import Path
@@ -308,7 +308,7 @@ def write_archive(
         for name, folder in clips:
             check_name(name)
             if name in counts:
-                raise DatasetError(f'clip {name} comes twice')
+                raise DatasetError(f'clip {name} is listed twice')
             frames = list_frames(folder)
             counts[name] = len(frames)
             for frame in frames:

@@ -1,4 +1,4 @@
-"""The order in time of image files, told from the numbers in their names."""
+"""The temporal order of image files, from the numbers in their names."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _REMEDY = 'rename the files to 00001.jpg, 00002.jpg and so on'
 
 
 def order_frames(folder: Path, names: Sequence[str]) -> list[str]:
-    """Put the files of a folder in the order of the numbers in their names.
+    """Sort the files of a folder by the numbers in their names.
 
-    That is the natural order of the whole name, where ``10`` comes after ``9`` and
-    ``0.5`` after ``0.25``: of ``1_224x224.jpg, 10_224x224.jpg, 2_224x224.jpg`` the
-    numbers in front decide, of ``frame1_aligned_0.jpg, frame10_aligned_0.jpg`` the
-    first. Where several numbers differ and could each tell the order, such as a
-    counter and a confidence, whole numbers go before decimals, and those at equal
-    distances before others.
+    This is the natural order of the whole name, in which ``10`` follows ``9`` and
+    ``0.5`` follows ``0.25``: the first number that differs decides, in
+    ``1_224x224.jpg, 10_224x224.jpg`` as in ``frame1_aligned_0.jpg,
+    frame10_aligned_0.jpg``. If several numbers differ and each gives an order, such as
+    a counter and a confidence, integers are preferred to decimals, and numbers at
+    equal distances to others.
 
     Args:
-        folder: What to call the folder in errors.
+        folder: The folder, for errors.
         names: Names of files with a suffix, in any order.
 
     Raises:
         DatasetError: If a name has no number, two have the same numbers, or the numbers
-            do not tell the order; two of the files are named.
+            give no unique order; the error names two of the files.
     """
     stems = {name: name.rpartition('.')[0] for name in names}
-    if all(stem.isdecimal() for stem in stems.values()):  # as most datasets have it
+    if all(stem.isdecimal() for stem in stems.values()):  # the most frequent case
         return _distinct(folder, {name: (Decimal(s),) for name, s in stems.items()})
     parts = {name: _NUMBER.split(stem.casefold()) for name, stem in stems.items()}
     _refuse_unlike(folder, parts)
@@ -47,8 +47,8 @@ def order_frames(folder: Path, names: Sequence[str]) -> list[str]:
     if len({tuple(w) for w in words.values()}) > 1 and len(candidates) < 2:
         other = next(name for name in order if words[name] != words[order[0]])
         raise DatasetError(
-            f'{folder}: which comes first, {order[0]} or {other}? They differ in words '
-            f'and share numbers with others: {_REMEDY}'
+            f'{folder}: the order of {order[0]} and {other} is not clear: their words '
+            f'differ, and other files have the same numbers: {_REMEDY}'
         )
     return _agreed(folder, keys, order, candidates)
 
@@ -58,14 +58,14 @@ def _distinct(folder: Path, keys: dict[str, tuple[Decimal, ...]]) -> list[str]:
     for one, other in pairwise(order):
         if keys[one] == keys[other]:
             raise DatasetError(
-                f'{folder}: {one} and {other} are the same moment, both have the '
-                f'number {", ".join(map(str, keys[one]))}: remove one of them'
+                f'{folder}: {one} and {other} have the same number '
+                f'{", ".join(map(str, keys[one]))}: remove one of them'
             )
     return order
 
 
 def _refuse_unlike(folder: Path, parts: dict[str, list[str]]) -> None:
-    """Refuse names without a number, or with more numbers than others have."""
+    """Refuse names without a number, and names with different counts of numbers."""
     first, length = min(parts), len(parts[min(parts)])
     for name in sorted(parts):
         if len(parts[name]) == 1:
@@ -75,13 +75,13 @@ def _refuse_unlike(folder: Path, parts: dict[str, list[str]]) -> None:
             )
         if len(parts[name]) != length:
             raise DatasetError(
-                f'{folder}: which comes first, {first} or {name}? One has more numbers '
-                f'in its name: remove one of them, or {_REMEDY}'
+                f'{folder}: the order of {first} and {name} is not clear: one name has '
+                f'more numbers: remove one of the files, or {_REMEDY}'
             )
 
 
 def _refuse_two_meanings(folder: Path, texts: dict[str, list[str]]) -> None:
-    """Refuse 1.9 and 1.10, where the point may be a decimal point or no such."""
+    """Refuse 1.9 and 1.10, whose point can be a decimal point or a separator."""
     for column in range(len(next(iter(texts.values())))):
         cells = {name: text[column] for name, text in texts.items()}
         behind = {n: c.partition('.')[2] for n, c in cells.items() if '.' in c}
@@ -91,19 +91,20 @@ def _refuse_two_meanings(folder: Path, texts: dict[str, list[str]]) -> None:
             if digits != '0' and digits.endswith('0'):
                 other = next(n for n in behind if len(behind[n]) != len(digits))
                 raise DatasetError(
-                    f'{folder}: which comes first, {name} or {other}? The point may be '
-                    f'a decimal point or separate two counters: {_REMEDY}'
+                    f'{folder}: the order of {name} and {other} is not clear: the '
+                    f'point can be a decimal point or a separator: {_REMEDY}'
                 )
 
 
-#: The order by one number, whether it is whole everywhere, and at equal distances.
+#: The order by one number, whether it is an integer in all names, and whether its
+#: values have equal distances.
 _Candidate = tuple[list[str], bool, bool]
 
 
 def _candidates(
     keys: dict[str, tuple[Decimal, ...]], natural: list[str]
 ) -> list[_Candidate]:
-    """Return the natural order, then those by each number that no two files share."""
+    """Return the natural order, and the order by each number that is unique."""
     columns = list(zip(*(keys[name] for name in natural), strict=True))
     differing = [column for column in columns if len(set(column)) > 1]
     found: list[_Candidate] = []
@@ -133,8 +134,9 @@ def _agreed(
         for one, other in zip(orders[0], order, strict=True):
             if one != other:
                 raise DatasetError(
-                    f'{folder}: which comes first, {one} or {other}? Their numbers '
-                    f'{_numbers(keys[one])} and {_numbers(keys[other])} tell two '
+                    f'{folder}: the order of {one} and {other} is not clear: their '
+                    'numbers '
+                    f'{_numbers(keys[one])} and {_numbers(keys[other])} give two '
                     f'orders: {_REMEDY}'
                 )
     return orders[0]

@@ -46,17 +46,29 @@ ORDERS = {
     'one': '7.jpg',
 }
 REFUSED = {
-    'two suffixes': ('1.jpg 1.png 2.jpg', '1.jpg and 1.png are the same moment'),
-    'two lengths': ('1.jpg 01.jpg', '01.jpg and 1.jpg are the same moment'),
-    'two decimals': ('a0.5.jpg a0.50.jpg', 'which comes first, a0.50.jpg or a0.5.jpg'),
-    'case': ('1.jpg 1.JPG', '1.JPG and 1.jpg are the same moment'),
-    'two cameras': ('left_1.jpg right_1.jpg', 'are the same moment'),
-    'a copy': ('1.jpg 1 (1).jpg 2.jpg', '1 (1).jpg or 1.jpg? One has more numbers'),
+    'two suffixes': ('1.jpg 1.png 2.jpg', '1.jpg and 1.png have the same number'),
+    'two lengths': ('1.jpg 01.jpg', '01.jpg and 1.jpg have the same number'),
+    'two decimals': ('a0.5.jpg a0.50.jpg', 'the order of a0.50.jpg and a0.5.jpg'),
+    'case': ('1.jpg 1.JPG', '1.JPG and 1.jpg have the same number'),
+    'two cameras': ('left_1.jpg right_1.jpg', 'have the same number'),
+    'a copy': (
+        '1.jpg 1 (1).jpg 2.jpg',
+        '1 (1).jpg and 1.jpg is not clear: one name has',
+    ),
     'no number': ('a.jpg b.jpg', 'a.jpg: no frame number in the file name'),
     'a cover': ('1.jpg cover.jpg', 'cover.jpg: no frame number in the file name'),
-    'counter or decimal': ('1.9.jpg 1.10.jpg', '1.10.jpg or 1.9.jpg? The point may be'),
-    'two counters': ('1_5.jpg 2_4.jpg 3_3.jpg', '1_5.jpg or 3_3.jpg? Their numbers'),
-    'parts and words': ('a1_1.jpg a1_2.jpg b2_1.jpg', 'a1_1.jpg or b2_1.jpg? They'),
+    'counter or decimal': (
+        '1.9.jpg 1.10.jpg',
+        '1.10.jpg and 1.9.jpg is not clear: the point',
+    ),
+    'two counters': (
+        '1_5.jpg 2_4.jpg 3_3.jpg',
+        '1_5.jpg and 3_3.jpg is not clear: their numbers',
+    ),
+    'parts and words': (
+        'a1_1.jpg a1_2.jpg b2_1.jpg',
+        'a1_1.jpg and b2_1.jpg is not clear: their words',
+    ),
 }
 
 
@@ -127,7 +139,7 @@ def test_every_reader_has_the_same_order(clip: Path, tmp_path: Path) -> None:
 def test_every_reader_refuses_the_same(clip: Path, tmp_path: Path) -> None:
     image = (clip / '1_16x16.png').read_bytes()
     (clip / '01_16x16.jpg').write_bytes(image)
-    said = '01_16x16.jpg and 1_16x16.png are the same moment'
+    said = '01_16x16.jpg and 1_16x16.png have the same number'
     with pytest.raises(DatasetError, match=said):
         FolderClipSource(clip)
     with pytest.raises(InputError, match=said):

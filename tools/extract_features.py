@@ -3,8 +3,8 @@
     python tools/extract_features.py CONFIG CHECKPOINT --out FOLDER
 
 FOLDER gets ``vector.npy``, (clips, channels) float32, and ``index.csv`` with clip and
-label of each row. Interrupted, the same command goes on. Exit codes: 0 written, 2 wrong
-data or arguments, 130 interrupted.
+label of each row. After an interruption the same command continues. Exit codes: 0
+written, 2 wrong data or arguments, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f'\ninterrupted: the same command goes on in {args.out}', file=sys.stderr)
+        print(
+            f'\ninterrupted: the same command continues in {args.out}', file=sys.stderr
+        )
         return 130
     for name in (*(f'{feature}.npy' for feature in args.features), 'index.csv'):
         print(args.out / name)

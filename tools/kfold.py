@@ -4,7 +4,7 @@
     python tools/kfold.py configs/ifdd_vit_dfew.py --slurm kfold.sbatch
 
 Fold N is in WORK_DIR/foldN. A fold that is finished is not run again and an
-interrupted one is resumed, so the same command goes on where it stopped. The table
+interrupted one is resumed, so the same command continues where it stopped. The table
 holds WAR and UAR of the last and of the best epoch, each pair of one checkpoint, and
 their plain mean over the folds. Exit codes: 0 all folds are in the table, 1 some
 failed, 2 wrong data or arguments, 130 interrupted.
@@ -106,7 +106,7 @@ def slurm_script(args: argparse.Namespace, folds: Sequence[int]) -> str:
         f'--gres=gpu:{args.gpus}',
         f'--cpus-per-task={5 * args.gpus}',
         f'--output="{args.work_dir.resolve()}/slurm_%A_%a.txt"',
-        # A task that was ended for another job goes on where it stopped.
+        # A task that was ended for another job continues where it stopped.
         '--requeue',
         *args.sbatch,
     ]
@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print('interrupted: the same command goes on from here', file=sys.stderr)
+        print('interrupted: the same command continues', file=sys.stderr)
         return 130
 
 

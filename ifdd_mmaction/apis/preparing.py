@@ -44,7 +44,7 @@ def prepare(
 ) -> dict[str, Any]:
     """Check every file of a dataset, and extract, split and pack its clips if asked.
 
-    Interrupted, the same call goes on where it stopped.
+    Interrupted, the same call continues where it stopped.
 
     Args:
         dataset: ``'dfew'``, ``'ferv39k'`` or ``'mafw'``.

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmaction.registry import DATASETS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset, pseudo_collate
 
 from ..analysis import clip_positions
 from ..checkpoints import CheckpointError
+from ..cli import add_cfg_options
 from ..errors import InputError
 from ..models.necks import IFDDNeck, TemporalSplit
 from .models import build_model, class_names
@@ -55,9 +56,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--split', help='train or test (that of the config)')
     parser.add_argument('--fold', type=int, help='fold (that of the config)')
     parser.add_argument('--device', default='', help='of PyTorch (the best one)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='KEY=VALUE into the config'
-    )
+    add_cfg_options(parser)
 
 
 class TrainedModel:

@@ -47,7 +47,7 @@ def train(
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = 'none',
 ) -> Runner:
-    """Train a recognizer, or go on with a training.
+    """Train a recognizer, or resume a training.
 
     Args:
         config: A config file, the name of a config in the zoo, or a config, which is

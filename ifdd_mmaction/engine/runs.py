@@ -218,6 +218,6 @@ def _call(run: Run, command: list[str]) -> None:
             code = process.wait()
             _running.discard(process)
     if code == EXIT_PREEMPTED:
-        raise RunError(f'{tool} was ended by SIGTERM: the same command goes on')
+        raise RunError(f'{tool} was ended by SIGTERM: the same command continues')
     if code:
         raise RunError(f'{tool} failed (exit code {code}), see {log.name}')

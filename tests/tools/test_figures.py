@@ -226,7 +226,7 @@ def test_an_interrupted_extraction_goes_on(main, monkeypatch, tmp_path):
 
     monkeypatch.setattr(features, '_extract', interrupted)
     code, said = main('extract_features.py', 'vit', '--out', broken, *options)
-    assert code == 130 and 'goes on' in said
+    assert code == 130 and 'continues' in said
     assert not list(broken.glob('*.npy')) and not (broken / 'index.csv').exists()
     # The two batches that were done are not done again.
     seen[:] = [0] * 10

@@ -5,7 +5,7 @@
         --work-dir work_dirs/ablation --out docs/ablation/sample
 
 A run that is finished is not run again and an interrupted one is resumed, so the same
-command goes on where it stopped. The table holds mean, standard deviation (n - 1)
+command continues where it stopped. The table holds mean, standard deviation (n - 1)
 and n of the last epoch's scores, as Markdown and JSON. Exit codes: 0 all runs
 are in the table, 1 some failed, 2 wrong arguments, 130 interrupted.
 """
@@ -129,7 +129,7 @@ def main() -> int:
             name = f'{run.config.stem} {run.folder.name}'
             print(f'{where} {name}: {said}', flush=True)
     except KeyboardInterrupt:
-        print('interrupted: the same command goes on from here', file=sys.stderr)
+        print('interrupted: the same command continues', file=sys.stderr)
         return 130
     for found in results.values():
         found.sort(key=lambda run: (run['fold'] or 0, run['seed']))

@@ -6,7 +6,7 @@ training step are taken as by ``benchmark.py``. A point that, by its arithmetic 
 point before it, would take more than ``--max-seconds`` or ``--max-memory`` is left out,
 and the plot and the table say so.
 
-Writes OUT.json after every point, where a run that was interrupted goes on, OUT.md and
+Writes OUT.json after every point, where an interrupted run continues, OUT.md and
 OUT.png. Exit codes: 0 measured, 2 wrong arguments.
 """
 

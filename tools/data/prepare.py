@@ -1,10 +1,10 @@
 """Check a dataset on disk: ``python tools/data/prepare.py {dfew,ferv39k,mafw} ROOT``.
 
 Decodes every file of every listed clip, compares the counts with the published ones,
-and writes OUT/report.json. Interrupted, it goes on where it stopped: what was found in
-each clip is in OUT/checked.jsonl. ROOT is not written to, unless you ask for frames or
-lists in it. On the way it can extract frames from the videos (--extract), carve a
-validation split from train (--val-split) and pack the clips into one file (--pack);
+and writes OUT/report.json. After an interruption the same command continues: the checks
+of each clip are in OUT/checked.jsonl. ROOT is not written to, unless frames or lists in
+it are requested. Optionally it extracts frames from the videos (--extract), draws a
+validation split from train (--val-split) and packs the clips into one file (--pack);
 docs/prepare_data.md has an example of each.
 
 Exit codes: 0 all is well; 1 something was found that keeps the protocol from being
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f'\ninterrupted; run it again to go on ({out})', file=sys.stderr)
+        print(f'\ninterrupted; run it again to continue ({out})', file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -102,7 +102,7 @@ def _state(folder: Path, names: list[str]) -> str:
 def check_all(
     paths: Sequence[Path], work_file: Path, workers: int
 ) -> dict[str, ClipCheck]:
-    """Check clips; a second call goes on where an interrupted one stopped.
+    """Check clips; a second call continues where an interrupted one stopped.
 
     Args:
         paths: Folders or videos.

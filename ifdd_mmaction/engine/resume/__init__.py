@@ -1,4 +1,4 @@
-"""Resumption to the bit: what is written, when, and the loop that goes on from it."""
+"""Resumption to the bit: what is written, when, and the loop that resumes from it."""
 
 from .checkpoint_file import check_checkpoint, latest_checkpoint
 from .resumable_checkpoint_hook import EXIT_PREEMPTED, ResumableCheckpointHook

@@ -18,7 +18,7 @@ import torch
 from mmengine.logging import MMLogger
 
 import ifdd_mmaction
-from ifdd_mmaction.decoding import watch
+from ifdd_mmaction.decoding import time_limit
 from ifdd_mmaction.randomness import seed_generators
 from ifdd_mmaction.video import VideoWriter
 from tests.helpers import layouts
@@ -139,7 +139,7 @@ def work_folder(data, tmp_path, monkeypatch) -> Path:
         else:  # an example may write another one
             shutil.copy(path, tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(watch, '_stuck', set())  # an example marks a file
+    monkeypatch.setattr(time_limit, '_stuck', set())  # an example marks a file
     return tmp_path
 
 

@@ -3,12 +3,12 @@
 from . import samplers, storage, transforms
 from .annotation_file_dataset import AnnotationFileDataset
 from .checks import check_datasets
+from .class_counts import class_counts, clip_labels
 from .dfer_dataset import Clip, DFERDataset
 from .dfew import DFEWDataset
 from .errors import DatasetError
 from .ferv39k import FERV39kDataset
 from .folds import set_fold
-from .labels import class_counts, clip_labels
 from .mafw import MAFWDataset
 
 __all__ = [

@@ -10,8 +10,8 @@ import numpy as np
 from mmaction.registry import DATASETS
 from mmengine.config import Config
 
+from .class_counts import clip_labels
 from .errors import DatasetError
-from .labels import clip_labels
 
 
 def check_datasets(cfg: Config, loaders: Sequence[str]) -> None:

@@ -6,6 +6,6 @@ display. A file of which that cannot be told is refused.
 
 from .container import StuckError, VideoError
 from .reader import VideoReader
-from .watch import mark_stuck
+from .time_limit import mark_stuck
 
 __all__ = ['StuckError', 'VideoError', 'VideoReader', 'mark_stuck']

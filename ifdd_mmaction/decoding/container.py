@@ -7,7 +7,7 @@ import stat
 from types import ModuleType
 from typing import Any
 
-from .promise import what_is_missing
+from .truncation import what_is_missing
 
 
 class VideoError(ValueError):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .open_video import OpenVideo
-from .picture import Geometry, fingerprint
+from .rgb import Geometry, fingerprint
 
 #: Version of the file format and of the reader; files of other versions are ignored.
 FORM = 1

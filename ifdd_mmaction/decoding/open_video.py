@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .container import VideoError, choose_stream, open_container, pyav
-from .picture import Geometry, geometry_of, to_rgb
+from .rgb import Geometry, geometry_of, to_rgb
 
 if TYPE_CHECKING:
     from .index import Index

@@ -13,8 +13,8 @@ import numpy as np
 from .container import VideoError, check_file, pyav
 from .index import Index, cache, make_index, state_of
 from .open_video import Facts, OpenVideo
-from .picture import to_rgb
-from .watch import Watch
+from .rgb import to_rgb
+from .time_limit import Watch
 
 T = TypeVar('T')
 #: Frames that are decoded at a time while reading in order.

@@ -6,7 +6,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..datasets.labels import class_counts
+from ..datasets.class_counts import class_counts
 from ..models.losses import ClassCountsLoss
 
 

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from ifdd_mmaction.decoding import VideoError, VideoReader, index, promise
+from ifdd_mmaction.decoding import VideoError, VideoReader, index, truncation
 from ifdd_mmaction.decoding.open_video import OpenVideo
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
@@ -174,7 +174,7 @@ def box(name, content=b'', size=None, wide=False):
     return size.to_bytes(4, 'big') + name + content
 
 
-EBML_HEAD = promise.EBML + b'\x83abc'
+EBML_HEAD = truncation.EBML + b'\x83abc'
 GOOD = {
     'nothing known': b'\x47' * 400,
     'mp4': box(b'ftyp', b'isom') + box(b'mdat', b'12345') + box(b'moov', b'1'),
@@ -186,11 +186,11 @@ GOOD = {
     'avi, two parts': 2 * (b'RIFF' + (16).to_bytes(4, 'little') + b'AVI ' + b'x' * 12),
     'avi, then something else': b'RIFF\x10\0\0\0AVI ' + b'x' * 12 + b'JUNK\xff\xff',
     'avi, recorder switched off': b'RIFF\0\0\0\0AVI ' + b'x' * 99,
-    'mkv': EBML_HEAD + promise.SEGMENT + b'\x83abc',
-    'mkv, 8 bytes of size': EBML_HEAD + promise.SEGMENT + b'\1\0\0\0\0\0\0\3abc',
-    'webm, live': EBML_HEAD + promise.SEGMENT + b'\1' + b'\xff' * 7 + b'abc',
-    'webm, live, short': EBML_HEAD + promise.SEGMENT + b'\xffabc',
-    'wmv': promise.ASF + (30).to_bytes(8, 'little') + b'x' * 6,
+    'mkv': EBML_HEAD + truncation.SEGMENT + b'\x83abc',
+    'mkv, 8 bytes of size': EBML_HEAD + truncation.SEGMENT + b'\1\0\0\0\0\0\0\3abc',
+    'webm, live': EBML_HEAD + truncation.SEGMENT + b'\1' + b'\xff' * 7 + b'abc',
+    'webm, live, short': EBML_HEAD + truncation.SEGMENT + b'\xffabc',
+    'wmv': truncation.ASF + (30).to_bytes(8, 'little') + b'x' * 6,
     'flv': b'FLV\1' + bytes(20) + b'duration\0' + bytes(8),
     'flv, its size': b'FLV\1\0\0\0\0\0filesize\0' + np.array(60, '>f8').tobytes()
     + bytes(34),
@@ -201,10 +201,10 @@ GOOD = {
 
 
 @pytest.mark.parametrize('kind', GOOD)
-def test_a_whole_file_keeps_its_promise(tmp_path, kind):
+def test_a_whole_file_is_not_refused(tmp_path, kind):
     path = tmp_path / 'a'
     path.write_bytes(GOOD[kind])
-    assert promise.what_is_missing(path) == ''
+    assert truncation.what_is_missing(path) == ''
 
 
 @pytest.mark.parametrize('kind, cut', [
@@ -212,14 +212,14 @@ def test_a_whole_file_keeps_its_promise(tmp_path, kind):
     (box(b'ftyp') + box(b'mdat', b'x' * 99, wide=True), 40),
     (b'RIFF' + (90).to_bytes(4, 'little') + b'AVI ' + b'x' * 86, 40),
     (2 * (b'RIFF' + (90).to_bytes(4, 'little') + b'AVI ' + b'x' * 86), 140),
-    (EBML_HEAD + promise.SEGMENT + b'\xd0' + b'x' * 80, 40),
-    (promise.ASF + (90).to_bytes(8, 'little') + b'x' * 66, 40),
+    (EBML_HEAD + truncation.SEGMENT + b'\xd0' + b'x' * 80, 40),
+    (truncation.ASF + (90).to_bytes(8, 'little') + b'x' * 66, 40),
     (b'FLV\1\0\0\0\0\0filesize\0' + np.array(90, '>f8').tobytes() + bytes(64), 50),
     (b'GIF89a' + b'x' * 20 + b';', 20),
 ])  # fmt: skip
 def test_a_part_of_a_file_does_not(tmp_path, kind, cut):
     path = tmp_path / 'a'
     path.write_bytes(kind)
-    assert promise.what_is_missing(path) == ''
+    assert truncation.what_is_missing(path) == ''
     path.write_bytes(kind[:cut])
-    assert promise.what_is_missing(path)
+    assert truncation.what_is_missing(path)

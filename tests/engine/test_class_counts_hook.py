@@ -9,7 +9,7 @@ import torch
 from mmaction.registry import HOOKS, MODELS
 from mmengine.config import Config
 
-from tests.datasets.test_labels import Plain
+from tests.datasets.test_class_counts import Plain
 from tests.helpers.golden import ROOT
 from tests.helpers.layouts import make_dfew, write_list
 from tests.helpers.tools import data_options, run_tool

@@ -10,7 +10,7 @@ from mmaction.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from ..labels import clip_labels
+from ..class_counts import clip_labels
 
 
 @DATA_SAMPLERS.register_module()

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from mmaction.registry import DATA_SAMPLERS
 from mmengine.registry import init_default_scope
 
-from tests.datasets.test_labels import Plain
+from tests.datasets.test_class_counts import Plain
 from tests.helpers.processes import fork
 
 #: An imbalanced set: class 1 has no clip.

@@ -8,7 +8,7 @@ import pytest
 
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.storage import VideoClipSource
-from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader, watch
+from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader, time_limit
 from ifdd_mmaction.decoding.open_video import OpenVideo
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _few_seconds(monkeypatch):
-    monkeypatch.setenv(watch.SETTING, '3')
-    monkeypatch.setattr(watch, '_stuck', set())
+    monkeypatch.setenv(time_limit.SETTING, '3')
+    monkeypatch.setattr(time_limit, '_stuck', set())
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def hanging(monkeypatch, tmp_path):
 
 
 def test_work_that_goes_on_may_take_longer_than_the_limit(monkeypatch):
-    clock = watch.Watch('a.mp4')
+    clock = time_limit.Watch('a.mp4')
     pause = threading.Event()
 
     def work():
@@ -65,14 +65,14 @@ def test_work_that_goes_on_may_take_longer_than_the_limit(monkeypatch):
 
 def test_what_the_work_raises_is_raised():
     with pytest.raises(ZeroDivisionError):
-        watch.Watch('a.mp4').run(lambda: 1 / 0)
+        time_limit.Watch('a.mp4').run(lambda: 1 / 0)
 
 
 @pytest.mark.parametrize('text', ['0', '-1', 'nan', 'inf', 'soon', ''])
 def test_a_limit_that_is_none_is_refused(text, monkeypatch):
-    monkeypatch.setenv(watch.SETTING, text)
+    monkeypatch.setenv(time_limit.SETTING, text)
     with pytest.raises(VideoError, match=r'IFDD_FRAME_SECONDS.*above 0'):
-        watch.Watch('a.mp4').run(lambda: None)
+        time_limit.Watch('a.mp4').run(lambda: None)
 
 
 def test_a_decoder_that_hangs_is_left_and_the_file_is_named(tmp_path, hanging):

@@ -71,7 +71,6 @@ class ISSM(TemporalSplit):
             authors' checkpoints, where index i reads ``i T / (T - 1) - 1/2``.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
-
     Example:
         >>> from ifdd_mmaction.models.necks import ISSM
         >>> split = ISSM(in_channels=16, num_frames=8)

@@ -256,7 +256,7 @@ def test_vis_scheduler(tmp_path):
     refused = run_tool(
         tool, config(NAMES[0]), *options, check=1, fresh=True, MPLBACKEND='Agg'
     )
-    assert "take 'EpochBasedTrainLoop'" in refused.stderr
+    assert "use 'EpochBasedTrainLoop'" in refused.stderr
 
 
 @pytest.mark.slow

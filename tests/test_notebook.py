@@ -18,7 +18,7 @@ def test_the_block_runs_and_leaves_its_files(tmp_path, monkeypatch, capsys):
     page = (ROOT / 'docs' / 'notebook.md').read_text()
     (code,) = re.findall(r'<!-- notebook -->\n```python\n(.*?)```', page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    make_dfew(Path('data/sample_dfew'), 2)
+    make_dfew(Path('data/sample_dfew'), 3)
     write_video(Path('video.mp4'), [scene([(320, 190, 80)])] * 60)
     exec(compile(code, 'notebook.md', 'exec'), {'__name__': '__main__'})
     work = Path('work_dirs/notebook')

@@ -66,7 +66,7 @@ def test_marks_and_spaces_of_editors(tmp_path, end):
     ('labels', 'classes', 'remedy'),
     [
         # open-mmlab/mmaction2#2159: labels from 1
-        ((1, 2, 3), 3, 'subtract 1 from each in it'),
+        ((1, 2, 3), 3, 'subtract 1 from each label'),
         # open-mmlab/mmaction2#2120: num_classes differs from the data
         ((0, 1, 2), 2, 'set num_classes=3 there'),
     ],

@@ -157,9 +157,9 @@ def test_half_of_a_backbone_is_enough_to_start(tensors):
 @pytest.mark.parametrize(
     ('state', 'message'),
     [
-        (share(2), r'2 of 10 tensors .*\(backbone 2 of 6, neck 0 of 2'),
-        (Net(width=5).state_dict(), r'1 of 10 tensors .*\(backbone 0 of 6'),
-        ({f'x{k}': v for k, v in Net().state_dict().items()}, '0 of 10 tensors'),
+        (share(2), r'too few tensors .* 2 of 10 by name and shape \(backbone 2 of 6'),
+        (Net(width=5).state_dict(), r' 1 of 10 by name and shape \(backbone 0 of 6'),
+        ({f'x{k}': v for k, v in Net().state_dict().items()}, ' 0 of 10 by name'),
         (Net().backbone.state_dict(), r'only a backbone: .*init_cfg=.*a\.pth'),
     ],
 )

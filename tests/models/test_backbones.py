@@ -13,7 +13,7 @@ from tests.helpers.golden import ROOT, load_tool
 
 pytestmark = pytest.mark.slow
 
-RESULTS = ROOT / 'docs' / 'backbones.json'
+RESULTS = ROOT / 'docs' / 'results' / 'backbones.json'
 
 
 @pytest.fixture(params=CASES)

@@ -123,7 +123,7 @@ def test_the_interval_split_gains_nothing_on_itself(main, tmp_path):
 
 
 def test_a_neck_that_splits_nothing_is_refused(main, tmp_path):
-    checkpoint = save_model(tmp_path / 'x.pth')
+    checkpoint = save_model(tmp_path / 'x.pth', split=None, lifting=None)
     options = ['model.neck.split=None', 'model.neck.lifting=None']
     code, said = main(checkpoint, '--cfg-options', *options)
     assert code == 2 and 'splits no clip' in said

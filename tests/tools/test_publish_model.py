@@ -178,7 +178,7 @@ TAMPERED = {
         )
     ),
     r'epoch_20\.pth is damaged': lambda w: damage(w / 'epoch_20.pth'),
-    'no predictions': lambda w: (w / 'predictions.json').unlink(),
+    r'predictions\.json does not exist': lambda w: (w / 'predictions.json').unlink(),
     'no class names': (
         lambda w: edit_checkpoint(w, lambda c: c['meta'].pop('dataset_meta'))
     ),

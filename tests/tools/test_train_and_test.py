@@ -314,7 +314,7 @@ def test_a_work_dir_that_cannot_be_written_is_named(data, tmp_path):
         folder = tmp_path / 'closed'
         folder.mkdir(mode=0o500)
     else:
-        folder = Path('/proc')
+        folder = Path('/sys')
     result = run_tool('train.py', TINY, '--work-dir', folder / 'a', *options, check=3)
     line = result.stderr.strip().splitlines()[-1]
     assert str(folder) in line and 'cannot be written' in line

@@ -102,6 +102,9 @@ def run_matrix(results: dict[str, Any], names: list[str]) -> None:
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         for line in process.stdout or ():
+            if not line.startswith('{'):  # of a logger
+                print(line, end='', file=sys.stderr)
+                continue
             found = json.loads(line)  # a row each, as soon as it has run
             rows = {**results.get('matrix', {}), found['name']: found['row']}
             results['matrix'] = {k: rows[k] for k in found['order'] if k in rows}

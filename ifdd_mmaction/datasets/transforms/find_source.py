@@ -11,6 +11,9 @@ import numpy as np
 from ..errors import DatasetError
 from ..storage import ClipSource, FolderClipSource, open_source
 
+#: Keys of which the results of a pipeline have one.
+DESCRIPTIONS = ('source', 'array', 'filename', 'frame_dir')
+
 
 class ArrayFrames:
     """Decoded frames as a :class:`ClipSource`.
@@ -40,6 +43,11 @@ class ArrayFrames:
     def read(self, indexes: Sequence[int]) -> list[np.ndarray]:
         """Return copies of frames, ``(H, W, 3)``; see :class:`ClipSource`."""
         return [np.array(self._frames[i]) for i in indexes]
+
+
+def is_described(results: dict[str, Any]) -> bool:
+    """Return whether the results of a pipeline describe a clip; see `find_source`."""
+    return any(key in results for key in DESCRIPTIONS)
 
 
 def find_source(results: dict[str, Any]) -> ClipSource:

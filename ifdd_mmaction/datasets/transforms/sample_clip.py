@@ -6,7 +6,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from .find_source import find_source
+from .find_source import find_source, is_described
 
 SHORT_CLIP_RULES = ('pad_last', 'spread_first', 'spread_last')
 WINDOWS = ('uniform', 'consecutive')
@@ -95,7 +95,8 @@ class SampleClip(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` to the results."""
-        if not results.get('total_frames'):
+        total = results.get('total_frames')
+        if total is None or (not total and is_described(results)):
             results['source'] = find_source(results)
             results['total_frames'] = len(results['source'])
         window = (self.clip_len - 1) * self.frame_interval + 1

@@ -256,7 +256,7 @@ def test_sigterm_in_a_validation_that_no_checkpoint_precedes_loses_nothing(tmp_p
 
     class Ended(Hook):
         def before_val_iter(self, runner, *args, **kwargs):
-            runner.train_loop.preemption._note()
+            runner.train_loop.preemption._record()
 
     runner.register_hook(Ended())
     with pytest.raises(SystemExit) as ended:

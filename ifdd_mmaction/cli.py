@@ -43,6 +43,7 @@ VERBS = {
     'zoo': ('zoo.py', 'list the released checkpoints, download one'),
     'prepare': ('data/prepare.py', 'check, extract, split and pack a dataset'),
     'kfold': ('kfold.py', 'train and test every fold, and make one table'),
+    'doctor': ('doctor.py', 'check the installation, with a remedy for each problem'),
 }
 
 

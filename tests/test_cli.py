@@ -211,7 +211,9 @@ def test_help_has_a_line_for_each_verb(capfd):
     lines = capfd.readouterr().out.splitlines()
     shown = [line.split()[0] for line in lines if line.startswith('  ')]
     assert shown == list(VERBS)
-    assert shown == ['train', 'test', 'infer', 'export', 'zoo', 'prepare', 'kfold']
+    assert shown == [
+        'train', 'test', 'infer', 'export', 'zoo', 'prepare', 'kfold', 'doctor'
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize('verb, near', [('trian', 'train'), ('Zoo', 'zoo')])
@@ -230,6 +232,7 @@ SAME = {
     'zoo': [['list'], ['list', '*vit*', '--all'], ['download', 'x'], ['x'], ['--help']],
     'prepare': [['dfew', 'absent'], ['dfew', '.', '--workers', 0], ['--help']],
     'kfold': [[TINY, '--folds', 'a'], [TINY, '--folds', 9], ['--help']],
+    'doctor': [['none'], ['cache', '--json', 'no/folder/x.json'], ['--help']],
 }
 
 

@@ -154,7 +154,7 @@ def test_the_sdist_and_the_wheel_hold_what_is_needed(distributions):
     assert not any('__pycache__' in n or n.endswith('.safetensors') for n in names)
     top = {name.split('/')[0] for name in names}
     packages = {t for t in top if not t.endswith('.dist-info')}
-    assert packages == {'ifdd_mmaction'}
+    assert packages == {'ifdd_mmaction', 'ifdd_command.py'}
 
 
 def test_an_editable_installation_links_to_the_files(tree, tmp_path):
@@ -194,6 +194,8 @@ def test_the_verbs_find_their_tools(python, tmp_path):
     said = run(ifdd, 'zoo', 'download', VIT, '--out', 'zoo', cwd=tmp_path)
     assert Path(ENTRY['Weights']).name in said
     assert '--detect-anomaly' in run(ifdd, 'train', '--help', cwd=tmp_path)
+    said = run(ifdd, 'doctor', 'ifdd_mmaction', cwd=tmp_path)
+    assert said.startswith(f'ok       ifdd_mmaction  0.1.0, {python.parents[1]}')
 
 
 def test_mim_finds_and_downloads_models(mim, tmp_path):

@@ -1,0 +1,200 @@
+"""What ``ifdd doctor`` runs in processes of their own, and how it asks them.
+
+Each probe is a program that sets ``facts``; it may end in any error, or crash. Like
+tools/doctor.py, this file needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+SECONDS = 300
+MARK = 'facts of the probe: '
+#: Module: the name of its check, the distribution to install, and, if the package works
+#: without it, what needs it.
+MODULES = {
+    'numpy': ('numpy', 'numpy', ''),
+    'torch': ('torch', 'torch', ''),
+    'cv2': ('opencv', 'opencv-python', ''),
+    'mmengine': ('mmengine', 'mmengine', ''),
+    'mmcv': ('mmcv', 'mmcv-lite', ''),
+    'mmaction': ('mmaction2', 'mmaction2', ''),
+    'av': ('pyav', 'av', ''),
+    'decord': ('decord', 'decord', "only MMAction2's own DecordInit needs it"),
+}
+#: Around each probe: its error in one line, and the module in which it arose.
+FRAME = """
+import json, sys, traceback
+from importlib.util import find_spec
+sys.path = [entry for entry in sys.path if entry]  # not the current folder
+facts = {}
+try:
+    exec(PROBE, {'facts': facts})
+except BaseException as error:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = type(error).__name__ + ': ' + (lines or ['no message'])[-1]
+    facts['error'] = said[:400]
+    frames = (f.f_globals.get('__name__') or '' for f, _ in
+              traceback.walk_tb(error.__traceback__))
+    names = [name.partition('.')[0] for name in frames]
+    names = [name for name in names if name not in ('__main__', 'builtins', '')
+             and name not in sys.stdlib_module_names]
+    facts['where'] = names[-1] if names else ''
+print('\\n' + MARK + json.dumps(facts), flush=True)
+"""
+#: Two frames of 32 x 32 pixels, H.264 in MP4: orange, then blue.
+VIDEO = (
+    'eNpjYGBQSCupLMgszs9lYGBiANFAbJRYlmyYW2BiyMDAzJObn1/GwMCQk1uWkcKAAphfAIkA'
+    'BkYGEEIARlRV6HwHBryACYiiS4oSs4HsmJJssJ3MWEwLwNBJjL0KUMzAoJKaUlIMpGVSc4pL'
+    'kHQEIPQyXs5NyUwE6chNQfe7ERCzMIQeAXN0M1JyimAyZZkpqcgqw4D8fI/EvJScVJAaxrrc'
+    'zLw0IEOkLBdsKLIzVVIgcjIpRalpSI7iKS3KUYCwGe2KS5JygOx9xSXFKUhq1oEiDUdQgDyt'
+    'wOABpD1gKnh8gOoVcjKTKozMTLBFhMT//0DSBKjKmTGFgev/QwbxdCC95qZnDosDKE6ABE/z'
+    'kc7UBkYGtozXj08rHfj74wdIp0BBYnEB1BUgLJJUUgQNYvECCGaQKC4BBz/MtUxgBFQL9BWy'
+    'OAjLAMWS0cSYkOSqUJMPgww0koFmJecj9DHbAGnb0pQSUJSa5qaCaRBQRI4+YJQXJRYU5CAH'
+    'BUcmJI1wpBWlguLWJTclEcSXSO1oYdD+/+/G88+ar1/dc7z0btmraVlH9A+CHOE4SzHHaf+e'
+    '9k8b3v//+COz+6yoKveDreErWm4lyAAA3ASJLA=='
+)
+COLORS = ((200, 100, 50), (50, 100, 200))
+
+#: The probe of each check.
+PROBES = {
+    'numpy': """
+import numpy
+facts['version'] = numpy.__version__
+numpy.linalg.inv(numpy.eye(2))
+""",
+    'torch': """
+import numpy, torch
+facts['version'] = torch.__version__
+torch.from_numpy(numpy.zeros(2)).sum().numpy()
+""",
+    'cv2': """
+import cv2, numpy
+facts['version'] = cv2.__version__
+cv2.imdecode(cv2.imencode('.png', numpy.zeros((8, 8, 3), numpy.uint8))[1], 1)
+""",
+    'mmengine': """
+import mmengine
+facts['version'] = mmengine.__version__
+""",
+    'mmcv': """
+import mmcv
+from importlib.util import find_spec
+facts['version'] = mmcv.__version__
+full = find_spec('mmcv._ext')
+facts['more'] = ', full' if full else ', lite: without compiled operators'
+""",
+    # The package corrects MMAction2 so that it can be imported.
+    'mmaction': """
+from importlib.util import find_spec
+if find_spec('mmaction') is None:
+    raise ModuleNotFoundError("No module named 'mmaction'")
+""",
+    'av': """
+import av
+facts['version'] = av.__version__
+codec = '.'.join(map(str, av.library_versions['libavcodec']))
+release = getattr(av, 'ffmpeg_version_info', '')
+facts['more'] = f', FFmpeg {release} (libavcodec {codec})'
+""",
+    'decord': """
+import decord
+facts['version'] = decord.__version__
+""",
+    'ifdd_mmaction': """
+import ifdd_mmaction
+facts['version'] = ifdd_mmaction.__version__
+facts['place'] = ifdd_mmaction.__path__[0]
+""",
+    'video decoder': f"""
+import base64, os, pathlib, tempfile, zlib
+try:
+    import ifdd_mmaction
+except BaseException:
+    facts['skipped'] = True
+else:
+    from ifdd_mmaction.decoding import VideoReader
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ['IFDD_CACHE'] = folder
+        path = pathlib.Path(folder, 'built-in.mp4')
+        path.write_bytes(zlib.decompress(base64.b64decode({VIDEO!r})))
+        video = VideoReader(path)
+        for number, color in enumerate({COLORS}):
+            seen = video.read([number])[0].mean((0, 1))
+            if max(abs(seen - color)) > 8:
+                raise ValueError(f'frame {{number}} has color {{seen}}, not {{color}}')
+        facts['found'] = f'{{video.decoder}} decodes the built-in video'
+""",
+    'jpeg decoder': """
+from importlib.util import find_spec
+if find_spec('simplejpeg') is None:
+    facts['skipped'] = True
+else:
+    import numpy, simplejpeg
+    image = numpy.zeros((8, 8, 3), numpy.uint8)
+    simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(image))
+    facts['found'] = 'simplejpeg ' + getattr(simplejpeg, '__version__', '')
+""",
+    'gpu': """
+try:
+    import torch
+except BaseException:
+    facts['skipped'] = True
+else:
+    facts['build'] = torch.version.cuda or getattr(torch.version, 'hip', None) or ''
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    facts['devices'] = [torch.cuda.get_device_name(i) for i in range(count)]
+    for i in range(count):
+        ones = torch.ones(8, 8, device=f'cuda:{i}')
+        ones.mm(ones).cpu()
+""",
+    'torch.compile': """
+try:
+    import torch
+except BaseException:
+    facts['skipped'] = True
+else:
+    facts['gpu'], facts['found'] = torch.cuda.is_available(), ''
+    torch.compile(lambda x: x, backend='eager')(torch.ones(1))
+    if facts['gpu']:
+        import triton
+        facts['found'] = f'triton {triton.__version__}'
+""",
+}
+
+
+def ask(probe: str) -> tuple[dict[str, Any], str]:
+    """Run a probe in a process of its own.
+
+    Returns:
+        What it found, and its error in one line, empty if there is none.
+    """
+    program = f'PROBE, MARK = {probe!r}, {MARK!r}\n{FRAME}'
+    # Nothing is read from a terminal, and no message is in another language.
+    environment = {**os.environ, 'LC_ALL': 'C.UTF-8', 'PYTHONIOENCODING': 'utf-8'}
+    try:
+        result = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', program],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding='utf-8',
+            errors='replace',
+            env=environment,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, f'it does not end within {SECONDS} seconds'
+    _, mark, last = result.stdout.rpartition(MARK)
+    if mark:
+        facts = json.loads(last.splitlines()[0])
+        return facts, facts.pop('error', '')
+    code = result.returncode
+    lines = result.stderr.strip().splitlines() or ['no message']
+    if code < 0:
+        return {}, f'it crashes with {signal.Signals(-code).name}: {lines[-1]}'
+    return {}, f'it ends with exit code {code}: {lines[-1]}'

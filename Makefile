@@ -13,7 +13,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # timm for the tests of TimmPyramid, in a separate folder: see tests/timm_site.py
 TIMM := $(VENV)/timm/.ready
-# openmim without its pinned versions of setuptools and rich: see tests/test_mim.py
+# openmim, which imports pkg_resources, without its pinned versions of setuptools and
+# rich: see tests/test_mim.py
 MIM := $(VENV)/mim/.ready
 INTO = $(BIN)/python -m pip install --quiet --target $(VENV)
 
@@ -60,7 +61,8 @@ $(TIMM): tests/timm_site.py | $(READY)
 
 $(MIM): Makefile | $(READY)
 	@$(INTO)/mim --upgrade \
-	    click colorama markdown ordered-set pytz requests tabulate tzdata && \
+	    click colorama markdown ordered-set pytz requests 'setuptools<81' tabulate \
+	    tzdata && \
 	$(INTO)/mim --upgrade --no-deps openmim==0.3.9 model-index==0.1.11 pandas==2.3.3 && \
 	touch $@ || echo 'no openmim (no network?): the tests that need it are skipped'
 

@@ -25,6 +25,7 @@ from .loading import (
     load_yaml_safely,
     require_matching_weights,
 )
+from .packages import find_packages_by_metadata
 from .training import (
     allow_amp_on_cpu,
     load_without_workers,
@@ -32,16 +33,18 @@ from .training import (
     set_cublas_workspace,
     use_non_reentrant_checkpoint,
 )
+from .transforms import shift_hue_below_zero
 
 __all__ = ['apply', 'apply_to_models']
 
 
 def apply() -> None:
-    """Apply all corrections except those of ``mmaction.models``.
+    """Apply all corrections except those of MMAction2's classes.
 
     Call it before ``mmaction.models`` is imported, and :func:`apply_to_models` after.
     """
     require_mmcv()
+    find_packages_by_metadata()
     ignore_mmcv_lite_warning()
     provide_missing_drn()
     disable_broken_multimodal()
@@ -61,6 +64,7 @@ def apply() -> None:
 
 
 def apply_to_models() -> None:
-    """Apply the corrections of ``mmaction.models``, which this imports."""
+    """Apply the corrections of MMAction2's classes, which this imports."""
     score_in_float32()
     draw_labels()
+    shift_hue_below_zero()

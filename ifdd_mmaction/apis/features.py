@@ -231,7 +231,8 @@ def _part_length(path: Path) -> int:
 def _save_part(folder: Path, start: int, rows: list[dict[str, Any]]) -> int:
     """Write rows as one part; return the number of rows."""
     data = io.BytesIO()
-    np.savez(data, **{k: np.array([row[k] for row in rows]) for k in rows[0]})
+    columns: dict[str, Any] = {k: np.array([row[k] for row in rows]) for k in rows[0]}
+    np.savez(data, **columns)
     write_atomic(folder / f'{start:09d}.npz', data.getvalue())
     return len(rows)
 

@@ -35,8 +35,7 @@ GIGABYTE = 1 << 30
 #: clips of 32 frames, 224 x 224 x 3 bytes.
 SHARED_MEMORY = 4 * 2 * 16 * 32 * 224 * 224 * 3
 OPEN_FILES = 1024
-#: Parts of an error and the remedy; {module} is what fails to load, {install} the
-#: command that installs it again.
+#: Parts of an error and the remedy; {module} is what fails to load.
 REMEDIES = (
     (
         r'_ARRAY_API|numpy\.(_)?core\.(_?multiarray|umath)|compiled using NumPy 1'
@@ -49,8 +48,8 @@ REMEDIES = (
     (r'mmcv is not installed', 'pip install "ifdd-mmaction[lite]"'),
     (
         r'GLIBC(XX)?_',
-        '{module} is built for a newer system: {install} from a wheel for this one, or '
-        'pip uninstall {distribution} if it is optional',
+        '{distribution} is built for a newer system: install an older version of it, '
+        'or use a newer system',
     ),
 )
 
@@ -134,9 +133,7 @@ def remedy_of(error: str, module: str, distribution: str) -> str:
     )
     for pattern, text in REMEDIES:
         if re.search(pattern, error):
-            return text.format(
-                module=module, distribution=distribution, install=command
-            )
+            return text.format(module=module, distribution=distribution)
     if missing := re.search(r"No module named '([\w-]+)", error):
         name = MODULES[missing[1]][1] if missing[1] in MODULES else missing[1]
         if name in requirements() or missing[1] in MODULES:
@@ -152,7 +149,7 @@ def check_python() -> Check:
     found = f'{platform.python_version()}, {platform.system()} {platform.machine()}'
     found = ', '.join(filter(None, (found, libc, sys.executable)))
     try:
-        bounds = metadata.metadata(PACKAGE)['Requires-Python'] or ''
+        bounds = metadata.metadata(PACKAGE).get('Requires-Python') or ''
     except metadata.PackageNotFoundError:
         bounds = ''
     if not within(platform.python_version(), bounds):
@@ -176,7 +173,9 @@ def check_module(module: str) -> Check:
     found += facts.get('more', '')
     own = next(iter(installed), distribution)
     if len(installed) > 1 and module != 'cv2':
-        remedy = f'pip uninstall -y {" ".join(sorted(installed))}, then {install(own)}'
+        one = distribution if distribution in installed else min(installed)
+        names = ' '.join(sorted(installed))
+        remedy = f'pip uninstall -y {names}, then one of them: {install(one)}'
         both = 'several distributions that overwrite each other: '
         return Check(name, PROBLEM, both + sources, remedy)
     if error:
@@ -184,7 +183,9 @@ def check_module(module: str) -> Check:
         remedy = remedy_of(error, module, own)
         if optional:
             remedy += f'; {optional}'
-        return Check(name, verdict, f'{sources} does not load: {error}', remedy)
+        return Check(
+            name, verdict, f'{sources or module} does not load: {error}', remedy
+        )
     if module == 'cv2' and len({numbers(v) for v in installed.values()}) > 1:
         newest = max(installed.values(), key=numbers)
         same = ' '.join(f'{key}=={newest}' for key in sorted(installed))
@@ -233,8 +234,8 @@ def check_jpeg() -> Check:
     """Decode a JPEG as :mod:`ifdd_mmaction.datasets.images` does."""
     facts, error = ask(PROBES['jpeg decoder'])
     if facts.get('skipped'):
-        found = 'OpenCV (simplejpeg, the extra `fast`, is not installed)'
-        return Check('jpeg decoder', OK, found)
+        found = 'not checked: opencv cannot be imported'
+        return Check('jpeg decoder', WARNING, found, 'correct opencv first')
     if not error:
         return Check('jpeg decoder', OK, facts['found'])
     found = f'simplejpeg does not load: {error}'

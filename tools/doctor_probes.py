@@ -69,12 +69,14 @@ facts['version'] = numpy.__version__
 numpy.linalg.inv(numpy.eye(2))
 """,
     'torch': """
-import numpy, torch
+import torch
+import numpy
 facts['version'] = torch.__version__
 torch.from_numpy(numpy.zeros(2)).sum().numpy()
 """,
     'cv2': """
-import cv2, numpy
+import cv2
+import numpy
 facts['version'] = cv2.__version__
 cv2.imdecode(cv2.imencode('.png', numpy.zeros((8, 8, 3), numpy.uint8))[1], 1)
 """,
@@ -132,13 +134,18 @@ else:
 """,
     'jpeg decoder': """
 from importlib.util import find_spec
-if find_spec('simplejpeg') is None:
-    facts['skipped'] = True
-else:
+if find_spec('simplejpeg'):
     import numpy, simplejpeg
     image = numpy.zeros((8, 8, 3), numpy.uint8)
     simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(image))
     facts['found'] = 'simplejpeg ' + getattr(simplejpeg, '__version__', '')
+else:
+    try:
+        import cv2
+    except BaseException:
+        facts['skipped'] = True
+    else:
+        facts['found'] = f'OpenCV {cv2.__version__}; the extra `fast` is not installed'
 """,
     'gpu': """
 try:

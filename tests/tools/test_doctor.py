@@ -292,6 +292,23 @@ def test_it_needs_nothing_but_python():
     assert result.returncode == 0 and list(lines(result)) == ['python', 'cache']
 
 
+@pytest.mark.parametrize('with_opencv', [True, False])
+def test_jpegs_are_decoded_by_opencv_without_the_extra(
+    tmp_path, monkeypatch, with_opencv
+):
+    bare = tmp_path / 'python'  # without site-packages
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    monkeypatch.setattr(sys, 'executable', str(bare))
+    if with_opencv:
+        module(tmp_path, 'cv2', '__version__ = "4.11.0"')
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    check = doctor.check_jpeg()
+    assert check.verdict == ('ok' if with_opencv else 'warning')
+    said = 'OpenCV 4.11.0; the extra' if with_opencv else 'not checked: opencv cannot'
+    assert check.found.startswith(said)
+
+
 @pytest.mark.parametrize(
     'words, said',
     [

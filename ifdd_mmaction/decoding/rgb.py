@@ -129,10 +129,9 @@ def _one_thread() -> dict[str, int]:
 
 
 def _display_matrix(frame: Any) -> list[int] | None:
-    for data in frame.side_data:
-        if data.type.name == 'DISPLAYMATRIX':
-            return np.frombuffer(data, np.int32).tolist()
-    return None
+    # By name: PyAV 19 iterates over the types, older versions over the data.
+    data = frame.side_data.get('DISPLAYMATRIX')
+    return None if data is None else np.frombuffer(data, np.int32).tolist()
 
 
 def _whole_frame(frame: Any) -> Any:

@@ -25,7 +25,7 @@ from .loading import (
     load_yaml_safely,
     require_matching_weights,
 )
-from .packages import find_packages_by_metadata
+from .packages import find_mmcv_operators, find_packages_by_metadata
 from .training import (
     allow_amp_on_cpu,
     load_without_workers,
@@ -45,6 +45,7 @@ def apply() -> None:
     """
     require_mmcv()
     find_packages_by_metadata()
+    find_mmcv_operators()
     ignore_mmcv_lite_warning()
     provide_missing_drn()
     disable_broken_multimodal()

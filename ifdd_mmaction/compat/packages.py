@@ -1,4 +1,4 @@
-"""Corrections of finding installed packages, for which MMEngine uses pkg_resources."""
+"""Corrections of finding packages: Python and setuptools dropped what MMEngine uses."""
 
 import sys
 from collections.abc import Callable
@@ -19,6 +19,22 @@ def find_packages_by_metadata() -> None:
     if find_spec('pkg_resources') is None:
         _replace(package_utils.is_installed, _is_installed)
         _replace(package_utils.get_installed_path, _get_installed_path)
+
+
+def find_mmcv_operators() -> None:
+    """Look for mmcv's compiled operators without ``pkgutil.find_loader``.
+
+    Python 3.12 deprecated it and 3.14 dropped it, and optimizers with ``paramwise_cfg``
+    could not be built; no issue of MMEngine names it.
+    """
+    from mmengine.utils.dl_utils import misc
+
+    _replace(misc.mmcv_full_available, _mmcv_full_available)
+
+
+def _mmcv_full_available() -> bool:
+    """Return whether mmcv has compiled operators, which mmcv-lite has not."""
+    return find_spec('mmcv') is not None and find_spec('mmcv._ext') is not None
 
 
 def _replace(upstream: Callable, corrected: Callable) -> None:

@@ -89,3 +89,28 @@ print(is_installed.__module__)
     assert done.ok, done.err
     assert done.out.strip() == 'mmengine.utils.package_utils'
     assert int(version('setuptools').partition('.')[0]) < 82
+
+
+def test_an_optimizer_of_groups_is_built_without_find_loader(tmp_path: Path) -> None:
+    """Python 3.14 has no ``pkgutil.find_loader``."""
+    script = """
+import torch
+from mmengine.optim import build_optim_wrapper
+
+wrapper = build_optim_wrapper(
+    torch.nn.Linear(2, 2),
+    dict(
+        optimizer=dict(type='SGD', lr=0.1),
+        paramwise_cfg=dict(bias_lr_mult=2.0),
+    ),
+)
+print([group['lr'] for group in wrapper.param_groups])
+"""
+    absent = 'import pkgutil\nvars(pkgutil).pop("find_loader", None)\n'
+    corrected, broken = with_and_without(
+        'find_mmcv_operators', script, tmp_path, before=absent
+    )
+    assert corrected.ok, corrected.err
+    assert '\n[0.1, 0.2' in corrected.out
+    assert not broken.ok
+    assert "has no attribute 'find_loader'" in broken.last

@@ -7,6 +7,7 @@ classes of a list; ``docs/security.md`` describes what that guarantees.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -204,6 +205,8 @@ _Array.__module__, _Array.__name__, _Array.__qualname__ = 'numpy', 'ndarray', 'n
 #: both versions can be read.
 SAFE_GLOBALS: list[Any] = [
     HistoryBuffer,
+    # How pickles of protocol 2 hold bytes; torch allows it itself since 2.5.
+    codecs.encode,
     _Dtype,
     _Array,
     *(

@@ -1,5 +1,6 @@
 """How far a piece of work is: a bar on a terminal, a few lines in a log."""
 
+import json
 import os
 import pty
 import re
@@ -11,9 +12,9 @@ import pytest
 from tests.helpers.golden import ROOT
 
 CODE = """
-import sys
+import json, sys
 from ifdd_mmaction.progress import track
-options = eval(sys.argv[1])
+options = json.loads(sys.argv[1])
 print(list(track(iter(range(40)), 40 + options.get('done', 0), 'Working', **options)))
 """
 
@@ -21,7 +22,7 @@ print(list(track(iter(range(40)), 40 + options.get('done', 0), 'Working', **opti
 def run(options, terminal=False):
     """Return what a process says on standard output and on standard error."""
     env = {**os.environ, 'PYTHONPATH': str(ROOT), 'TERM': 'xterm', 'COLUMNS': '80'}
-    command = [sys.executable, '-W', 'ignore', '-c', CODE, repr(options)]
+    command = [sys.executable, '-W', 'ignore', '-c', CODE, json.dumps(options)]
     if not terminal:
         result = subprocess.run(command, env=env, capture_output=True, text=True)
         return result.stdout, result.stderr

@@ -105,7 +105,10 @@ del blocks
 dataset = Clips(
     ann_file='', pipeline=[load], test_mode=True, data_prefix={}
 )
-loader = DataLoader(dataset, num_workers=1, persistent_workers=True)
+# Forked, as our configs say; Python 3.14 starts workers in another way by default.
+loader = DataLoader(
+    dataset, num_workers=1, persistent_workers=True, multiprocessing_context='fork'
+)
 for batch in loader:
     pass
 (worker,) = psutil.Process().children()

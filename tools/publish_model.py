@@ -22,7 +22,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,11 @@ DECISIVE = (
 OF_THE_MACHINE = re.compile(r'\.(data_root|num_workers|persistent_workers)$')
 #: Kernels of GPUs differ by rounding, which may turn a clip or two in thousands.
 TOLERANCE = 1e-3
-PACKAGES = ('ifdd-mmaction', 'torch', 'mmengine', 'mmaction2', 'numpy')
+#: Modules, because a fork of MMEngine has another name of distribution.
+MODULES = {
+    'ifdd-mmaction': 'ifdd_mmaction', 'torch': 'torch', 'mmengine': 'mmengine',
+    'mmaction2': 'mmaction', 'numpy': 'numpy',
+}  # fmt: skip
 
 
 class PublishError(ValueError):
@@ -302,7 +306,10 @@ def kept_meta(
         metrics=dict(scores),
         changed=list(args.changed),
         mmengine_version=meta.get('mmengine_version'),
-        versions={name: version(name) for name in PACKAGES},
+        versions={
+            name: str(import_module(module).__version__)
+            for name, module in MODULES.items()
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +66,8 @@ class Payload:
         self.marker = marker
 
     def __reduce__(self):
-        return open, (str(self.marker), 'w')
+        # Its name in a pickle is the same in every Python; that of open is not.
+        return shutil.copyfile, (__file__, str(self.marker))
 
 
 def write_malicious(folder: Path, how: str) -> tuple[Path, Path]:

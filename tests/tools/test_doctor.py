@@ -16,12 +16,13 @@ doctor = load_tool('doctor.py')
 
 
 def run(*words, before=None, flags=(), script=DOCTOR, **env):
-    """Start the tool as a user does, in a new interpreter."""
+    """Start the tool as a user does, in a new interpreter; GPUs are not hidden."""
+    outer = {k: v for k, v in os.environ.items() if k != 'CUDA_VISIBLE_DEVICES'}
     return subprocess.run(
         [sys.executable, *flags, str(script), *map(str, words)],
         capture_output=True,
         text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', **env},
+        env={**outer, 'OMP_NUM_THREADS': '1', **env},
         preexec_fn=before,
     )
 

@@ -15,7 +15,7 @@ from .style import BLUE, GRAY, GREEN, ORANGE, RED, STYLE
 
 # Inches.
 FRAME, SPACE, NAMES, GAP, HEADER, MARGIN = 0.85, 0.03, 1.1, 0.3, 0.32, 0.1
-CAPTION = 0.15
+CAPTION, HEADING = 0.15, 1.95
 #: Opacity of the strongest activation.
 MAX_ALPHA = 0.75
 
@@ -69,7 +69,8 @@ def plot_cam_overlay(rows: Sequence[CamRow], title: str = '') -> Figure:
     if not rows:
         raise ValueError(f'rows={list(rows)}: must not be empty')
     count = max(len(row.dynamics) for row in rows)
-    block = count * (FRAME + SPACE)
+    # A heading is wider than two frames.
+    block = max(count * (FRAME + SPACE), HEADING)
     width = NAMES + 2 * block + GAP + 2 * MARGIN
     top = HEADER + (0.3 if title else 0)
     row_height = FRAME + CAPTION + 0.05

@@ -57,6 +57,12 @@ class Attempt(NamedTuple):
     title: str
     reason: str = ''
 
+    def remedy(self, name: str) -> str:
+        """Return what to do about it, given the name of the decoder."""
+        if self.reason == 'not installed':
+            return REMEDIES[name].replace('--force-reinstall ', '')
+        return REMEDIES[name]
+
 
 class Choice(NamedTuple):
     """The decoders of this process.
@@ -82,7 +88,8 @@ class Choice(NamedTuple):
 def choose() -> Choice:
     """Return the decoders of this process.
 
-    The first call finds them, and writes a line to the log.
+    The first call finds them, and writes a line to the log; so does the first call
+    after MMEngine's current logger has changed.
 
     Raises:
         VideoError: If neither PyAV nor torchcodec works, or ``$IFDD_DECODER`` names
@@ -92,7 +99,25 @@ def choose() -> Choice:
     if wanted not in VIDEOS:
         raise VideoError(f'{SETTING}={wanted}: want one of {", ".join(VIDEOS)}')
     with _lock:
-        return _choose(wanted)
+        choice, said, level = _choose(wanted)
+        log(said, level, once=True)
+    return choice
+
+
+def describe() -> str:
+    """Try all decoders, and return what came of it in one line, for ``ifdd doctor``.
+
+    Raises:
+        VideoError: As of :func:`choose`.
+    """
+    choice = choose()
+    others = (
+        f'{NAMES[name]}: {attempt.reason or "works"}'
+        for name in VIDEOS
+        if name not in (choice.exact, choice.asked)
+        for attempt in (try_decoder(name),)
+    )
+    return '; '.join((f'{choice.title} decodes the built-in video', *others))
 
 
 @functools.cache
@@ -112,10 +137,13 @@ def try_decoder(name: str) -> Attempt:
 
 
 _lock = threading.Lock()
+#: Loggers and the lines that were written to them once.
+_told: set[tuple[str | None, str]] = set()
 
 
 @functools.cache
-def _choose(wanted: str) -> Choice:
+def _choose(wanted: str) -> tuple[Choice, str, int]:
+    """Return the decoders, and the line for the log with its level."""
     tried = {'pyav': try_decoder('pyav')}
     for name in dict.fromkeys(('torchcodec', wanted)):
         if name not in tried and (name == wanted or not tried['pyav'].title):
@@ -129,7 +157,9 @@ def _choose(wanted: str) -> Choice:
             f'{NAMES[n]} {a.reason or "reads no file without one of the others"}'
             for n, a in tried.items()
         )
-        raise VideoError(f'no decoder of videos works: {reasons}: {REMEDIES["pyav"]}')
+        raise VideoError(
+            f'no decoder of videos works: {reasons}: {tried["pyav"].remedy("pyav")}'
+        )
     title = tried[exact].title
     if asked:
         title = f'{tried[asked].title}, checked against {title}'
@@ -140,21 +170,31 @@ def _choose(wanted: str) -> Choice:
         if name in tried:
             needed = name in (wanted, 'pyav')
             failed |= needed
-            remedy = f': {REMEDIES[name]}' if needed else ''
+            remedy = f': {tried[name].remedy(name)}' if needed else ''
             others.append(f'{NAMES[name]} ({tried[name].reason}{remedy})')
         else:
             there = find_spec(MODULES[name]) is not None
             reason = f'{SETTING} does not ask for it' if there else 'not installed'
             others.append(f'{NAMES[name]} ({reason})')
-    said = f'decoder of videos: {title}'
+    said = f'videos are read by {title}'
     said += ''.join(f'; not {other}' for other in others)
-    log(said, logging.WARNING if failed else logging.INFO)
-    return Choice(exact, asked, tried[exact].title, title)
+    level = logging.WARNING if failed else logging.INFO
+    return Choice(exact, asked, tried[exact].title, title), said, level
 
 
-def log(message: str, level: int) -> None:
-    """Write to MMEngine's current logger; if there is none, only warnings are shown."""
-    logger = 'current' if MMLogger._instance_dict else logging.getLogger(__name__)
+def log(message: str, level: int, once: bool = False) -> None:
+    """Write to MMEngine's current logger; if there is none, only warnings are shown.
+
+    Args:
+        message: One line.
+        level: Of :mod:`logging`.
+        once: Whether to leave out what was written to the same logger before.
+    """
+    name = next(reversed(MMLogger._instance_dict), None)
+    if once and (name, message) in _told:
+        return
+    _told.add((name, message))
+    logger = 'current' if name is not None else logging.getLogger(__name__)
     print_log(message, logger, level)
 
 

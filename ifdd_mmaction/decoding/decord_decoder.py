@@ -26,6 +26,8 @@ class DecordVideo:
     def __init__(self, path: str, step: Step) -> None:
         import decord
 
+        # Its FFmpeg writes to the terminal what it finds wrong with a file.
+        decord.logging.set_level(decord.logging.QUIET)
         self.step = step
         self._video = decord.VideoReader(f'file:{path}', num_threads=1)
 

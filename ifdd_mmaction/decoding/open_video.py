@@ -107,5 +107,5 @@ class Picture:
 
 
 def checksum(image: np.ndarray) -> int:
-    """Return a 32-bit checksum of an image."""
+    """Return a 32-bit checksum of an image ``(H, W, 3)`` uint8."""
     return zlib.crc32(np.ascontiguousarray(image).data)

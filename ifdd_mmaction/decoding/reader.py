@@ -61,8 +61,13 @@ class VideoReader:
 
     @property
     def decoder(self) -> str:
-        """The decoder of this process, with its versions."""
+        """The decoder of frames by number, with versions."""
         return choose().title
+
+    @property
+    def decoder_in_order(self) -> str:
+        """The decoder of :meth:`each`, with its versions."""
+        return choose().exact_title
 
     def __len__(self) -> int:
         return len(self.index)

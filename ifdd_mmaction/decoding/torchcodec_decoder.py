@@ -146,7 +146,7 @@ class TorchcodecVideo:
     def find(
         self, wanted: Sequence[int], index: Index, place: int
     ) -> dict[int, np.ndarray] | None:
-        """Return images by number, or None if one differs from the index.
+        """Return images ``(H, W, 3)`` by number, or None if one is not in the index.
 
         Args:
             wanted: Numbers of frames, increasing.

@@ -138,7 +138,7 @@ def try_decoder(name: str) -> Attempt:
 
 _lock = threading.Lock()
 #: Loggers and the lines that were written to them once.
-_told: set[tuple[str | None, str]] = set()
+_told: set[tuple[str, str]] = set()
 
 
 @functools.cache
@@ -183,19 +183,17 @@ def _choose(wanted: str) -> tuple[Choice, str, int]:
 
 
 def log(message: str, level: int, once: bool = False) -> None:
-    """Write to MMEngine's current logger; if there is none, only warnings are shown.
+    """Write to MMEngine's current logger.
 
     Args:
         message: One line.
         level: Of :mod:`logging`.
         once: Whether to leave out what was written to the same logger before.
     """
-    name = next(reversed(MMLogger._instance_dict), None)
-    if once and (name, message) in _told:
-        return
-    _told.add((name, message))
-    logger = 'current' if name is not None else logging.getLogger(__name__)
-    print_log(message, logger, level)
+    key = (MMLogger.get_current_instance().instance_name, message)
+    if not once or key not in _told:
+        _told.add(key)
+        print_log(message, 'current', level)
 
 
 def _in_a_process(name: str) -> str:

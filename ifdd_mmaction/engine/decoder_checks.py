@@ -41,7 +41,7 @@ def check_decoders(cfg: Config, loaders: Sequence[str]) -> None:
                 if (attempt := try_decoder('decord')).reason:
                     raise InputError(
                         f'{loader}: {name} of MMAction2 needs decord, which is not '
-                        f'usable: {attempt.reason}. Put LoadFrames in place of '
-                        'DecordInit and DecordDecode, it reads videos without decord; '
+                        f'usable: {attempt.reason}. Put SampleClip and LoadFrames in '
+                        'place of DecordInit, SampleFrames and DecordDecode; '
                         f'or {attempt.remedy("decord")}'
                     )

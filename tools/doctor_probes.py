@@ -47,20 +47,6 @@ except BaseException as error:
     facts['where'] = names[-1] if names else ''
 print('\\n' + MARK + json.dumps(facts), flush=True)
 """
-#: Two frames of 32 x 32 pixels, H.264 in MP4: orange, then blue.
-VIDEO = (
-    'eNpjYGBQSCupLMgszs9lYGBiANFAbJRYlmyYW2BiyMDAzJObn1/GwMCQk1uWkcKAAphfAIkA'
-    'BkYGEEIARlRV6HwHBryACYiiS4oSs4HsmJJssJ3MWEwLwNBJjL0KUMzAoJKaUlIMpGVSc4pL'
-    'kHQEIPQyXs5NyUwE6chNQfe7ERCzMIQeAXN0M1JyimAyZZkpqcgqw4D8fI/EvJScVJAaxrrc'
-    'zLw0IEOkLBdsKLIzVVIgcjIpRalpSI7iKS3KUYCwGe2KS5JygOx9xSXFKUhq1oEiDUdQgDyt'
-    'wOABpD1gKnh8gOoVcjKTKozMTLBFhMT//0DSBKjKmTGFgev/QwbxdCC95qZnDosDKE6ABE/z'
-    'kc7UBkYGtozXj08rHfj74wdIp0BBYnEB1BUgLJJUUgQNYvECCGaQKC4BBz/MtUxgBFQL9BWy'
-    'OAjLAMWS0cSYkOSqUJMPgww0koFmJecj9DHbAGnb0pQSUJSa5qaCaRBQRI4+YJQXJRYU5CAH'
-    'BUcmJI1wpBWlguLWJTclEcSXSO1oYdD+/+/G88+ar1/dc7z0btmraVlH9A+CHOE4SzHHaf+e'
-    '9k8b3v//+COz+6yoKveDreErWm4lyAAA3ASJLA=='
-)
-COLORS = ((200, 100, 50), (50, 100, 200))
-
 #: The probe of each check.
 PROBES = {
     'numpy': """
@@ -113,24 +99,14 @@ import ifdd_mmaction
 facts['version'] = ifdd_mmaction.__version__
 facts['place'] = ifdd_mmaction.__path__[0]
 """,
-    'video decoder': f"""
-import base64, os, pathlib, tempfile, zlib
+    'video decoder': """
 try:
     import ifdd_mmaction
 except BaseException:
     facts['skipped'] = True
 else:
-    from ifdd_mmaction.decoding import VideoReader
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ['IFDD_CACHE'] = folder
-        path = pathlib.Path(folder, 'built-in.mp4')
-        path.write_bytes(zlib.decompress(base64.b64decode({VIDEO!r})))
-        video = VideoReader(path)
-        for number, color in enumerate({COLORS}):
-            seen = video.read([number])[0].mean((0, 1))
-            if max(abs(seen - color)) > 8:
-                raise ValueError(f'frame {{number}} has color {{seen}}, not {{color}}')
-        facts['found'] = f'{{video.decoder}} decodes the built-in video'
+    from ifdd_mmaction.decoding.choose import describe
+    facts['found'] = describe()
 """,
     'jpeg decoder': """
 from importlib.util import find_spec

@@ -301,6 +301,7 @@ def kept_meta(
             classes=list(about['classes']),
             fold=about.get('fold'),
             release=about.get('release'),
+            **{key: about[key] for key in ('decoder',) if key in about},
         ),
         data=args.data,
         metrics=dict(scores),

@@ -183,6 +183,7 @@ def _settings(trained: TrainedModel, dataset: Any, names: Sequence[str]) -> dict
     clips = '\n'.join(
         str(dataset.get_data_info(i)['video_id']) for i in range(len(dataset))
     )
+    decoder = dataset.metainfo.get('decoder')
     return dict(
         checkpoint=str(trained.checkpoint),
         sha256=digest,
@@ -195,6 +196,7 @@ def _settings(trained: TrainedModel, dataset: Any, names: Sequence[str]) -> dict
         pipeline=hashlib.sha256(
             repr(trained.loader.dataset.get('pipeline')).encode()
         ).hexdigest(),
+        **({'decoder': decoder} if decoder else {}),
     )
 
 
@@ -204,10 +206,10 @@ def _is_finished(folder: Path, settings: dict) -> bool:
         if not path.is_file():
             continue
         found = json.loads(path.read_bytes())
-        # The path of the checkpoint may change; its hash is compared.
-        differing = [
-            k for k in settings if k != 'checkpoint' and found.get(k) != settings[k]
-        ]
+        # The path of the checkpoint may change; its hash is compared. All decoders
+        # give the same frames.
+        fixed = settings.keys() - {'checkpoint', 'decoder'}
+        differing = [k for k in settings if k in fixed and found.get(k) != settings[k]]
         if differing:
             raise InputError(
                 f'{folder} has features of another run, '

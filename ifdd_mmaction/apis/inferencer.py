@@ -346,6 +346,7 @@ class DFERInferencer(BaseInferencer):
                 )
             )
         width, height = scan.size
+        decoder = getattr(scan.video, 'decoder', None)  # of files
         return VideoResult(
             scan.video.name,
             self.classes,
@@ -358,6 +359,7 @@ class DFERInferencer(BaseInferencer):
                 **self.settings,
                 'dropped_tracks': scan.dropped,
                 'detector_frames_per_second': round(scan.rate, 1),
+                **({'decoder': decoder} if decoder else {}),
             },
         )
 

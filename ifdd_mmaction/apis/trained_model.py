@@ -17,6 +17,7 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from ..analysis import clip_positions
 from ..checkpoints import CheckpointError
 from ..cli import add_cfg_options
+from ..engine import check_decoders
 from ..errors import InputError
 from ..models.necks import IFDDNeck, TemporalSplit
 from .models import build_model, class_names
@@ -127,8 +128,10 @@ class TrainedModel:
         """Build the dataset of the loader.
 
         Raises:
-            InputError: If its classes are not those of the model.
+            InputError: If its classes are not those of the model, or its pipeline
+                needs a decoder that does not work.
         """
+        check_decoders(Config(dict(loader=self.loader)), ['loader'])
         dataset = DATASETS.build(self.loader.dataset)
         self.label_order(dataset)
         return dataset

@@ -19,6 +19,7 @@ from ..engine import (
     BegunHook,
     check_checkpoint,
     check_clip_shapes,
+    check_decoders,
     config_errors,
     latest_checkpoint,
     load_config,
@@ -277,6 +278,7 @@ def _read(
 def _check(cfg: Config, read: Sequence[str], sampled: Sequence[str]) -> None:
     """Check the data of some loaders, and the shapes of clips of some."""
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    check_decoders(cfg, sampled)
     check_datasets(cfg, read)
     check_clip_shapes(cfg, sampled)
 

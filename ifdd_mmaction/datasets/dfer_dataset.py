@@ -57,8 +57,8 @@ class DFERDataset(TolerantDataset):
         bad_clips: What to do with a clip that cannot be decoded; see
             :class:`TolerantDataset`.
 
-    ``metainfo`` names the fold, the storage and the release; MMEngine keeps it in each
-    checkpoint.
+    ``metainfo`` names the fold, the storage, the release and, of videos, the decoder;
+    MMEngine keeps it in each checkpoint.
 
     Raises:
         DatasetError: If the layout, an annotation or a clip is missing or wrong, or a
@@ -199,10 +199,11 @@ class DFERDataset(TolerantDataset):
             f'{self.storage} of {self.root / self.release}',
             logger='current',
         )
-        first = infos[0]['source'] if infos else None
-        whole = first.source if isinstance(first, Segment) else first
-        if isinstance(whole, VideoClipSource):
-            print_log(f'{name}: videos are read by {whole.decoder}', logger='current')
+        sources = (info['source'] for info in infos)
+        wholes = (s.source if isinstance(s, Segment) else s for s in sources)
+        video = next((w for w in wholes if isinstance(w, VideoClipSource)), None)
+        if video is not None:
+            self._metainfo['decoder'] = video.decoder  # which is logged once
         warn_of_wide_frames(name, [info['source'] for info in infos])
         return infos
 

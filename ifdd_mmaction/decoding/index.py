@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .open_video import OpenVideo
-from .rgb import Geometry, fingerprint
+from .rgb import Geometry
 
 #: Version of the file format and of the reader; files of other versions are ignored.
 FORM = 1
@@ -41,6 +41,8 @@ class Index:
         clock: Which time the stamps are: ``'pts'`` (presentation), ``'dts'``
             (decoding), or ``''`` if neither increases.
         lead: Ticks before the time of a key frame to seek to.
+        refused: In the cache of checks, why the decoder that was asked for does not
+            read the video; it has no frames then.
     """
 
     geometry: Geometry
@@ -49,13 +51,14 @@ class Index:
     places: np.ndarray
     clock: str
     lead: int = 0
+    refused: str = ''
 
     def __len__(self) -> int:
         return len(self.stamps)
 
-    def holds(self, number: int, frame: Any) -> bool:
-        """Return whether a decoded frame has the fingerprint of this number."""
-        return fingerprint(frame) == self.prints[number]
+    def holds(self, number: int, fingerprint: int) -> bool:
+        """Return whether a fingerprint is that of the frame of this number."""
+        return fingerprint == self.prints[number]
 
     def place(self, frame: int) -> int:
         """Return the number of the last key frame that is not after a frame, or -1."""
@@ -80,7 +83,7 @@ def make_index(video: OpenVideo) -> Index:
     for frame in chain((first,), frames):
         for clock, stamps in times.items():
             stamps.append(getattr(frame, clock))
-        prints.append(fingerprint(frame))
+        prints.append(video.fingerprint(frame))
     clock = next((clock for clock, stamps in times.items() if _rising(stamps)), '')
     return Index(
         geometry,
@@ -110,36 +113,41 @@ def state_of(path: str) -> tuple[str, int, int]:
 class IndexCache:
     """Indexes in memory and in files.
 
+    Args:
+        suffix: Suffix of the files.
+
     If a file of the cache cannot be written or read, the video is decoded again. A
     forked process inherits the memory of its parent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, suffix: str = '') -> None:
+        self.suffix = suffix
         self._memory: OrderedDict[tuple, Index] = OrderedDict()
         self._frames = 0
 
     def get(self, state: tuple[str, int, int], decoder: str) -> Index | None:
         """Return the index of a video, or None."""
-        if (index := self._memory.get(state)) is not None:
+        if (index := self._memory.get((state, decoder))) is not None:
             return index
         try:
-            index = _from_bytes(_file_of(state).read_bytes(), state, decoder)
+            file = _file_of(state, self.suffix)
+            index = _from_bytes(file.read_bytes(), state, decoder)
         except (OSError, RuntimeError):  # RuntimeError: no home folder
             return None
         if index is not None:
-            self._remember(state, index)
+            self._remember((state, decoder), index)
         return index
 
     def put(self, state: tuple[str, int, int], decoder: str, index: Index) -> None:
         """Store an index; it replaces an older one."""
-        self._remember(state, index)
+        self._remember((state, decoder), index)
         with contextlib.suppress(OSError, RuntimeError):
-            _write(_file_of(state), _to_bytes(index, state, decoder))
+            _write(_file_of(state, self.suffix), _to_bytes(index, state, decoder))
 
-    def _remember(self, state: tuple[str, int, int], index: Index) -> None:
-        if (old := self._memory.pop(state, None)) is not None:
+    def _remember(self, key: tuple, index: Index) -> None:
+        if (old := self._memory.pop(key, None)) is not None:
             self._frames -= len(old)
-        self._memory[state] = index
+        self._memory[key] = index
         self._frames += len(index)
         while self._frames > IN_MEMORY and len(self._memory) > 1:
             self._frames -= len(self._memory.popitem(last=False)[1])
@@ -149,11 +157,11 @@ class IndexCache:
 cache = IndexCache()
 
 
-def _file_of(state: tuple[str, int, int]) -> Path:
+def _file_of(state: tuple[str, int, int], suffix: str) -> Path:
     home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     folder = Path(os.environ.get(FOLDER) or Path(home) / 'ifdd_mmaction')
     name = hashlib.sha256(os.fsencode(state[0])).hexdigest()
-    return folder / 'videos' / name[:2] / name[2:]
+    return folder / 'videos' / name[:2] / (name[2:] + suffix)
 
 
 def _header(state: tuple[str, int, int], decoder: str) -> dict[str, Any]:
@@ -169,6 +177,7 @@ def _to_bytes(index: Index, state: tuple[str, int, int], decoder: str) -> bytes:
         clock=index.clock,
         lead=index.lead,
         geometry=asdict(index.geometry),
+        **({'refused': index.refused} if index.refused else {}),
     )
     data = json.dumps(header).encode() + b'\n'
     data += index.stamps.astype('<i8').tobytes() + index.places.astype('<i8').tobytes()
@@ -193,6 +202,7 @@ def _from_bytes(data: bytes, state: tuple[str, int, int], decoder: str) -> Index
         np.frombuffer(body, '<i8', places, 8 * frames),
         header['clock'],
         header['lead'],
+        header.get('refused', ''),
     )
 
 

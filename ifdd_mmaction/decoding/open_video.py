@@ -1,18 +1,21 @@
-"""An open video: decoding in order, or from a key frame."""
+"""What the reader needs of a decoder: an open video, and its frames."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .container import VideoError, choose_stream, open_container, pyav
-from .rgb import Geometry, geometry_of, to_rgb
+from .rgb import Geometry
 
 if TYPE_CHECKING:
     from .index import Index
+
+#: Called for each packet and frame, so that a decoder that hangs is noticed.
+Step = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -28,92 +31,38 @@ class Facts:
     rate: float | None
 
 
-class OpenVideo:
-    """The video stream of one open file.
+class OpenVideo(Protocol):
+    """The video stream of one open file, decoded by one of the decoders.
 
-    Args:
-        path: The file.
-        step: Called for each packet and frame.
-
-    Raises:
-        VideoError: If it is not a video.
+    Attributes:
+        keys: Presentation time and decoding time, in ticks, of the key frames that
+            :meth:`frames` has passed.
     """
 
-    def __init__(self, path: str, step: Callable[[], None]) -> None:
-        self.path = path
-        self.step = step
-        #: Presentation time and decoding time of the key frames read so far.
-        self.keys: dict[int, int] = {}
-        self._errors = pyav().error
-        self._container = open_container(path)
-        try:
-            self._stream = choose_stream(path, self._container)
-            # With one thread, a damaged frame is always concealed in the same way.
-            self._stream.codec_context.thread_count = 1
-        except BaseException:
-            self._container.close()
-            raise
+    keys: dict[int, int]
 
-    def __enter__(self) -> OpenVideo:
-        return self
+    def __enter__(self) -> OpenVideo: ...
 
-    def __exit__(self, *_: object) -> None:
-        self._container.close()
+    def __exit__(self, *_: object) -> None: ...
 
     def facts(self) -> Facts:
         """Return the values of the header."""
-        rate = self._stream.guessed_rate
-        return Facts(self._stream.frames or None, float(rate) if rate else None)
 
     def geometry_of(self, frame: Any) -> Geometry:
         """Return the geometry of the frames, from the first one.
 
         Raises:
-            VideoError: If it is not supported; see :func:`geometry_of`.
+            VideoError: If it is not supported.
         """
-        return geometry_of(frame, self._stream.sample_aspect_ratio, self.path)
 
     def frames(self) -> Iterator[Any]:
-        """Yield all frames of a file that was just opened.
+        """Yield all frames of a file that was just opened, without seeking.
+
+        They have ``pts`` and ``dts`` in ticks, and ``time`` in seconds, or None.
 
         Raises:
             VideoError: If one cannot be decoded, or there is none.
         """
-        count, first, last = 0, None, None
-        try:
-            for packet in self._container.demux(self._stream):
-                self.step()
-                if packet.is_keyframe:
-                    times = [t for t in (packet.pts, packet.dts) if t is not None]
-                    self.keys |= {times[0]: times[-1]} if times else {}
-                try:
-                    decoded = packet.decode()
-                except self._errors.InvalidDataError:
-                    # A recording can begin between two key frames.
-                    if count or packet.is_keyframe:
-                        raise
-                    continue
-                for frame in decoded:
-                    self.step()
-                    if frame.is_corrupt:
-                        raise self._damaged(count, first, last)
-                    count, last = count + 1, frame.time
-                    first = last if first is None else first
-                    yield frame
-        except self._errors.FFmpegError as error:
-            raise self._damaged(count, first, last) from error
-        if not count:
-            raise VideoError(f'{self.path}: a video without a frame: copy it again')
-
-    def _damaged(
-        self, frame: int, first: float | None, last: float | None
-    ) -> VideoError:
-        seconds = (last or 0.0) - (first or 0.0)
-        return VideoError(
-            f'{self.path}: damaged or ends early: cannot be decoded from frame '
-            f'{frame} (second {seconds:.1f}) on: copy it again, or take what FFmpeg '
-            'makes of it (ffmpeg -i OLD NEW)'
-        )
 
     def find(
         self, wanted: Sequence[int], index: Index, place: int
@@ -129,34 +78,34 @@ class OpenVideo:
             The images ``(H, W, 3)`` by number, or None if a frame differs from the
             index.
         """
-        numbers = {int(index.stamps[i]): i for i in wanted}
-        last = int(index.stamps[wanted[-1]])
-        images: dict[int, np.ndarray] = {}
-        context = self._stream.codec_context
-        try:
-            time = int(index.places[place]) - index.lead
-            self._container.seek(time, stream=self._stream)
-            for packet in self._container.demux(self._stream):
-                self.step()
-                if index.clock == 'pts':
-                    # Frames that no other frame refers to need not be decoded.
-                    used = packet.pts is None or packet.pts in numbers
-                    context.skip_frame = 'DEFAULT' if used else 'NONREF'
-                for frame in packet.decode():
-                    self.step()
-                    stamp = getattr(frame, index.clock)
-                    if stamp is None or stamp > last:
-                        return None
-                    number = numbers.get(stamp)
-                    if number is None:
-                        continue
-                    if frame.is_corrupt or not index.holds(number, frame):
-                        return None
-                    images[number] = to_rgb(frame, index.geometry)
-                    if len(images) == len(numbers):
-                        return images
-        except self._errors.FFmpegError:
-            return None
-        finally:
-            context.skip_frame = 'DEFAULT'
-        return None
+
+    def to_rgb(self, frame: Any, geometry: Geometry) -> np.ndarray:
+        """Return the image ``(H, W, 3)`` uint8 RGB of a frame as a new array."""
+
+    def fingerprint(self, frame: Any) -> int:
+        """Return a 32-bit checksum of the values of a frame."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame of a decoder that converts to RGB itself.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB; its memory may belong to the decoder.
+        time: Presentation time in seconds, or None.
+    """
+
+    image: np.ndarray
+    time: float | None = None
+
+    @property
+    def pts(self) -> int | None:
+        """The presentation time in nanoseconds."""
+        return None if self.time is None else round(1e9 * self.time)
+
+    dts = None
+
+
+def checksum(image: np.ndarray) -> int:
+    """Return a 32-bit checksum of an image ``(H, W, 3)`` uint8."""
+    return zlib.crc32(np.ascontiguousarray(image).data)

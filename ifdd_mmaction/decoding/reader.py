@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from .container import VideoError, check_file, pyav
+from .checked import read_checked
+from .choose import choose
+from .container import VideoError, check_file
 from .index import Index, cache, make_index, state_of
 from .open_video import Facts, OpenVideo
-from .rgb import to_rgb
 from .time_limit import Watch
 
 T = TypeVar('T')
@@ -60,10 +61,13 @@ class VideoReader:
 
     @property
     def decoder(self) -> str:
-        """Versions of PyAV and of FFmpeg's library."""
-        av = pyav()
-        version = '.'.join(map(str, av.library_versions['libavcodec']))
-        return f'PyAV {av.__version__} (libavcodec {version})'
+        """The decoder of frames by number, with versions."""
+        return choose().title
+
+    @property
+    def decoder_in_order(self) -> str:
+        """The decoder of :meth:`each`, with its versions."""
+        return choose().exact_title
 
     def __len__(self) -> int:
         return len(self.index)
@@ -85,7 +89,7 @@ class VideoReader:
                 return video.facts()
 
         facts = self._watch.run(look)
-        known = cache.get(self._state(), self.decoder)
+        known = cache.get(self._state(), choose().exact_title)
         return facts if known is None else replace(facts, frames=len(known))
 
     def each(self, use: Callable[[float | None, np.ndarray], T]) -> Iterator[T]:
@@ -111,7 +115,7 @@ class VideoReader:
                 f'{self.path}: ends after {len(self)} frames, frame {wanted[-1]} is '
                 'asked for (counted from 0)'
             )
-        images = self._watch.run(lambda: self._read(wanted, self.index))
+        images = self._watch.run(lambda: self._find(wanted, self.index))
         result: dict[int, np.ndarray] = {}
         # A repeated frame is a copy: transforms write into frames.
         return [
@@ -125,7 +129,23 @@ class VideoReader:
         with self._open() as video:
             for frame in video.frames():
                 geometry = geometry or video.geometry_of(frame)
-                yield use(frame.time, to_rgb(frame, geometry))
+                yield use(frame.time, video.to_rgb(frame, geometry))
+
+    def _find(self, wanted: Sequence[int], index: Index) -> dict[int, np.ndarray]:
+        choice = choose()
+        if choice.asked:
+            found = read_checked(
+                self.path,
+                wanted,
+                choice,
+                self._state(),
+                index,
+                self._in_order(lambda seconds, image: image),
+                self._watch.step,
+            )
+            if found is not None:
+                return found
+        return self._read(wanted, index)
 
     def _read(self, wanted: Sequence[int], index: Index) -> dict[int, np.ndarray]:
         images: dict[int, np.ndarray] = {}
@@ -160,15 +180,15 @@ class VideoReader:
             for number, frame in enumerate(video.frames()):
                 if number != wanted[len(images)]:
                     continue
-                if not index.holds(number, frame):
+                if not index.holds(number, video.fingerprint(frame)):
                     return None
-                images[number] = to_rgb(frame, index.geometry)
+                images[number] = video.to_rgb(frame, index.geometry)
                 if len(images) == len(wanted):
                     return images
         return None
 
     def _find_index(self) -> Index:
-        return cache.get(self._state(), self.decoder) or self._make_index()
+        return cache.get(self._state(), choose().exact_title) or self._make_index()
 
     def _make_index(self) -> Index:
         state = self._state()
@@ -176,7 +196,7 @@ class VideoReader:
         with self._open() as video:
             index = make_index(video)
         self._index = self._proven(index)
-        cache.put(state, self.decoder, self._index)
+        cache.put(state, choose().exact_title, self._index)
         return self._index
 
     def _proven(self, index: Index) -> Index:
@@ -199,7 +219,7 @@ class VideoReader:
             raise
 
     def _open(self) -> OpenVideo:
-        return OpenVideo(self.path, self._watch.step)
+        return choose().open(self.path, self._watch.step)
 
 
 def _from_key_frames(

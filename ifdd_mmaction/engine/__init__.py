@@ -6,6 +6,7 @@ from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
 from .clip_visualization_hook import ClipVisualizationHook
 from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
+from .decoder_checks import check_decoders
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .load_config import load_config
 from .resume import (
@@ -30,6 +31,7 @@ __all__ = [
     'ResumableTrainLoop',
     'check_checkpoint',
     'check_clip_shapes',
+    'check_decoders',
     'clip_shape',
     'config_errors',
     'latest_checkpoint',

@@ -59,8 +59,8 @@ class DFERMetric(BaseMetric):
 
     Args:
         dump: JSON file for the scores, the confusion matrix, each clip's label,
-            prediction and scores, and the unread clips; rewritten at every
-            evaluation, on rank 0.
+            prediction and scores, the unread clips and, of videos, the decoder;
+            rewritten at every evaluation, on rank 0.
         collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
         prefix: Prefix of the metric names in logs.
 
@@ -118,7 +118,8 @@ class DFERMetric(BaseMetric):
             ValueError: If the model and the dataset differ in the number of classes.
         """
         num_classes = len(results[0]['scores'])
-        classes = (self.dataset_meta or {}).get('classes', range(num_classes))
+        meta = self.dataset_meta or {}
+        classes = meta.get('classes', range(num_classes))
         classes = [str(name) for name in classes]
         if len(classes) != num_classes:
             raise ValueError(
@@ -139,6 +140,7 @@ class DFERMetric(BaseMetric):
             report = dict(
                 scores,
                 classes=classes,
+                **{key: meta[key] for key in ('decoder',) if key in meta},
                 recall={k: present.get(k) for k in classes},
                 confusion_matrix=confusion.tolist(),
                 clips=results,

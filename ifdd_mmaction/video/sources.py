@@ -102,7 +102,8 @@ class FileVideo:
         self.max_side = max_side
         self._reader = VideoReader(path)
         try:
-            self.decoder = self._reader.decoder
+            #: What decodes it, with its versions.
+            self.decoder = self._reader.decoder_in_order
             info = self._reader.probe()
         except VideoError as error:
             raise InputError(str(error)) from error

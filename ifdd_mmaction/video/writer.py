@@ -17,7 +17,7 @@ from ..errors import InputError
 av: Any
 try:
     import av
-except ImportError:  # OpenCV writes instead
+except Exception:  # of any kind, where it does not load: OpenCV writes instead
     av = None
 
 #: H.264 encoders that FFmpeg may have, in order of preference.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.decoding import VideoError, VideoReader, index, truncation
-from ifdd_mmaction.decoding.open_video import OpenVideo
+from ifdd_mmaction.decoding.pyav_decoder import PyAVVideo
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 
@@ -32,13 +32,13 @@ def forget(monkeypatch):
 @pytest.fixture
 def decoded(monkeypatch):
     """A list that gets a path whenever a video is decoded from its beginning."""
-    frames, seen = OpenVideo.frames, []
+    frames, seen = PyAVVideo.frames, []
 
     def note(self):
         seen.append(self.path)
         return frames(self)
 
-    monkeypatch.setattr(OpenVideo, 'frames', note)
+    monkeypatch.setattr(PyAVVideo, 'frames', note)
     return seen
 
 
@@ -120,7 +120,7 @@ def test_a_frame_that_is_not_the_one_asked_for_is_noticed(video, folder, decoded
 def test_a_video_that_gives_other_frames_each_time_is_refused(video, monkeypatch):
     """As damaged files do of some codecs, from memory that held something else."""
     numbers = iter(range(10**6))
-    monkeypatch.setattr(index, 'fingerprint', lambda frame: next(numbers))
+    monkeypatch.setattr(PyAVVideo, 'fingerprint', lambda *_: next(numbers))
     with pytest.raises(VideoError, match=r'a\.mp4: damaged: decoding it gives other'):
         VideoReader(video).read([3])
 

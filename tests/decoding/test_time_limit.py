@@ -9,7 +9,7 @@ import pytest
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.datasets.storage import VideoClipSource
 from ifdd_mmaction.decoding import StuckError, VideoError, VideoReader, time_limit
-from ifdd_mmaction.decoding.open_video import OpenVideo
+from ifdd_mmaction.decoding.pyav_decoder import PyAVVideo
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo
 from tests.helpers.golden import ROOT
@@ -32,7 +32,7 @@ def hanging(monkeypatch, tmp_path):
 
     Returns a file of the processes that opened a video, a line each time.
     """
-    frames, opened = OpenVideo.frames, tmp_path / 'opened'
+    frames, opened = PyAVVideo.frames, tmp_path / 'opened'
     opened.touch()
 
     def note(self):
@@ -45,8 +45,8 @@ def hanging(monkeypatch, tmp_path):
             ctypes.CDLL(None).pause()
         yield from frames(self)
 
-    monkeypatch.setattr(OpenVideo, 'frames', never)
-    monkeypatch.setattr(OpenVideo, '__enter__', note)
+    monkeypatch.setattr(PyAVVideo, 'frames', never)
+    monkeypatch.setattr(PyAVVideo, '__enter__', note)
     return opened
 
 
@@ -126,13 +126,13 @@ def test_a_run_that_wants_every_clip_ends_with_one_line(tmp_path):
     hang = tmp_path / 'hanging_decoder.py'
     hang.write_text(
         'import ctypes\n'
-        'from ifdd_mmaction.decoding.open_video import OpenVideo\n'
-        'frames = OpenVideo.frames\n'
+        'from ifdd_mmaction.decoding.pyav_decoder import PyAVVideo\n'
+        'frames = PyAVVideo.frames\n'
         'def never(self):\n'
         "    if self.path.endswith('00004.mp4'):\n"
         '        ctypes.CDLL(None).pause()\n'
         '    yield from frames(self)\n'
-        'OpenVideo.frames = never\n'
+        'PyAVVideo.frames = never\n'
     )
     config = tmp_path / 'config.py'
     config.write_text(

@@ -6,17 +6,20 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+from ifdd_bundled import is_used
+
 
 def find_packages_by_metadata() -> None:
     """Find installed packages without ``pkg_resources``, which setuptools 82 dropped.
 
     MMEngine imports it in ``is_installed`` and ``get_installed_path``, on which
     ``_base_ = 'mmaction::...'`` and ``mmengine.hub`` depend (mmcv#3325). mmengine#1676
-    is the same correction, in no release. Does nothing where ``pkg_resources`` exists.
+    is the same correction, in no release. Where ``pkg_resources`` exists, this does
+    nothing, unless MMAction2 is a copy of ``ifdd_bundled``, which it does not find.
     """
     from mmengine.utils import package_utils
 
-    if find_spec('pkg_resources') is None:
+    if find_spec('pkg_resources') is None or is_used('mmaction'):
         _replace(package_utils.is_installed, _is_installed)
         _replace(package_utils.get_installed_path, _get_installed_path)
 

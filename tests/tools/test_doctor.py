@@ -332,7 +332,7 @@ def test_the_command_works_where_the_package_does_not(tmp_path):
     assert other.returncode == 1
     (line,) = other.stderr.strip().splitlines()
     assert line.startswith(
-        'ifdd: ifdd_mmaction cannot be imported: ImportError: numpy.'
+        'ifdd: ifdd_mmaction cannot be imported: ImportError: mmengine ('
     )
     assert '`ifdd doctor` names the remedy' in line
     result = run('doctor', 'ifdd_mmaction', script=command, PYTHONPATH=broken)

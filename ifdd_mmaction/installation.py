@@ -36,7 +36,7 @@ def require_modules() -> None:
     import mmcv
 
     # Versions of 1.x have other modules; MMAction2 asserts the bound, but names no way.
-    if int(re.match(r'\d*', mmcv.__version__)[0] or 0) < 2:
+    if mmcv.__version__.startswith(('0.', '1.')):
         raise ImportError(
             f'mmcv {mmcv.__version__} ({mmcv.__file__}) is older than 2.1: '
             f'{_uninstall("mmcv")}, or install a newer one',

@@ -6,8 +6,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from ifdd_bundled import is_used
-
 
 def find_packages_by_metadata() -> None:
     """Find installed packages without ``pkg_resources``, which setuptools 82 dropped.
@@ -19,7 +17,9 @@ def find_packages_by_metadata() -> None:
     """
     from mmengine.utils import package_utils
 
-    if find_spec('pkg_resources') is None or is_used('mmaction'):
+    spec = find_spec('mmaction')
+    copy = spec is not None and '.bundled' in Path(spec.origin or '').parts
+    if copy or find_spec('pkg_resources') is None:
         _replace(package_utils.is_installed, _is_installed)
         _replace(package_utils.get_installed_path, _get_installed_path)
 

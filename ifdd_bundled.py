@@ -7,12 +7,11 @@ to ``import``. It is the last one that is asked: whatever is installed is used i
 
 ``ifdd_bundled.pth`` imports this file when Python starts, because programs may import
 ``mmengine`` or ``mmaction`` before ``ifdd_mmaction``: MMAction2's own tools do, and
-workers of a data loader that are spawned. So it imports next to nothing itself.
+workers of a data loader that are spawned. So it imports nothing that is not loaded yet.
 """
 
 import os
 import sys
-from importlib.machinery import PathFinder
 
 _PLACE = os.path.join(os.path.dirname(__file__), 'ifdd_mmaction', '.bundled')
 #: Of each module, the folder that contains its copy.
@@ -37,6 +36,8 @@ class BundledFinder:
         """Return the spec of a copy, unless a finder behind this one has another."""
         if fullname not in FOLDERS:
             return None
+        from importlib.machinery import PathFinder
+
         # setuptools appends a finder for each editable installation.
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
             spec = finder.find_spec(fullname, path, target)

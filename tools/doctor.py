@@ -35,7 +35,9 @@ GIGABYTE = 1 << 30
 #: clips of 32 frames, 224 x 224 x 3 bytes.
 SHARED_MEMORY = 4 * 2 * 16 * 32 * 224 * 224 * 3
 OPEN_FILES = 1024
-#: Parts of an error and the remedy; {module} is what fails to load.
+#: Of modules that no requirement names: the versions that were tested.
+BOUNDS = {'cv2': '>=4.7,<6'}
+#: Parts of an error and the remedy; {module} is what fails to load, {0} the match.
 REMEDIES = (
     (
         r'_ARRAY_API|numpy\.(_)?core\.(_?multiarray|umath)|compiled using NumPy 1'
@@ -43,9 +45,14 @@ REMEDIES = (
         '{module} and NumPy do not fit, one is built for NumPy 1, the other is 2: '
         "pip install --upgrade {distribution}, or pip install 'numpy<2'",
     ),
-    (r'libGL|libgthread|libglib', 'apt install libgl1 libglib2.0-0'),
+    (
+        r'libGL|libgthread|libglib|libxcb',
+        'apt install libgl1 libglib2.0-0 libxcb1, or pip uninstall -y opencv-python '
+        'opencv-contrib-python opencv-python-headless, then pip install '
+        'opencv-python-headless',
+    ),
     (r'pkg_resources', "pip install 'setuptools<81'"),
-    (r'mmcv is not installed', 'pip install "ifdd-mmaction[lite]"'),
+    (r'left of another installation: (.*)', 'remove {0[1]}'),
     (
         r'GLIBC(XX)?_',
         '{distribution} is built for a newer system: install an older version of it, '
@@ -80,9 +87,15 @@ def providers(module: str) -> dict[str, str]:
         if names is None:
             record = distribution.read_text('RECORD') or ''
             names = '\n'.join({line.split('/')[0] for line in record.splitlines()})
-        if name and module in names.split():
+        copy = is_copy(distribution.locate_file(''))
+        if name and module in names.split() and not copy:
             found.setdefault(plain(name), version)
     return found
+
+
+def is_copy(path: os.PathLike | str) -> bool:
+    """Return whether a path is in the copies that are part of the package."""
+    return '.bundled' in Path(path).parts
 
 
 def requirements() -> dict[str, str]:
@@ -132,9 +145,11 @@ def remedy_of(error: str, module: str, distribution: str) -> str:
         'install', 'install --force-reinstall --no-deps', 1
     )
     for pattern, text in REMEDIES:
-        if re.search(pattern, error):
-            return text.format(module=module, distribution=distribution)
-    if missing := re.search(r"No module named '([\w-]+)", error):
+        if match := re.search(pattern, error):
+            return text.format(match, module=module, distribution=distribution)
+    missing = re.search(r"No module named '([\w-]+)", error)
+    # A part of the module itself is missing: its files are those of several versions.
+    if missing and missing[1] != module:
         name = MODULES[missing[1]][1] if missing[1] in MODULES else missing[1]
         if name in requirements() or missing[1] in MODULES:
             return install(name)
@@ -169,6 +184,8 @@ def check_module(module: str) -> Check:
         return Check(name, PROBLEM, 'not installed', install(distribution))
     version = facts.get('version') or next(iter(installed.values()), 'unknown version')
     sources = ', '.join(f'{key} {value}' for key, value in sorted(installed.items()))
+    if is_copy(facts.get('file', '')):
+        sources = f'the copy in {PACKAGE}'
     found = f'{version} ({sources or "not from a distribution"})'
     found += facts.get('more', '')
     own = next(iter(installed), distribution)
@@ -186,15 +203,23 @@ def check_module(module: str) -> Check:
         return Check(
             name, verdict, f'{sources or module} does not load: {error}', remedy
         )
+    if facts.get('operators'):
+        found += f', but its operators do not load: {facts["operators"]}'
+        remedy = (
+            f'install a full mmcv that is built for torch {facts["torch"]}, or '
+            f'pip uninstall -y {own} (then the copy in {PACKAGE} is used)'
+        )
+        return Check(name, WARNING, found, remedy)
     if module == 'cv2' and len({numbers(v) for v in installed.values()}) > 1:
         newest = max(installed.values(), key=numbers)
         same = ' '.join(f'{key}=={newest}' for key in sorted(installed))
         remedy = f'pip install --force-reinstall --no-deps {same}'
         both = f'{found}: distributions of several versions overwrite each other'
         return Check(name, WARNING, both, remedy)
-    bounds = requirements().get(own, '')
+    bounds = BOUNDS.get(module) or requirements().get(own, '')
     if not within(version, bounds):
-        return Check(name, WARNING, f'{found}: tested with {bounds}', install(own))
+        remedy = f"pip install '{own}{bounds}'"
+        return Check(name, WARNING, f'{found}: tested with {bounds}', remedy)
     return Check(name, OK, found)
 
 
@@ -208,6 +233,10 @@ def check_package() -> Check:
         remedy = f'pip install {PACKAGE}, or pip install -e . in a clone'
         return Check(name, PROBLEM, 'not installed', remedy)
     module = facts.get('where') or name
+    if module == name and error.startswith('ImportError'):
+        # That of ifdd_mmaction/installation.py, which ends with the remedy.
+        said, _, remedy = error.rpartition(': ')
+        return Check(name, PROBLEM, f'cannot be imported: {said}', remedy)
     own = next(iter(providers(module)), plain(module))
     found = f'cannot be imported, {module} fails: {error}'
     return Check(name, PROBLEM, found, remedy_of(error, module, own))

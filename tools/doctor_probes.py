@@ -20,7 +20,7 @@ MARK = 'facts of the probe: '
 MODULES = {
     'numpy': ('numpy', 'numpy', ''),
     'torch': ('torch', 'torch', ''),
-    'cv2': ('opencv', 'opencv-python', ''),
+    'cv2': ('opencv', 'opencv-python-headless', ''),
     'mmengine': ('mmengine', 'mmengine', ''),
     'mmcv': ('mmcv', 'mmcv-lite', ''),
     'mmaction': ('mmaction2', 'mmaction2', ''),
@@ -32,10 +32,16 @@ FRAME = """
 import json, sys, traceback
 from importlib.util import find_spec
 sys.path = [entry for entry in sys.path if entry]  # not the current folder
+try:
+    import ifdd_bundled  # a clone on PYTHONPATH has no .pth file that does it
+except ImportError:
+    pass
 facts = {}
 try:
     exec(PROBE, {'facts': facts})
 except BaseException as error:
+    while isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__  # our own errors say what the first one means
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = type(error).__name__ + ': ' + (lines or ['no message'])[-1]
     facts['error'] = said[:400]
@@ -68,20 +74,40 @@ cv2.imdecode(cv2.imencode('.png', numpy.zeros((8, 8, 3), numpy.uint8))[1], 1)
 """,
     'mmengine': """
 import mmengine
-facts['version'] = mmengine.__version__
+facts['version'], facts['file'] = mmengine.__version__, mmengine.__file__
 """,
     'mmcv': """
-import mmcv
 from importlib.util import find_spec
-facts['version'] = mmcv.__version__
-full = find_spec('mmcv._ext')
-facts['more'] = ', full' if full else ', lite: without compiled operators'
+spec = find_spec('mmcv')
+if spec is not None and spec.origin is None:
+    raise ImportError(
+        'a folder without __init__.py is left of another installation: '
+        + ', '.join(spec.submodule_search_locations)
+    )
+import mmcv
+facts['version'], facts['file'] = mmcv.__version__, mmcv.__file__
+if find_spec('mmcv._ext'):
+    facts['more'] = ', full'
+    import torch
+    facts['torch'] = torch.__version__
+    try:
+        import mmcv._ext
+    except ImportError as error:
+        facts['operators'] = ' '.join(str(error).split())
+else:
+    facts['more'] = ', lite: without compiled operators'
 """,
     # The package corrects MMAction2 so that it can be imported.
     'mmaction': """
 from importlib.util import find_spec
-if find_spec('mmaction') is None:
+spec = find_spec('mmaction')
+if spec is None:
     raise ModuleNotFoundError("No module named 'mmaction'")
+facts['file'] = spec.origin
+version = {}
+with open(spec.origin.replace('__init__', 'version')) as file:
+    exec(file.read(), version)
+facts['version'] = version['__version__']
 """,
     'av': """
 import av

@@ -30,8 +30,12 @@ else
         exit 2
     }
 fi
-# mmcv-lite and full mmcv share one import directory: never lay the one over the other.
-if "$VENV/bin/python" -c 'import importlib.metadata as m; m.version("mmcv")' 2>/dev/null
+# Distributions of mmcv, and of mmengine, share one import directory: where $PYTHON has
+# one, nothing is laid over it, and the copies in the package replace what is absent.
+if "$VENV/bin/python" -c '
+from importlib.util import find_spec
+specs = map(find_spec, ("mmengine", "mmcv"))
+raise SystemExit(not any(s and ".bundled" not in str(s.origin) for s in specs))'
 then EXTRAS=dev
 else EXTRAS=dev,lite
 fi

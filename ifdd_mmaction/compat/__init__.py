@@ -14,10 +14,10 @@ from .distributed import (
 )
 from .drawing import draw_labels
 from .imports import (
+    accept_newer_mmcv,
     disable_broken_multimodal,
     ignore_mmcv_lite_warning,
     provide_missing_drn,
-    require_mmcv,
 )
 from .loading import (
     allow_checkpoint_globals,
@@ -43,7 +43,7 @@ def apply() -> None:
 
     Call it before ``mmaction.models`` is imported, and :func:`apply_to_models` after.
     """
-    require_mmcv()
+    accept_newer_mmcv()
     find_packages_by_metadata()
     find_mmcv_operators()
     ignore_mmcv_lite_warning()

@@ -12,21 +12,24 @@ from types import ModuleType
 from typing import Any
 
 
-def require_mmcv() -> None:
-    """Check that mmcv is installed: no package metadata can require either variant.
+def accept_newer_mmcv() -> None:
+    """Import MMAction2 beside mmcv 2.2 and newer, which it refuses (mmaction2#2852).
 
-    Raises:
-        ImportError: If mmcv is not installed; names both ways to install it.
+    Its bound dates from before mmcv 2.2; all that it imports of mmcv is in 2.2 and in
+    onedl-mmcv 2.3 too. ``mmaction/__init__.py`` compares versions and does nothing
+    else: only while it does, mmcv's version reads as one that it accepts.
     """
-    spec = find_spec('mmcv')
-    # Uninstalling mmcv-lite next to mmcv leaves a folder without __init__.py.
-    if spec is None or spec.origin is None:
-        raise ImportError(
-            'mmcv is not installed. Install either mmcv-lite with '
-            '`pip install "ifdd-mmaction[lite]"` or the full mmcv (>=2.1,<2.2), not '
-            'both: they share one import directory.',
-            name='mmcv',
-        )
+    import mmcv
+    from mmengine.utils import digit_version
+
+    version = mmcv.__version__
+    if digit_version(version) < digit_version('2.2.0') or 'mmaction' in sys.modules:
+        return
+    mmcv.__version__ = '2.1.0'
+    try:
+        import mmaction  # noqa: F401
+    finally:
+        mmcv.__version__ = version
 
 
 def ignore_mmcv_lite_warning() -> None:

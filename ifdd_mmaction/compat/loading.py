@@ -49,6 +49,9 @@ def load_weights_only() -> None:
     )
     checkpoint.torch = view
     checkpoint.load_url = _load_url
+    # onedl-mmengine: it permits any getattr, and loads without weights_only on failure.
+    if hasattr(checkpoint, '_safe_torch_load'):
+        checkpoint._safe_torch_load = read_checkpoint
 
 
 def _load_url(

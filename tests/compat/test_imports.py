@@ -1,35 +1,28 @@
 """Importing MMAction2 in the installed versions."""
 
 import shutil
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-import ifdd_mmaction.compat as compat
 from tests.helpers.compat_runs import run, with_and_without
 
 #: Each starts processes, which import torch and the corrected packages.
 pytestmark = pytest.mark.slow
 
 
-def test_a_missing_mmcv_is_named_with_its_installation(tmp_path: Path) -> None:
-    absent = 'import sys; sys.modules["mmcv"] = None\n'
-    corrected, broken = with_and_without('require_mmcv', '', tmp_path, before=absent)
-    assert not corrected.ok
-    assert corrected.last.startswith('ImportError: mmcv is not installed')
-    assert 'pip install "ifdd-mmaction[lite]"' in corrected.last
-    assert not broken.ok
-    assert 'ifdd-mmaction[lite]' not in broken.err
-
-
-def test_leftover_folder_is_not_mmcv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        compat.imports, 'find_spec', lambda name: ModuleSpec(name, None)
+@pytest.mark.parametrize('version', ['2.2.0', '2.3.6', '3.0.0rc1'])
+def test_a_newer_mmcv_is_accepted(tmp_path: Path, version: str) -> None:
+    newer = f'import mmcv; mmcv.__version__ = {version!r}\n'
+    script = 'import mmaction.models; print(mmcv.__version__)'
+    corrected, broken = with_and_without(
+        'accept_newer_mmcv', script, tmp_path, before=newer
     )
-    with pytest.raises(ImportError, match='ifdd-mmaction'):
-        compat.require_mmcv()
+    assert corrected.ok, corrected.err
+    assert corrected.out.splitlines()[-1] == version
+    assert not broken.ok
+    assert f'MMCV=={version} is used but incompatible' in broken.last
 
 
 BUILD_DRN = """

@@ -145,3 +145,33 @@ def test_weights_that_do_not_match_are_not_tested(tmp_path: Path) -> None:
         and 'InputError: a.pth does not match the model' in corrected.err
     )
     assert 'lacks 2 of 2 tensors, layer.weight, layer.bias' in corrected.last
+
+
+FORK = """
+import torch
+from mmengine.runner import checkpoint
+
+def _safe_torch_load(file, map_location=None, weights_only=None):
+    return torch.load(file, map_location=map_location, weights_only=False)
+
+checkpoint._safe_torch_load = _safe_torch_load
+"""
+LOAD = """
+class Code:
+    def __reduce__(self):
+        return print, ('it ran',)
+
+torch.save(dict(state_dict=dict(weight=torch.ones(2))), 'plain.pth')
+print(checkpoint._safe_torch_load('plain.pth', map_location='cpu'))
+torch.save(Code(), 'code.pth')
+checkpoint._safe_torch_load('code.pth')
+"""
+
+
+def test_the_loader_of_onedl_mmengine_runs_no_code_either(tmp_path: Path) -> None:
+    corrected, broken = with_and_without(
+        'load_weights_only', LOAD, tmp_path, before=FORK
+    )
+    assert corrected.out == "{'state_dict': {'weight': tensor([1., 1.])}}\n"
+    assert not corrected.ok and 'code.pth refused' in corrected.last
+    assert broken.ok and 'it ran' in broken.out

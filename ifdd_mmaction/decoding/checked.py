@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .choose import NAMES, VIDEOS, Choice, log
+from .attempts import NAMES
+from .choose import VIDEOS, Choice, log
 from .container import StuckError
 from .index import Index, IndexCache
 from .open_video import Picture, Step, checksum
@@ -61,6 +62,8 @@ def read_checked(
         return _by_number(path, wanted, choice, known.prints, step)
     except StuckError:
         raise
+    except (OSError, MemoryError):  # of this moment, not of the file
+        return None
     except Exception as error:
         said = str(error).strip() or type(error).__name__
         reason = said.splitlines()[0].removeprefix(f'{path}: ')[:200]

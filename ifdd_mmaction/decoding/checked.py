@@ -9,13 +9,15 @@ file.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from .choose import NAMES, VIDEOS, Choice, log
+from .attempts import NAMES
+from .choose import VIDEOS, Choice, log
 from .container import StuckError
 from .index import Index, IndexCache
 from .open_video import Picture, Step, checksum
@@ -61,9 +63,13 @@ def read_checked(
         return _by_number(path, wanted, choice, known.prints, step)
     except StuckError:
         raise
+    except (OSError, MemoryError):  # of this moment, not of the file
+        return None
     except Exception as error:
-        said = str(error).strip() or type(error).__name__
-        reason = said.splitlines()[0].removeprefix(f'{path}: ')[:200]
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # Before what decord says stand the time and the place in its source.
+        said = re.sub(r'^\[[\d:]+\] \S+\.cc:\d+: ', '', said)
+        reason = said.removeprefix(f'{path}: ')[:200]
         refused = Index(
             index.geometry, index.stamps[:0], index.prints[:0], index.places[:0], '',
             refused=reason,

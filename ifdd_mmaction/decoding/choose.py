@@ -8,20 +8,15 @@ for which it gives the same pixels (:mod:`.checked`).
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from mmengine.logging import MMLogger, print_log
 
-from . import built_in
+from .attempts import MODULES, NAMES, try_decoder
 from .container import VideoError
 from .decord_decoder import DecordVideo
 from .open_video import Step
@@ -30,38 +25,9 @@ from .torchcodec_decoder import TorchcodecVideo
 
 #: The environment variable, and its values in the order in which they are tried.
 SETTING = 'IFDD_DECODER'
-MODULES = dict(pyav='av', torchcodec='torchcodec', decord='decord')
-NAMES = dict(pyav='PyAV', torchcodec='torchcodec', decord='decord')
 VIDEOS: dict[str, Callable[[str, Step], Any]] = dict(
     pyav=PyAVVideo, torchcodec=TorchcodecVideo, decord=DecordVideo
 )
-REMEDIES = dict(
-    pyav='pip install --force-reinstall "av>=17.1"',
-    torchcodec='pip install "torchcodec>=0.12,<0.14" (newer ones of PyPI are built for '
-    'CUDA) and the libraries of FFmpeg (apt install ffmpeg)',
-    decord='pip install --force-reinstall decord, which needs Linux or Windows on '
-    'x86-64; nothing but the DecordInit of MMAction2 needs it',
-)
-#: Seconds after which a decoder that does not come back is given up.
-PATIENCE = 120.0
-
-
-class Attempt(NamedTuple):
-    """What came of decoding the built-in video.
-
-    Attributes:
-        title: The decoder with its versions, empty if it does not work.
-        reason: Why it does not work.
-    """
-
-    title: str
-    reason: str = ''
-
-    def remedy(self, name: str) -> str:
-        """Return what to do about it, given the name of the decoder."""
-        if self.reason == 'not installed':
-            return REMEDIES[name].replace('--force-reinstall ', '')
-        return REMEDIES[name]
 
 
 class Choice(NamedTuple):
@@ -98,9 +64,8 @@ def choose() -> Choice:
     wanted = os.environ.get(SETTING) or 'pyav'
     if wanted not in VIDEOS:
         raise VideoError(f'{SETTING}={wanted}: want one of {", ".join(VIDEOS)}')
-    with _lock:
-        choice, said, level = _choose(wanted)
-        log(said, level, once=True)
+    choice, said, level = _choose(wanted)
+    log(said, level, once=True)
     return choice
 
 
@@ -120,23 +85,6 @@ def describe() -> str:
     return '; '.join((f'{choice.title} decodes the built-in video', *others))
 
 
-@functools.cache
-def try_decoder(name: str) -> Attempt:
-    """Decode the built-in video, once per process.
-
-    Others than PyAV do it in a process of their own first: they may crash.
-    """
-    if find_spec(MODULES[name]) is None:
-        return Attempt('', 'not installed')
-    if name != 'pyav' and (reason := _in_a_process(name)):
-        return Attempt('', reason)
-    try:
-        return Attempt(built_in.decode(name))
-    except Exception as error:
-        return Attempt('', _reason(built_in.one_line(error)))
-
-
-_lock = threading.Lock()
 #: Loggers and the lines that were written to them once.
 _told: set[tuple[str, str]] = set()
 
@@ -194,31 +142,3 @@ def log(message: str, level: int, once: bool = False) -> None:
     if not once or key not in _told:
         _told.add(key)
         print_log(message, 'current', level)
-
-
-def _in_a_process(name: str) -> str:
-    """Return why a decoder does not work in a process of its own, or ''."""
-    try:
-        result = subprocess.run(
-            [sys.executable, '-W', 'ignore', str(built_in.__file__), name],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding='utf-8',
-            errors='replace',
-            env={**os.environ, 'PYTHONIOENCODING': 'utf-8'},
-            timeout=PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        return f'does not decode a frame within {PATIENCE:g} s'
-    _, mark, found = result.stdout.rpartition(built_in.MARK)
-    if mark:
-        return _reason(json.loads(found.splitlines()[0]).get('error', ''))
-    if result.returncode < 0:
-        return f'crashes with {signal.Signals(-result.returncode).name}'
-    return f'ends its process with code {result.returncode}'
-
-
-def _reason(error: str) -> str:
-    if not error or error.startswith('decodes wrongly'):
-        return error
-    return f'does not load: {error}'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from ..datasets.folds import innermost
-from ..decoding.choose import try_decoder
+from ..decoding.attempts import try_decoder
 from ..errors import InputError
 
 #: Transforms of MMAction2 that read videos with decord.

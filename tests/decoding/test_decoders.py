@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
-from ifdd_mmaction.decoding import VideoError, VideoReader, built_in, checked, choose
+from ifdd_mmaction.decoding import (
+    VideoError,
+    VideoReader,
+    attempts,
+    built_in,
+    checked,
+    choose,
+)
 from ifdd_mmaction.decoding.decord_decoder import DecordVideo
 from ifdd_mmaction.decoding.index import FOLDER, IndexCache
 from ifdd_mmaction.decoding.open_video import checksum
@@ -49,7 +56,7 @@ GLIBC = "raise OSError('/lib/libm.so.6: version `GLIBC_2.38\\' not found (requir
 
 
 def needs(name):
-    if reason := choose.try_decoder(name).reason:
+    if reason := attempts.try_decoder(name).reason:
         pytest.skip(f'{name}: {reason}')
 
 
@@ -93,11 +100,11 @@ def install(monkeypatch, tmp_path, afresh):
         monkeypatch.syspath_prepend(str(tmp_path / 'site'))
         path = os.pathsep.join([str(tmp_path / 'site'), os.environ['PYTHONPATH']])
         monkeypatch.setenv('PYTHONPATH', path)
-        choose.try_decoder.cache_clear()
+        attempts.try_decoder.cache_clear()
 
     monkeypatch.setenv('PYTHONPATH', os.environ.get('PYTHONPATH', ''))
     yield put
-    choose.try_decoder.cache_clear()
+    attempts.try_decoder.cache_clear()
 
 
 def test_pyav_is_taken_and_the_log_says_so_once(video, afresh, log):
@@ -142,7 +149,7 @@ def test_a_decoder_that_does_not_work_is_named_and_reading_goes_on(
     video, install, ask, log, monkeypatch, name, code, reason
 ):
     if 'sleep' in code:
-        monkeypatch.setattr(choose, 'PATIENCE', 2.0)
+        monkeypatch.setattr(attempts, 'PATIENCE', 2.0)
     install(name, code)
     ask(name)
     assert numbers_of(VideoReader(video).read([7, 3])) == [7, 3]
@@ -150,7 +157,7 @@ def test_a_decoder_that_does_not_work_is_named_and_reading_goes_on(
     (line,) = log()
     assert 'WARNING - videos are read by PyAV' in line
     assert f'not {name} ({reason}' in line
-    assert choose.REMEDIES[name] in line
+    assert attempts.REMEDIES[name] in line
 
 
 def test_a_name_that_is_no_decoder_is_refused(video, ask):
@@ -312,6 +319,7 @@ def test_a_frame_that_is_not_the_one_asked_for_is_noticed(video, ask, log, monke
     )
     for _ in range(3):
         assert numbers_of(VideoReader(video).read([3, 9])) == [3, 9]
+        monkeypatch.setattr(checked, 'cache', IndexCache('.checked'))  # another process
     _, line = log()
     assert line.endswith('not by decord: its frame 3 of 3 to 9 is another one')
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from mmengine.config import Config
 
-from ifdd_mmaction.decoding import choose
+from ifdd_mmaction.decoding import attempts
 from ifdd_mmaction.engine import check_decoders
 from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import ROOT
@@ -28,9 +28,9 @@ def config(*types, dataset=None):
 def absent(monkeypatch):
     """Have no decord."""
     monkeypatch.setitem(sys.modules, 'decord', None)
-    choose.try_decoder.cache_clear()
+    attempts.try_decoder.cache_clear()
     yield
-    choose.try_decoder.cache_clear()
+    attempts.try_decoder.cache_clear()
 
 
 @pytest.mark.parametrize('cfg', [
@@ -57,8 +57,8 @@ def test_other_transforms_need_no_decord(absent, cfg):
 
 
 def test_with_decord_its_transforms_are_taken():
-    if choose.try_decoder('decord').reason:
-        pytest.skip(f'decord: {choose.try_decoder("decord").reason}')
+    if attempts.try_decoder('decord').reason:
+        pytest.skip(f'decord: {attempts.try_decoder("decord").reason}')
     check_decoders(config('DecordInit'), ['test_dataloader'])
 
 

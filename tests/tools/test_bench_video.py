@@ -21,7 +21,7 @@ def test_both_readers_are_measured_and_written(tmp_path, capsys, tool):
     assert [row['pattern'] for row in rows] == ['window', 'spread', 'single']
     for row in rows:
         assert row['frames'] == 120 and row['first_look_ms'] > 0
-        assert set(row['ms']) == {'ours', 'decord'}
+        assert {'ours', 'decord'} <= set(row['ms'])
         assert row['decord_right'] == 1 and row['ours_times_as_fast'] > 0
     assert out.with_suffix('.md').read_text() in capsys.readouterr().out
 

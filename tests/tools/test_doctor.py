@@ -159,7 +159,7 @@ def test_what_keeps_the_package_from_its_import_is_named(
         ('mmcv', [('mmcv', '2.1.0')], 'problem', 'pip uninstall -y mmcv mmcv-lite, '),
         ('mmcv', [('onedl-mmcv', '2.3.6')], 'problem', 'pip uninstall -y mmcv-lite on'),
         ('mmengine', [('onedl-mmengine', '0.10.12')], 'problem', 'mmengine'),
-        ('opencv', [('opencv-python-headless', '4.7.0.72')], 'warning', '=='),
+        ('opencv', [('opencv-python-headless', '4.7.0.68')], 'warning', '=='),
     ],
 )
 def test_two_distributions_of_one_module(tmp_path, check, names, verdict, remedy):

@@ -37,6 +37,7 @@ def model(tmp_path_factory):
     return ['--config', str(CONFIG), '--checkpoint', str(checkpoint), '--quiet']
 
 
+@pytest.mark.slow
 def test_the_tool_writes_tables_and_pictures(tmp_path, model):
     video = write_video(tmp_path / 'my video.mp4', FRAMES)
     out = tmp_path / 'out'
@@ -252,6 +253,7 @@ def test_a_verb_says_and_ends_as_its_tool(verb):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_training_and_testing_by_verb_give_what_the_tools_give(tmp_path):
     data = make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=10)
     options = ['--cfg-options', *data_options(data, *LOADERS), 'train_cfg.max_epochs=1']

@@ -117,6 +117,7 @@ def test_smoothing_is_over_time_not_over_windows():
     np.testing.assert_allclose(close[4], close[3], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_pipeline_needs_no_default_scope():
     """open-mmlab/mmengine#1044: with an ONNX file no default scope is set."""
     script = (

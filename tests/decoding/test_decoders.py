@@ -344,6 +344,7 @@ def test_a_file_is_compared_once(video, ask, monkeypatch):
     assert len(compared) == 2
 
 
+@pytest.mark.slow
 def test_other_decoders_are_not_imported_by_default(video):
     code = (
         'import sys\nfrom ifdd_mmaction.decoding import VideoReader\n'

@@ -108,6 +108,7 @@ def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
     assert line.startswith('demo_web: no checkpoint')
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_said_in_one_line(tmp_path):
     pytest.importorskip('gradio')
     checkpoint = save_checkpoint(tmp_path / 'a.pth')

@@ -87,6 +87,7 @@ def draw(store, rank):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_agree_on_a_seed_and_draw_disjoint_shards(tmp_path):
     processes = [fork(draw, tmp_path / 'store', rank) for rank in range(2)]
     for process in processes:

@@ -74,6 +74,7 @@ def test_the_same_clips_give_the_same_bytes(tmp_path, clips, packed):
     assert (tmp_path / 'again.zip').read_bytes() == packed.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_source_is_tiny_and_reads_in_a_fresh_process(tmp_path, clips, packed):
     source = PackedArchive(packed).source('scene 1.b/x')
     assert len(pickle.dumps(source)) < 300

@@ -153,6 +153,7 @@ def test_logged_values_do_not_pile_up(tmp_path, monkeypatch, window, kept):
     assert len(history) == len(counts) == kept
 
 
+@pytest.mark.slow
 def test_within_an_epoch_only_what_is_left_is_loaded(tmp_path):
     options = {'train_cfg.max_epochs': 2, 'train_dataloader.dataset.log': ''}
     runs = {}

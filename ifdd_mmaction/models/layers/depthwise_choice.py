@@ -24,6 +24,8 @@ from ...errors import InputError
 from . import depthwise_onednn, depthwise_torch
 
 SWITCH = 'IFDD_DEPTHWISE'
+#: The devices for which there are kernels in Triton.
+GPU = 'cuda'
 NAMES = ('auto', 'triton', 'onednn', 'torch')
 _chosen = os.environ.get(SWITCH) or 'auto'
 #: Why Triton is not used in this process, once that is known.
@@ -57,7 +59,7 @@ def run(function: str, tokens: Tensor, kernel: Sequence[int], *args: object) -> 
     """Call the function of this name of the implementation for tokens.
 
     Args:
-        tokens: Its first argument.
+        tokens: Its first argument, ``(B, T, H, W, heads * C)``.
         kernel: (t, h, w) of the convolution.
         args: Its other arguments.
 
@@ -88,16 +90,15 @@ def _find(tokens: Tensor, kernel: Sequence[int]) -> ModuleType:
                 f'{tuple(kernel)}, it takes {triton.TAKES}'
             )
         return triton
-    if name != 'torch' and device == 'cpu':
-        return depthwise_onednn
-    if name == 'auto' and device == 'cuda' and _failure is None:
+    if name == 'auto' and device == GPU and _failure is None:
         try:
             triton = _load_triton()
         except Exception as error:  # a broken installation raises anything
             _report(error)
         else:
             return triton if triton.takes(tokens, kernel) else depthwise_torch
-    return depthwise_torch
+    on_cpu = device == 'cpu' and name != 'torch'
+    return depthwise_onednn if on_cpu else depthwise_torch
 
 
 def _load_triton() -> ModuleType:

@@ -22,13 +22,20 @@ from .depthwise_torch import pooled_size
 #: The dtypes that autocast casts.
 CASTABLE = (torch.float32, torch.float16, torch.bfloat16)
 
+Size = Sequence[int]
 
-def check(x: Tensor, weight: Tensor, stride: Sequence[int]) -> None:
-    """Raise a ``ValueError`` unless tokens, kernels and strides fit together."""
+
+def check(x: Tensor, weight: Tensor, stride: Size) -> None:
+    """See that tokens ``(B, T, H, W, heads * C)``, kernels and strides fit.
+
+    Raises:
+        ValueError: If they do not.
+    """
     kernel = tuple(weight.shape[2:])
     if not (
         x.dim() == weight.dim() == 5
         and len(stride) == 3
+        and all(s > 0 for s in stride)
         and weight.shape[1] == 1
         and all(k % 2 for k in kernel)
         and x.shape[-1] % len(weight) == 0
@@ -39,7 +46,8 @@ def check(x: Tensor, weight: Tensor, stride: Sequence[int]) -> None:
             f'depthwise_pool got tokens {tuple(x.shape)} {x.dtype} on {x.device}, '
             f'kernels {tuple(weight.shape)} {weight.dtype} on {weight.device} and '
             f'stride {tuple(stride)}: give floating-point tokens (B, T, H, W, heads * '
-            'C), kernels (C, 1, t, h, w) of odd size on their device, and three strides'
+            'C), kernels (C, 1, t, h, w) of odd size on their device, and three '
+            'strides of 1 or more'
         )
 
 
@@ -52,7 +60,7 @@ def _summed_in(dtype: torch.dtype) -> torch.dtype:
     mutates_args=(),
     schema='(Tensor x, Tensor weight, SymInt[] stride) -> Tensor',
 )
-def _pool(x, weight, stride):  # type: ignore[no-untyped-def]
+def _pool(x: Tensor, weight: Tensor, stride: Size) -> Tensor:
     check(x, weight, stride)
     if not x.numel():
         return _pool_shape(x, weight, stride)
@@ -60,9 +68,9 @@ def _pool(x, weight, stride):  # type: ignore[no-untyped-def]
 
 
 @_pool.register_fake
-def _pool_shape(x, weight, stride):  # type: ignore[no-untyped-def]
+def _pool_shape(x: Tensor, weight: Tensor, stride: Size) -> Tensor:
     check(x, weight, stride)
-    return x.new_empty(len(x), *pooled_size(x.shape[1:4], stride), x.shape[-1])
+    return x.new_empty(x.shape[0], *pooled_size(x.shape[1:4], stride), x.shape[-1])
 
 
 @torch.library.custom_op(
@@ -70,17 +78,17 @@ def _pool_shape(x, weight, stride):  # type: ignore[no-untyped-def]
     mutates_args=(),
     schema='(Tensor grad, Tensor weight, SymInt[] size, SymInt[] stride) -> Tensor',
 )
-def _grad_input(grad, weight, size, stride):  # type: ignore[no-untyped-def]
+def _grad_input(grad: Tensor, weight: Tensor, size: Size, stride: Size) -> Tensor:
     """Return the gradient of tokens of (T, H, W) = ``size``."""
     if not grad.numel():
-        return grad.new_zeros(len(grad), *size, grad.shape[-1])
+        return grad.new_zeros(grad.shape[0], *size, grad.shape[-1])
     x = run('grad_input', grad, weight.shape[2:], weight, size, stride)
     return x.contiguous()
 
 
 @_grad_input.register_fake
-def _grad_input_shape(grad, weight, size, stride):  # type: ignore[no-untyped-def]
-    return grad.new_empty(len(grad), *size, grad.shape[-1])
+def _grad_input_shape(grad: Tensor, weight: Tensor, size: Size, stride: Size) -> Tensor:
+    return grad.new_empty(grad.shape[0], *size, grad.shape[-1])
 
 
 @torch.library.custom_op(
@@ -88,7 +96,7 @@ def _grad_input_shape(grad, weight, size, stride):  # type: ignore[no-untyped-de
     mutates_args=(),
     schema='(Tensor x, Tensor grad, SymInt[] shape, SymInt[] stride) -> Tensor',
 )
-def _grad_weight(x, grad, shape, stride):  # type: ignore[no-untyped-def]
+def _grad_weight(x: Tensor, grad: Tensor, shape: Size, stride: Size) -> Tensor:
     """Return the gradient of kernels of ``shape``, at least float32."""
     if not x.numel():
         return x.new_zeros(shape, dtype=_summed_in(x.dtype))
@@ -97,7 +105,7 @@ def _grad_weight(x, grad, shape, stride):  # type: ignore[no-untyped-def]
 
 
 @_grad_weight.register_fake
-def _grad_weight_shape(x, grad, shape, stride):  # type: ignore[no-untyped-def]
+def _grad_weight_shape(x: Tensor, grad: Tensor, shape: Size, stride: Size) -> Tensor:
     return x.new_empty(shape, dtype=_summed_in(x.dtype))
 
 
@@ -145,9 +153,7 @@ def _to_input(grad: Tensor, weight: Tensor, x: Tensor, ctx: Any) -> Tensor:
 
 
 def _to_weight(x: Tensor, grad: Tensor, weight: Tensor, ctx: Any) -> Tensor:
-    found = torch.ops.ifdd.depthwise_pool_grad_weight(
-        x, grad, weight.shape, ctx.stride
-    )
+    found = torch.ops.ifdd.depthwise_pool_grad_weight(x, grad, weight.shape, ctx.stride)
     return found.to(weight.dtype)
 
 
@@ -157,15 +163,15 @@ _grad_weight.register_autograd(_grad_weight_backward, setup_context=_keep)
 
 
 @register_flop_formula(torch.ops.ifdd.depthwise_pool)
-def _count(x, weight, stride, *, out_shape, **others):  # type: ignore[no-untyped-def]
+def _count(x: Size, weight: Size, *others: Any, out_shape: Size, **more: Any) -> int:
     return 2 * prod(out_shape) * prod(weight[2:])
 
 
 @register_flop_formula(torch.ops.ifdd.depthwise_pool_grad_input)
-def _count_input(grad, weight, *others, **more):  # type: ignore[no-untyped-def]
+def _count_input(grad: Size, weight: Size, *others: Any, **more: Any) -> int:
     return 2 * prod(grad) * prod(weight[2:])
 
 
 @register_flop_formula(torch.ops.ifdd.depthwise_pool_grad_weight)
-def _count_weight(x, grad, shape, *others, **more):  # type: ignore[no-untyped-def]
+def _count_weight(x: Size, grad: Size, shape: Size, *others: Any, **more: Any) -> int:
     return 2 * prod(grad) * prod(shape[2:])

@@ -18,7 +18,7 @@ def forward(x: Tensor, weight: Tensor, stride: Sequence[int]) -> Tensor:
     """Convolve tokens ``(B, T, H, W, heads * C)`` with kernels ``(C, 1, t, h, w)``."""
     kernels = repeat(weight.to(x.dtype), x)
     padding = [k // 2 for k in weight.shape[2:]]
-    y = F.conv3d(to_map(x), kernels, None, tuple(stride), padding, groups=len(kernels))
+    y = F.conv3d(to_map(x), kernels, None, tuple(stride), padding, groups=x.shape[-1])
     return y.movedim(1, -1)
 
 
@@ -66,9 +66,9 @@ def to_map(x: Tensor) -> Tensor:
 
 def repeat(weight: Tensor, x: Tensor) -> Tensor:
     """Repeat kernels ``(C, 1, t, h, w)`` for the heads of ``(..., heads * C)``."""
-    return weight.repeat(x.shape[-1] // len(weight), 1, 1, 1, 1)
+    return weight.repeat(x.shape[-1] // weight.shape[0], 1, 1, 1, 1)
 
 
 def over_heads(grad: Tensor, shape: Sequence[int]) -> Tensor:
-    """Sum the gradient of repeated kernels to that of kernels of ``shape``."""
+    """Sum the gradient of repeated kernels to that of ``(C, 1, t, h, w)``."""
     return grad.unflatten(0, (-1, shape[0])).sum(0)

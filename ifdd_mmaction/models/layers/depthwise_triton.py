@@ -26,13 +26,17 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 #: The taps of a kernel are unrolled, and each takes its time to compile.
 MOST_TAPS = 125
 DEVICE = 'cpu' if os.environ.get('TRITON_INTERPRET') == '1' else 'cuda'
+TAKES = (
+    f'kernels of at most {MOST_TAPS} taps and float32, bfloat16 or float16 on a '
+    'GPU, or on a CPU with TRITON_INTERPRET=1'
+)
 #: Positions and channels of a block; positions where a row of taps is summed; the
 #: programs that share the positions of a sum.
 POSITIONS, CHANNELS, SUMMED, PARTS = 64, 32, 32, 128
 
 
 def takes(tokens: Tensor, kernel: Sequence[int]) -> bool:
-    """Return whether there are kernels for these tokens and (t, h, w)."""
+    """Return whether there are kernels for ``(B, T, H, W, C)`` and (t, h, w)."""
     return (
         tokens.device.type == DEVICE
         and tokens.dtype in DTYPES

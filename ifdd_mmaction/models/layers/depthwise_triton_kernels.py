@@ -4,6 +4,8 @@ Tokens lie ``(B, T, H, W, C)``, kernels ``(t * h * w, D)``: channel c has kernel
 A program has BP positions and BC channels. It sums in float32 and without atomics, so
 that a result repeats to the bit.
 """
+# Triton finds the types of arguments itself.
+# mypy: disable-error-code="no-untyped-def"
 
 import triton
 import triton.language as tl
@@ -22,6 +24,7 @@ def forward_kernel(
     KT: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
     BP: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
+    """Sum, for each position of the output, what its taps read."""
     p = tl.program_id(0) * BP + tl.arange(0, BP)
     c = tl.program_id(1) * BC + tl.arange(0, BC)
     there = (p < n)[:, None] & (c < C)[None, :]

@@ -67,6 +67,11 @@ def run(function: str, tokens: Tensor, kernel: Sequence[int], *args: object) -> 
         InputError: If the one that was chosen does not take these tokens.
     """
     implementation = _find(tokens, kernel)
+    device = tokens.device.type
+    if torch.is_autocast_enabled(device):
+        # What an implementation computes in float32 is not for autocast to cast.
+        with torch.autocast(device, enabled=False):
+            return run(function, tokens, kernel, *args)
     if chosen() == 'auto' and implementation.__name__.endswith('triton'):
         try:
             return getattr(implementation, function)(tokens, *args)

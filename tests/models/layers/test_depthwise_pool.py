@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.utils import digit_version
 from torch.utils.flop_counter import FlopCounterMode
 
 from ifdd_mmaction.models.layers.depthwise_choice import using
@@ -45,6 +46,8 @@ def test_under_autocast_the_gradient_of_the_kernels_is_summed_in_float32(dtype):
         found = depthwise_pool(x, weight, stride)
         double = depthwise_pool(x.double(), weight, stride)
     assert found.dtype == dtype and double.dtype == torch.float64
+    # What it computes in float32 stays float32.
+    assert torch.equal(found, depthwise_pool(x.to(dtype), weight, stride))
     expected = exact(rounded, weight, stride)
     assert_close(found, expected, weight[0].numel())
     grad = torch.randn_like(found)
@@ -102,13 +105,12 @@ def test_pytorch_accepts_the_operators(case, dtype):
     x, weight, stride = operands(case, dtype)
     grad = depthwise_pool(x, weight, stride).detach().requires_grad_()
     operators = torch.ops.ifdd
-    rounding = dict(atol=1e-2, rtol=1e-2) if dtype in HALF else {}
     for operator, arguments in (
         (operators.depthwise_pool, (x, weight, stride)),
         (operators.depthwise_pool_grad_input, (grad, weight, x.shape[1:4], stride)),
         (operators.depthwise_pool_grad_weight, (x, grad, weight.shape, stride)),
     ):
-        found = torch.library.opcheck(operator.default, arguments, **rounding)
+        found = torch.library.opcheck(operator.default, arguments)
         assert set(found.values()) == {'SUCCESS'}
 
 
@@ -180,6 +182,10 @@ def test_exported_it_is_one_operator_unless_a_file_must_do_without():
     assert_close(traced(x, weight), Pooling()(x, weight), weight[0].numel())
 
 
+@pytest.mark.skipif(
+    digit_version(torch.__version__) < digit_version('2.5'),
+    reason='torch 2.4 counts no operators but its own',
+)
 def test_its_operations_are_counted_like_those_of_a_convolution():
     x, weight, stride = operands(CASES[0])
     counts = {}

@@ -70,7 +70,7 @@ $(MIM): Makefile | $(READY)
 	touch $@ || echo 'no openmim (no network?): the tests that need it are skipped'
 
 $(TRITON): Makefile | $(READY)
-	@$(INTO)/triton --upgrade --no-deps triton==3.9.0 && \
+	@$(INTO)/triton --upgrade --no-deps triton==3.7.0 && \
 	touch $@ || echo 'no triton (no network?): the tests that need it are skipped'
 
 fuzz: $(READY)

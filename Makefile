@@ -16,6 +16,9 @@ TIMM := $(VENV)/timm/.ready
 # openmim, which imports pkg_resources, without its pinned versions of setuptools and
 # rich: see tests/test_mim.py
 MIM := $(VENV)/mim/.ready
+# Triton, whose kernels run in its interpreter and are compiled for GPUs without one; not
+# beside torch, whose compiler would take it for its own version
+TRITON := $(VENV)/triton/.ready
 INTO = $(BIN)/python -m pip install --quiet --target $(VENV)
 
 # One process per CPU; a process needs 2 GB. Idle processes take tests from the others.
@@ -48,7 +51,7 @@ demo: $(READY)
 	    --cfg-options test_dataloader.dataset.data_root=$(SAMPLE)
 	$(BIN)/python tools/visualization/plot_results.py $(DEMO)
 
-test: $(TIMM) $(MIM)
+test: $(TIMM) $(MIM) $(TRITON)
 	$(PYTEST)
 
 test-quick: $(READY)
@@ -65,6 +68,10 @@ $(MIM): Makefile | $(READY)
 	    tzdata && \
 	$(INTO)/mim --upgrade --no-deps openmim==0.3.9 model-index==0.1.11 pandas==2.3.3 && \
 	touch $@ || echo 'no openmim (no network?): the tests that need it are skipped'
+
+$(TRITON): Makefile | $(READY)
+	@$(INTO)/triton --upgrade --no-deps triton==3.7.0 && \
+	touch $@ || echo 'no triton (no network?): the tests that need it are skipped'
 
 fuzz: $(READY)
 	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest tests/fuzz

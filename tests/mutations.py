@@ -276,14 +276,12 @@ def _pooling() -> None:
 
 @fault('MViT: gradient of the pooling one frame later', BACKBONE)
 def _gradient() -> None:
-    from ifdd_mmaction.models.layers.token_pooling import DepthwiseConv
+    from ifdd_mmaction.models.layers import depthwise_onednn
 
-    backward = DepthwiseConv.backward
+    def change(gradient: Any, grad: Tensor, *args: Any) -> Tensor:
+        return gradient(grad.roll(1, 1), *args)
 
-    def changed(ctx: Any, grad: Tensor) -> Any:
-        return backward(ctx, grad.roll(1, 2))
-
-    DepthwiseConv.backward = staticmethod(changed)
+    wrap(depthwise_onednn, 'grad_input', change)
 
 
 @fault('MViT: first of the frames instead of their mean', BACKBONE)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..fileio import write_atomic
 from ..models.infer_neck import is_2d
+from ..models.layers.depthwise_choice import using
 from ..version import __version__
 from .face_clips import ClipPipeline
 from .models import read_config
@@ -176,7 +177,8 @@ def _trace(scorer: _Scorer, clip_shape: Sequence[int]) -> torch.export.ExportedP
     example = torch.randn(2, 3, *clip_shape)
     batch = torch.export.Dim('batch')
     try:
-        with torch.no_grad():
+        # A file holds PyTorch's operators alone: it is used without this package.
+        with torch.no_grad(), using('torch'):
             return torch.export.export(
                 scorer, (example,), dynamic_shapes=({0: batch},), strict=False
             )

@@ -5,6 +5,8 @@ For each config these contenders take turns, A B C A B C ..., in one process:
 - ours: the config as it is;
 - compiled: the same with its backbone compiled (only where it is asked for);
 - checkpointed: the same with activation checkpointing of every transformer block;
+- torch-pooling: the same with PyTorch's own depthwise convolutions (only where it is
+  asked for);
 - stock: the same with MMAction2's own attention (the reference of the ratios; as
   checkpointed, left out where the backbone has no fused attention of ours);
 - no-neck: the same without the neck's parts, its last stage pooled for the head;
@@ -64,7 +66,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs='+',
         choices=CONTENDERS,
         # Compiling takes minutes.
-        default=[name for name in CONTENDERS if name != 'compiled'],
+        default=[n for n in CONTENDERS if n not in ('compiled', 'torch-pooling')],
     )
     parser.add_argument(
         '--passes',

@@ -20,10 +20,15 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-CONTENDERS = ('ours', 'compiled', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
+from ifdd_mmaction.models.layers.depthwise_choice import chosen, using
+
+CONTENDERS = (
+    'ours', 'compiled', 'checkpointed', 'torch-pooling', 'stock', 'no-neck',
+    'mvit-small',
+)  # fmt: skip
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
-SAME = ('ours', 'compiled', 'checkpointed', 'stock')
+SAME = ('ours', 'compiled', 'checkpointed', 'torch-pooling', 'stock')
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -60,6 +65,7 @@ class Contender:
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
         if setup.compile or name == 'compiled':
             self.model.backbone.compile()
+        self.pooling = 'torch' if name == 'torch-pooling' else chosen()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')
         self.inputs = torch.rand(batch_size, 1, 3, *clip, device=setup.device)
@@ -72,7 +78,7 @@ class Contender:
     def forward(self) -> None:
         """Run the model, from clips to class scores."""
         self.model.eval()
-        with self.setup.autocast():
+        with self.setup.autocast(), using(self.pooling):
             features, _ = self.model.extract_feat(self.inputs, stage='neck')
             self.model.cls_head(features)
 
@@ -83,7 +89,7 @@ class Contender:
     def train_on(self, inputs: Tensor, samples: list[ActionDataSample]) -> None:
         """Train on a batch: loss, backward pass, AdamW."""
         self.model.train()
-        with self.setup.autocast():
+        with self.setup.autocast(), using(self.pooling):
             losses = self.model(inputs, samples, mode='loss')
             loss, _ = self.model.parse_losses(losses)
         self.scaler.scale(loss).backward()
@@ -155,7 +161,7 @@ def model_config(
 def applicable(config: Path, names: Sequence[str]) -> list[str]:
     """Return the contenders that a config can be."""
     fused = Config.fromfile(config).model.backbone.type in FUSED
-    only_fused = ('checkpointed', REFERENCE)
+    only_fused = ('checkpointed', 'torch-pooling', REFERENCE)
     return [name for name in names if fused or name not in only_fused]
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmaction.models.backbones.mvit import MultiScaleAttention, MultiScaleBlock
 from torch import Tensor
 
+from .depthwise_choice import chosen
 from .relative_position import Size, key_codes, query_codes
 from .token_pooling import pool_heads, to_map, to_tokens
 
@@ -105,6 +106,10 @@ def fuse(block: MultiScaleBlock) -> None:
 
     Only the classes of the block and of its attention change; parameters and
     sub-modules stay the same objects.
+
+    Raises:
+        InputError: If ``$IFDD_DEPTHWISE`` is none of its values.
     """
+    chosen()
     block.__class__ = FusedMultiScaleBlock
     block.attn.__class__ = FusedMultiScaleAttention

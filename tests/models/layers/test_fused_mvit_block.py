@@ -7,7 +7,6 @@ from mmaction.models.backbones.mvit import MultiScaleAttention
 from mmaction.registry import MODELS
 from torch.utils.checkpoint import checkpoint
 
-from ifdd_mmaction.models.layers.token_pooling import DepthwiseConv
 from tests.helpers.numeric import (
     assert_close,
     assert_gradients_close,
@@ -193,22 +192,3 @@ def test_torch_compile_traces_it_whole(with_cls_token):
     outputs, grads = run(compiled, x)
     grads = {name.removeprefix('_orig_mod.'): grad for name, grad in grads.items()}
     assert_same(ours, (outputs, grads), (expected_outputs, expected_grads))
-
-
-@pytest.mark.parametrize('kernel', [(3, 3, 3), (1, 3, 5)])
-@pytest.mark.parametrize('stride', [(1, 1, 1), (1, 2, 2), (2, 4, 3), (1, 8, 8)])
-def test_depthwise_convolution_has_the_gradients_of_pytorch(kernel, stride):
-    x = torch.rand(2, 4, 3, 9, 8, dtype=torch.double, requires_grad=True)
-    weight = torch.rand(4, 1, *kernel, dtype=torch.double, requires_grad=True)
-    padding = [k // 2 for k in kernel]
-    expected = F.conv3d(x, weight, None, stride, padding, groups=4)
-    actual = DepthwiseConv.apply(x, weight, stride)
-    terms = x[0].numel()
-    assert_close(actual, expected, terms)
-    grad = torch.rand_like(expected)
-    for a, b in zip(
-        torch.autograd.grad(actual, (x, weight), grad),
-        torch.autograd.grad(expected, (x, weight), grad),
-        strict=True,
-    ):
-        assert_close(a, b, terms)

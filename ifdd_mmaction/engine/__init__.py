@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
 from .clip_visualization_hook import ClipVisualizationHook
+from .compilation import compile_regions, find_regions
 from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
 from .load_config import load_config
@@ -31,7 +32,9 @@ __all__ = [
     'check_checkpoint',
     'check_clip_shapes',
     'clip_shape',
+    'compile_regions',
     'config_errors',
+    'find_regions',
     'latest_checkpoint',
     'load_config',
 ]

@@ -1,6 +1,10 @@
 """Compiled training: one graph a shape of block, the results of uncompiled training."""
 
 import copy
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,6 +16,7 @@ from torch._dynamo.utils import counters
 
 from ifdd_mmaction.engine import compile_regions, find_regions
 from ifdd_mmaction.engine.compilation import describe
+from tests.helpers.compiled_runs import resume_compiled, train_both
 from tests.helpers.golden import ROOT
 from tests.helpers.numeric import assert_close, depth_of
 from tests.helpers.processes import fork, free_port
@@ -182,3 +187,82 @@ def test_an_error_of_the_model_keeps_its_message():
 
 def test_describe_without_a_message():
     assert describe(KeyError()) == 'KeyError: unknown'
+
+
+@pytest.mark.slow
+def test_under_ddp(tmp_path):
+    port = free_port()
+    ranks = [fork(train_both, tmp_path, rank, 2, port) for rank in range(2)]
+    for rank in ranks:
+        rank.join(300)
+    said = ''.join(path.read_text()[-3000:] for path in tmp_path.glob('log*.txt'))
+    assert [rank.exitcode for rank in ranks] == [0, 0], said
+    for rank in range(2):
+        seen = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
+        # The backbone, the neck and the head.
+        assert seen['graphs'] == 3
+        assert not seen['breaks']
+        for name, weight in seen['plain'].items():
+            assert torch.equal(seen['compiled'][name], weight), name
+
+
+@pytest.mark.slow
+def test_resumed_it_ends_in_the_same_bits(tmp_path):
+    process = fork(resume_compiled, tmp_path)
+    process.join(300)
+    assert process.exitcode == 0, (tmp_path / 'log.txt').read_text()[-3000:]
+    straight, resumed = (
+        torch.load(tmp_path / name / 'epoch_3.pth', weights_only=True)['state_dict']
+        for name in ('straight', 'resumed')
+    )
+    assert list(resumed) == list(straight)
+    assert all(torch.equal(resumed[name], straight[name]) for name in straight)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which('g++') is None, reason='no C++ compiler (g++)')
+def test_inductor_trains_as_it_is_to_rounding(monkeypatch):
+    # Else inductor draws by a generator of its own.
+    monkeypatch.setattr(torch._inductor.config, 'fallback_random', True)
+    losses = []
+    for compiled in (False, True):
+        cfg = Config.fromfile(CONFIGS['vit']).model
+        arch = dict(embed_dims=8, num_layers=2, num_heads=1, downscale_indices=[])
+        cfg.backbone.update(arch=arch, out_scales=[0], drop_path_rate=0.2)
+        cfg.neck.update(in_channels=[8], input_size=(4, 4, 4), lifting=None)
+        cfg.cls_head.in_channels = 8
+        cfg.data_preprocessor = None
+        torch.manual_seed(0)
+        model = MODELS.build(cfg).train()
+        for block in model.backbone.blocks:
+            block.drop_path.drop_prob = 0.2
+        if compiled:
+            compile_regions(model, fullgraph=True)
+        losses.append(torch.tensor(train(model, 20)))
+    assert len(set(losses[0].tolist())) == 20
+    assert_close(losses[1], losses[0], 20 * depth_of(model))
+    # The two blocks are one graph, the neck and the head.
+    assert counters['stats']['unique_graphs'] == 3
+    assert not counters['graph_break']
+
+
+@pytest.mark.slow
+def test_without_a_compiler_training_goes_on(tmp_path):
+    script = """
+from mmengine.registry import init_default_scope
+from tests.engine.test_compilation import build, train
+from ifdd_mmaction.engine import compile_regions
+init_default_scope('mmaction')
+model = build()
+compile_regions(model)
+print(len(train(model, 2)))
+"""
+    env = dict(os.environ, CXX='none-such', TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
+    command = [sys.executable, '-c', script]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    [line] = [line for line in said.splitlines() if 'compile: ' in line]
+    assert 'No working C++ compiler found' in line
+    assert '`ifdd doctor` checks what torch.compile needs' in line
+    assert 'Traceback' not in said

@@ -10,15 +10,14 @@ from tests.helpers.compat_runs import with_and_without
 pytestmark = pytest.mark.slow
 
 PROBABILITIES = """
+import numpy as np
 import torch
-from mmaction.models import MViT
+from mmcv.cnn.bricks import DropPath
 
-arch = dict(embed_dims=8, num_layers=3, num_heads=1, downscale_indices=[])
-backbone = MViT(arch, drop_path_rate=0.2, init_cfg=None)
-found = [block.drop_path.drop_prob for block in backbone.blocks]
-print({type(probability).__name__ for probability in found})
+path = DropPath(np.linspace(0, 0.5, 3)[1])
+print(type(path.drop_prob).__name__)
 torch.manual_seed(0)
-print(found, backbone.blocks[2].drop_path(torch.ones(9, 1)).tolist())
+print(path.drop_prob == 0.25, path(torch.ones(9, 1)).tolist())
 """
 
 
@@ -26,9 +25,8 @@ def test_probabilities_are_numbers_of_python(tmp_path: Path) -> None:
     corrected, broken = with_and_without(
         'take_numbers_as_probabilities', PROBABILITIES, tmp_path
     )
+    assert corrected.ok, corrected.err
     kind, drawn = corrected.out.splitlines()
-    assert kind == "{'float'}", corrected.err
     of_numpy, same = broken.out.splitlines()
-    assert 'float64' in of_numpy
-    assert drawn.partition(']')[2] == same.partition(']')[2]
-    assert drawn.startswith('[0.0, 0.1, 0.2]')
+    assert (kind, of_numpy) == ('float', 'float64')
+    assert drawn == same and drawn.startswith('True [[')

@@ -91,7 +91,7 @@ def compile_regions(model: nn.Module, **options: Any) -> list[str]:
     from torch._dynamo import config
 
     while is_model_wrapper(model):
-        model = model.module
+        model = model.module  # type: ignore[assignment]
     regions = find_regions(model)
     # PyTorch limits the graphs of a function, here of the blocks' forward, to 8.
     config.cache_size_limit = max(config.cache_size_limit, 4 * len(regions))
@@ -100,14 +100,15 @@ def compile_regions(model: nn.Module, **options: Any) -> list[str]:
     options.setdefault('dynamic', False)
     failures: list[Exception] = []
     for region in regions.values():
-        for module in region.modules():
-            if type(module) is DropPath and module.drop_prob > 0:
-                device = next(model.parameters()).device
-                module.__class__ = CompiledDropPath
-                module.kept = torch.tensor(1 - float(module.drop_prob), device=device)
+        paths: list[Any] = [m for m in region.modules() if type(m) is DropPath]
+        for path in paths:
+            if path.drop_prob > 0:
+                kept = torch.tensor(1 - float(path.drop_prob))
+                path.__class__ = CompiledDropPath
+                path.kept = kept.to(next(model.parameters()).device)
         # Activation checkpointing is around the graph, not in it, where MMEngine's way
         # to switch it on, a new forward of each block, would hide the block.
-        outer = region.__dict__.get('forward')
+        outer: Any = region.__dict__.get('forward')
         checkpointed = getattr(outer, 'func', None) is checkpoint
         if checkpointed:
             del region.forward

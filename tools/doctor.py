@@ -336,7 +336,7 @@ def check_compile() -> Check:
     """Look for what ``torch.compile`` needs: a compiler, Python.h, Triton on GPUs."""
     name = 'torch.compile'
     facts, error = ask(PROBES[name])
-    without = 'without it, train without --compile'
+    without = 'without it, train without compile=True'
     if facts.get('skipped'):
         found = 'not checked: torch cannot be imported'
         return Check(name, WARNING, found, 'correct torch first')

@@ -5,6 +5,7 @@ have. Each function corrects one defect, can be called more than once, and does 
 where the defect is absent. ``import ifdd_mmaction`` calls :func:`apply`.
 """
 
+from .compiling import compile_block_by_block, take_numbers_as_probabilities
 from .counting import count_beside_numbers
 from .distributed import (
     init_dist_on_cpu,
@@ -62,6 +63,8 @@ def apply() -> None:
     set_cublas_workspace()
     name_fsdp_arguments()
     count_beside_numbers()
+    compile_block_by_block()
+    take_numbers_as_probabilities()
 
 
 def apply_to_models() -> None:

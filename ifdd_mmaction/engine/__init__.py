@@ -5,6 +5,7 @@ from .channels_last_hook import ChannelsLastHook
 from .class_counts_hook import ClassCountsHook
 from .class_names_hook import ClassNamesHook
 from .clip_visualization_hook import ClipVisualizationHook
+from .compilation import compile_regions, find_regions
 from .config_checks import BegunHook, check_clip_shapes, clip_shape, config_errors
 from .decoder_checks import check_decoders
 from .finite_loss_hook import FiniteLossHook, NonFiniteError
@@ -33,7 +34,9 @@ __all__ = [
     'check_clip_shapes',
     'check_decoders',
     'clip_shape',
+    'compile_regions',
     'config_errors',
+    'find_regions',
     'latest_checkpoint',
     'load_config',
 ]

@@ -54,7 +54,7 @@ class Contender:
             cfg.model.get('data_preprocessor') or dict(type='ActionDataPreprocessor')
         ).to(setup.device)
         model = model_config(cfg.model, name, clip)
-        classes = model['cls_head']['num_classes']
+        self.classes, self.clip = model['cls_head']['num_classes'], tuple(clip)
         self.model = MODELS.build(model).to(setup.device)
         if name == 'checkpointed':
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
@@ -62,19 +62,24 @@ class Contender:
             self.model.backbone.compile()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')
-        self.inputs = torch.rand(batch_size, 1, 3, *clip, device=setup.device)
+        self.set_batch(batch_size)
+
+    def set_batch(self, batch_size: int) -> None:
+        """Make another batch of random clips, each with a class."""
+        device = self.setup.device
+        self.inputs = torch.rand(batch_size, 1, 3, *self.clip, device=device)
         self.samples = [
-            ActionDataSample().set_gt_label(i % classes).to(setup.device)
+            ActionDataSample().set_gt_label(i % self.classes).to(device)
             for i in range(batch_size)
         ]
 
     @torch.no_grad()
-    def forward(self) -> None:
-        """Run the model, from clips to class scores."""
+    def forward(self) -> Tensor:
+        """Run the model, from clips to class scores ``(N, classes)``."""
         self.model.eval()
         with self.setup.autocast():
             features, _ = self.model.extract_feat(self.inputs, stage='neck')
-            self.model.cls_head(features)
+            return self.model.cls_head(features)
 
     def step(self) -> None:
         """Train on the batch."""

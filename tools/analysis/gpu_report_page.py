@@ -26,13 +26,13 @@ Contenders take turns in one process, A B C A B C ...; ratios are to stock, medi
 (quartiles) of the ratios within each round. Clips are random and lie on the device. A
 step is loss, backward pass and AdamW. MiB is what the first step adds to the model at
 most, as the allocator hands it out, and its ratio to stock's; the first step of a
-compiled model compiles it. The share of the peak is stock's arithmetic (for a step three
-forward passes) over the time, over the rate of one large matrix product of this run.
-Errors are relative to the largest value that float64 has. The bound of a pooling is
-four times the root of the number of roundings, times the rounding of the type; a model
-may be off by twice what stock is in the same type, or by a few roundings. Bandwidth is
-the bytes that a pooling must read and write once, over the time of its kernels; a time
-also has the gaps between them."""
+compiled model compiles it. The share of the peak is stock's arithmetic (for a step
+three forward passes) over the time, over the rate of one large matrix product of this
+run. Errors are relative to the largest value that float64 has. The bound of a pooling
+is four times the root of the number of roundings, times the rounding of the type; a
+model may be off by twice what stock is in the same type, or by a few roundings.
+Bandwidth is the bytes that a pooling must read and write once, over the time of its
+kernels; a time also has the gaps between them."""
 
 
 def to_markdown(report: dict[str, Any]) -> str:

@@ -131,7 +131,8 @@ def go_through(
 def run_apart(part: Part, context: Context, limit: float) -> Outcome:
     """Run a part in a process of its own, for at most ``limit`` seconds."""
     processes = get_context('forkserver')
-    processes.set_forkserver_preload(['ifdd_mmaction'])
+    # The first step of an optimizer imports the compiler, too.
+    processes.set_forkserver_preload(['ifdd_mmaction', 'torch._dynamo'])
     receiver, sender = processes.Pipe(duplex=False)
     process = processes.Process(target=_work, args=(part, context, sender))
     start = time.monotonic()

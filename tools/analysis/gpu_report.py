@@ -43,7 +43,7 @@ from ifdd_mmaction.fileio import write_atomic
 NAME, PAGE = 'gpu_report.json', 'gpu_report.md'
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FULL = dict(config='ifdd_vit_dfew.py', clip=(16, 224, 224), batches=(32, 8, 1))
-SMALL = dict(config='ifdd_vit_sample.py', clip=(16, 64, 64), batches=(2, 1))
+SMALL = dict(config='ifdd_vit_sample.py', clip=(16, 64, 64), batches=(2,))
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -103,7 +103,7 @@ def read_context(args: argparse.Namespace) -> Context:
         config=CONFIGS / settings['config'],
         clip=settings['clip'],
         batches=settings['batches'],
-        rounds=2 if args.small else 7,
+        rounds=1 if args.small else 7,
         setup=Setup(args.device, args.dtype),
         small=args.small,
         candidate=args.pooling and str(Path(args.pooling).absolute()),

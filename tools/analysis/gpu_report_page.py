@@ -8,6 +8,7 @@ from typing import Any
 from gpu_report_bandwidth import SEPARATOR
 from gpu_report_parts import (
     MODEL_CHECKS,
+    NOT_REACHED,
     POOLINGS,
     PROFILE,
     checked,
@@ -234,8 +235,7 @@ def missing(report: dict[str, Any]) -> Sequence[str]:
     """Name the parts that were not measured, or not to their end, and why."""
     lines = []
     for part in report['planned']:
-        outcome = report['parts'].get(part, dict(state='not reached'))
+        outcome = report['parts'].get(part, NOT_REACHED)
         if outcome['state'] != DONE:
-            reason = outcome.get('reason', 'the run ended before')
-            lines.append(f'- {part}: {outcome["state"]}: {reason}')
+            lines.append(f'- {part}: {outcome["state"]}: {outcome["reason"]}')
     return lines

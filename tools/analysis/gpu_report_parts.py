@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,9 @@ COMPILED = (REFERENCE, 'ours', 'compiled')
 MODEL_CHECKS, POOLINGS, PROFILE = 'checks of the model', 'pooling by shape', 'profile'
 #: Seconds that a rehearsal needs for a part, at least.
 SMALL = 1.0
+#: Faults of a part that are written out.
+SHOWN = 6
+NOT_REACHED: Outcome = dict(state='not reached', reason='the run ended before', rows={})
 
 
 def models_of(batch: int) -> str:
@@ -77,19 +80,26 @@ def checked(found: Mapping[str, Outcome]) -> Iterator[tuple[str, str, dict[str, 
                 yield part, name, row
 
 
-def faults(parts: list[str], found: Mapping[str, Outcome]) -> list[str]:
+def faults(planned: Sequence[str], found: Mapping[str, Outcome]) -> list[str]:
     """Return, one a line, what is wrong, and which checks were not made."""
-    wrong = [
-        f'{part}: {name}: '
-        + row.get(
-            'reason', f'off by {row.get("error")}, allowed are {row.get("limit")}'
-        )
-        for part, name, row in checked(found)
-        if not row['passed']
-    ]
-    for part in parts:
-        outcome = found.get(part, dict(state='not reached'))
+    lines = []
+    for part in planned:
+        outcome = found.get(part, NOT_REACHED)
+        wrong = [
+            f'{part}: {name}: {fault_of(row)}'
+            for _, name, row in checked({part: outcome})
+            if not row['passed']
+        ]
+        lines += wrong[:SHOWN]
+        if len(wrong) > SHOWN:
+            lines.append(f'{part}: {len(wrong) - SHOWN} more')
         if part.startswith('checks of') and outcome['state'] != DONE:
-            why = outcome.get('reason', 'the run ended before')
-            wrong.append(f'{part}: {outcome["state"]}: {why}')
-    return wrong
+            lines.append(f'{part}: {outcome["state"]}: {outcome["reason"]}')
+    return lines
+
+
+def fault_of(row: Mapping[str, Any]) -> str:
+    """Say why a check is not passed."""
+    if 'reason' in row:
+        return row['reason']
+    return f'off by {row["error"]}, allowed are {row["limit"]}'

@@ -113,7 +113,8 @@ def test_everything_is_measured_and_written(report):
         assert 0 < row['step']['share_of_peak'] < 10
     assert models['stock']['step']['speedup']['median'] == 1
     for name in models:
-        assert parts[f'largest batch, {name}']['rows'][name]['batch'] == 4
+        largest = parts[f'largest batch, {name}']['rows'][name]
+        assert (largest['batch'], largest['limited_by']) == (4, '4, the most')
     assert parts['compiled, batch largest']['rows']['compiled']['batch'] == 4
     assert parts['compiled, batch 2']['rows']['compiled, scores']['passed']
     for name in ('stock', 'ours'):
@@ -183,13 +184,13 @@ def test_parts_are_run_in_order_while_time_lasts(capsys):
         )
 
     names = dict(a=10, b=10, c=30, d=20, e=5)
-    parts = [running.Part(name, None, needs) for name, needs in names.items()]
+    parts = [running.Part(name, None, needs, 50) for name, needs in names.items()]
     found = dict(a=dict(state='done', rows=dict(x=1)))
     saved = []
     running.go_through(
         parts, found, run, lambda: saved.append(len(found)), 1.0, clock=lambda: now
     )
-    assert calls == [('b', 60.0), ('d', 20.0)]
+    assert calls == [('b', 50), ('d', 20.0)]
     states = {name: outcome['state'] for name, outcome in found.items()}
     assert states == dict(a='done', b='failed', c='left out', d='done', e='left out')
     assert found['c']['reason'] == 'needs about 30 s, 20 s were left'

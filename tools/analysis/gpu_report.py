@@ -14,13 +14,14 @@ as not measured. Nothing is downloaded.
 
 Writes OUT/gpu_report.json and OUT/gpu_report.md after each part; --resume goes on where
 a run has ended. Exit codes: 0 every correctness check was made and passed, 1 not, 2
-wrong arguments, 130 interrupted.
+wrong arguments, or the GPU does not work, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -98,13 +99,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def read_context(args: argparse.Namespace) -> Context:
     """Return what is measured."""
+    # On a GPU threads matter for the initial weights alone.
+    threads = 1 if args.device == 'cpu' else min(8, os.cpu_count() or 1)
     settings: dict[str, Any] = SMALL if args.small else FULL
     return Context(
         config=CONFIGS / settings['config'],
         clip=settings['clip'],
         batches=settings['batches'],
         rounds=1 if args.small else 7,
-        setup=Setup(args.device, args.dtype),
+        setup=Setup(args.device, args.dtype, threads),
         small=args.small,
         candidate=args.pooling and str(Path(args.pooling).absolute()),
     )

@@ -142,6 +142,10 @@ def models_table(found: Mapping[str, Any]) -> Iterator[str]:
         else:
             cells += [row['error'], *[''] * 8]
         yield row_of(*cells)
+    limited = {row['limited_by'] for _, _, row in rows if 'limited_by' in row}
+    if limited:
+        yield ''
+        yield f'What ended the search for the largest batch: {"; ".join(limited)}.'
 
 
 def timed(own: dict[str, Any], share: bool = False) -> list[str]:

@@ -46,9 +46,10 @@ def parts_of(context: Context) -> list[Part]:
         return Part(models_of(batch), partial(measure_models, EAGER, batch), needs)
 
     def compiled(batch: int | str, names: tuple[str, ...] = COMPILED) -> Part:
+        # A compiler that does not end leaves time for the others.
         label = 'largest' if isinstance(batch, str) else batch
         # Inductor compiles a graph for training and one for testing.
-        return Part(compiled_of(label), partial(measure_models, names, batch), 60)
+        return Part(compiled_of(label), partial(measure_models, names, batch), 60, 180)
 
     profiled = partial(measure_models, EAGER[:2], first, profiled=True)
     parts = [

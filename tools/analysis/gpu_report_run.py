@@ -72,11 +72,13 @@ class Part:
         name: Of the part.
         run: Yields the rows by name; it can be pickled.
         needs: Seconds without which it is not begun.
+        most: Seconds after which it is stopped, so that there are some for the others.
     """
 
     name: str
     run: Callable[[Context], Iterator[tuple[str, dict[str, Any]]]]
     needs: float
+    most: float = float('inf')
 
 
 def one_line(error: BaseException) -> str:
@@ -122,7 +124,7 @@ def go_through(
             say(f'{part.name}: left out, {reason}')
         else:
             say(f'{part.name} ...')
-            found[part.name] = run(part, left)
+            found[part.name] = run(part, min(left, part.most))
             if found[part.name]['state'] == FAILED:
                 say(f'{part.name} failed: {found[part.name]["reason"]}')
         save()

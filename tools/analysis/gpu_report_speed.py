@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -168,33 +169,37 @@ def largest_that_fits(fits: Callable[[int], bool], start: int, most: int) -> int
 def measure_largest(name: str, context: Context) -> Rows:
     """Find the largest batch that a model trains with, and time it."""
     own = Contender(context.config, name, 1, context.clip, context.setup)
+    limited = ''
 
-    def fits(batch: int) -> bool:
+    def step(batch: int) -> bool:
+        nonlocal limited
         try:
             own.set_batch(batch)
             own.step()
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:  # of memory, or of a kernel with 32-bit indices
+            limited = one_line(error)
             return False
         finally:
             own.optimizer.zero_grad(set_to_none=True)
         return True
 
-    def tried(batch: int) -> bool:
-        # Not before the error is gone, whose frames hold the tensors.
-        fit = fits(batch)
-        free_memory()
+    def fits(batch: int) -> bool:
+        fit = step(batch)
+        free_memory()  # now that the error, whose frames hold tensors, is gone
+        context.setup.synchronize()  # raises if the GPU can not be used any more
         return fit
 
     most = 4 if context.small else 2048
-    batch = largest_that_fits(tried, max(context.batches), most)
-    if not batch:
-        yield name, dict(batch=0, error='a batch of 1 does not fit')
-        return
-    own.set_batch(batch)
-    start = time.monotonic()
-    memory = peak_growth(own.step, context.setup)
-    first = time.monotonic() - start
-    rows: dict[str, dict[str, Any]] = {name: dict(batch=batch, most_tried=most)}
-    rows[name].update(mib=round(memory, 1), first_step=round(first, 2))
-    add_times(rows, {name: own}, context)
+    batch = largest_that_fits(fits, max(context.batches), most)
+    row: dict[str, Any] = dict(batch=batch, limited_by=limited or f'{most}, the most')
+    rows = {name: row}
+    if batch:
+        own.set_batch(batch)
+        start = time.monotonic()
+        memory = peak_growth(own.step, context.setup)
+        first = time.monotonic() - start
+        row.update(mib=round(memory, 1), first_step=round(first, 2))
+        add_times(rows, {name: own}, replace(context, rounds=min(2, context.rounds)))
+    else:
+        row['error'] = limited
     yield from rows.items()

@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -115,8 +117,10 @@ def test_everything_is_measured_and_written(report):
     for name in models:
         largest = parts[f'largest batch, {name}']['rows'][name]
         assert (largest['batch'], largest['limited_by']) == (4, '4, the most')
-    assert parts['compiled, batch largest']['rows']['compiled']['batch'] == 4
-    assert parts['compiled, batch 2']['rows']['compiled, scores']['passed']
+    assert parts['compiled, batch largest']['rows'][planning.COMPILED]['batch'] == 4
+    compiled = parts['compiled, batch 2']['rows']
+    for what in ('loss', 'gradients'):
+        assert compiled[f'{planning.COMPILED}, bfloat16, {what}']['passed']
     for name in ('stock', 'ours'):
         groups = parts['profile']['rows'][name]['groups']
         named = {'depthwise', 'patch embedding', 'layer norm', 'attention', 'optimizer'}
@@ -225,30 +229,51 @@ def ending(context):
     os._exit(7)
 
 
-def endless(context):
-    yield 'row', dict(value=os.getpid())
-    time.sleep(600)
+def with_child(context):
+    child = subprocess.Popen(['sleep', '600'])
+    yield 'row', dict(value=child.pid)
+
+
+def run_apart(function, limit=600):
+    context = running.Context(ROOT, (1, 1, 1), (1,), 1, Setup())
+    return running.run_apart(running.Part('part', function, 0), context, limit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'function,limit,reason',
-    [
-        (half_done, 300, 'ValueError: seen 3'),
-        (ending, 300, 'its process ended with code 7'),
-        (endless, 20, 'stopped after 20 s: the time was up'),
-    ],
+    'function,reason',
+    [(half_done, 'ValueError: seen 3'), (ending, 'its process ended with code 7')],
 )
-def test_a_part_that_fails_keeps_its_rows(function, limit, reason):
-    context = running.Context(ROOT, (1, 1, 1), (1,), 1, Setup())
-    outcome = running.run_apart(running.Part('part', function, 0), context, limit)
-    assert outcome['state'] == 'failed' and outcome['reason'] == reason
-    value = outcome['rows']['row']['value']
-    if function is endless:
-        with pytest.raises(ProcessLookupError):
-            os.kill(value, 0)
-    else:
-        assert value == 1
+def test_a_part_that_fails_keeps_its_rows(function, reason):
+    outcome = run_apart(function)
+    assert outcome.pop('seconds') > 0
+    assert outcome == dict(state='failed', reason=reason, rows=dict(row=dict(value=1)))
+
+
+@pytest.mark.slow
+def test_what_a_part_has_started_ends_with_it():
+    outcome = run_apart(with_child)
+    assert outcome['state'] == 'done'
+    child = outcome['rows']['row']['value']
+    deadline = time.monotonic() + 60
+    while running_still(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def running_still(pid):
+    try:
+        status = Path(f'/proc/{pid}/status').read_text()
+    except FileNotFoundError:
+        return False
+    return '(zombie)' not in status  # which only waits for its parent
+
+
+@pytest.mark.slow
+def test_a_part_is_stopped_when_its_time_is_up():
+    outcome = run_apart(with_child, limit=0)
+    assert outcome['state'] == 'failed' and not outcome['rows']
+    assert outcome['reason'] == 'stopped: the time was up'
 
 
 @pytest.mark.parametrize(
@@ -439,3 +464,22 @@ def test_a_page_is_made_of_json():
         len(line.split('|')) for line in text.splitlines() if line[:8] == '| models'
     ]
     assert len(set(columns)) == 1
+
+
+def wrong_pool(*args):
+    pooled, size = poolings.pool_heads(*args)
+    return pooled.roll(1, 1), size
+
+
+@pytest.mark.slow
+def test_a_model_that_computes_something_else_is_found(monkeypatch):
+    block = 'ifdd_mmaction.models.layers.fused_mvit_block.pool_heads'
+    context = load_tool(TOOL).read_context(
+        load_tool(TOOL).parse_args(['nowhere', *REHEARSAL, '--dtype', 'float32'])
+    )
+    right = dict(checks.check_models(('stock', 'ours'), context))
+    assert [row['passed'] for row in right.values()] == [True, True]
+    monkeypatch.setattr(block, wrong_pool)
+    wrong = dict(checks.check_models(('stock', 'ours'), context))
+    assert list(wrong) == ['ours, float32, scores', 'ours, float32, gradients']
+    assert [row['passed'] for row in wrong.values()] == [False, False]

@@ -20,10 +20,18 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+try:
+    from ifdd_mmaction.engine import compile_regions
+except ImportError:  # this version leaves `compile=True` to MMEngine
+    compile_regions = None
+
+BLOCKS = 'compiled-blocks'
 CONTENDERS = ('ours', 'compiled', 'checkpointed', 'stock', 'no-neck', 'mvit-small')
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
 SAME = ('ours', 'compiled', 'checkpointed', 'stock')
+if compile_regions:
+    CONTENDERS, SAME = (*CONTENDERS, BLOCKS), (*SAME, BLOCKS)
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -60,6 +68,8 @@ class Contender:
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
         if setup.compile or name == 'compiled':
             self.model.backbone.compile()
+        elif name == BLOCKS:
+            compile_regions(self.model)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')
         self.set_batch(batch_size)

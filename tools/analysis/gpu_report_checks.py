@@ -24,7 +24,8 @@ from gpu_report_poolings import (
 )
 from gpu_report_run import Context, one_line
 from measuring import DTYPES, Setup
-from torch import Tensor
+from mmcv.cnn.bricks import DropPath
+from torch import Tensor, nn
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 #: Clips of a check.
@@ -32,6 +33,8 @@ CLIPS = 2
 SAFETY = 4.0
 #: To the dtype that a pooling rounds: kernels, what it returns, the sum over heads.
 ROUNDINGS = 3
+#: What float32 may leave of a whole model, by whatever kernels.
+FLOAT32 = 1e-5
 RESULTS = ('output', 'gradient of tokens', 'gradient of kernels')
 
 
@@ -154,7 +157,7 @@ def check_models(names: Sequence[str], context: Context) -> Rows:
         own = context.with_dtype(dtype)
         errors = {
             name: [
-                ((found - expected).norm() / expected.norm()).item()
+                distance(found, expected)
                 for found, expected in zip(
                     scores_and_gradients(contender(name, context, own)),
                     exact,
@@ -175,7 +178,7 @@ def check_models(names: Sequence[str], context: Context) -> Rows:
 
 def limit_of_model(of_stock: float, dtype: str) -> float:
     """Return the largest error of a model: twice stock's, or a few roundings."""
-    return max(2 * of_stock, 2 * SAFETY * torch.finfo(DTYPES[dtype]).eps)
+    return max(2 * of_stock, SAFETY * torch.finfo(DTYPES[dtype]).eps, FLOAT32)
 
 
 def contender(
@@ -200,8 +203,12 @@ def contender(
 
 
 def scores_and_gradients(made: Contender) -> tuple[Tensor, Tensor]:
-    """Return the scores ``(N, classes)`` and all gradients, float64, of one batch."""
-    scores = made.forward().double()
+    """Return the scores ``(N, classes)`` and all gradients of a batch, in float64."""
+    return made.forward().double(), loss_and_gradients(made)[1]
+
+
+def loss_and_gradients(made: Contender) -> tuple[Tensor, Tensor]:
+    """Return the loss and all gradients ``(P,)`` of a batch, in float64."""
     with made.setup.autocast():
         losses = made.model(made.inputs, made.samples, mode='loss')
         loss, _ = made.model.parse_losses(losses)
@@ -210,4 +217,20 @@ def scores_and_gradients(made: Contender) -> tuple[Tensor, Tensor]:
         torch.zeros_like(p) if p.grad is None else p.grad
         for p in made.model.parameters()
     ]
-    return scores, torch.cat([g.double().flatten() for g in gradients])
+    return loss.detach().double(), torch.cat([g.double().flatten() for g in gradients])
+
+
+def distance(found: Tensor, expected: Tensor) -> float:
+    """Return the norm of the error relative to that of what is expected."""
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+def draw_nothing(model: nn.Module) -> None:
+    """Let a model in training drop neither features nor paths."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        elif isinstance(module, DropPath):
+            module.drop_prob = 0.0
+            if isinstance(getattr(module, 'kept', None), Tensor):
+                module.kept.fill_(1.0)  # what a compiled one reads

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contenders import SAME
 from gpu_report_bandwidth import SEPARATOR
 from gpu_report_parts import (
-    MODEL_CHECKS,
     NOT_REACHED,
     POOLINGS,
     PROFILE,
@@ -21,7 +21,6 @@ from gpu_report_profile import OTHER
 from gpu_report_run import DONE
 from gpu_report_speed import PEAK
 
-ORDER = ('stock', 'ours', 'checkpointed', 'compiled')
 NOTES = """\
 Contenders take turns in one process, A B C A B C ...; ratios are to stock, medians
 (quartiles) of the ratios within each round. Clips are random and lie on the device. A
@@ -122,7 +121,7 @@ def models_table(found: Mapping[str, Any]) -> Iterator[str]:
         (part, name, row)
         for part in parts
         for name, row in found[part]['rows'].items()
-        if name in ORDER
+        if name in SAME
     ]
     if not rows:
         return
@@ -138,7 +137,10 @@ def models_table(found: Mapping[str, Any]) -> Iterator[str]:
             memory = f'{row["mib"]:.0f}'
             memory += f' ({row["mib"] / of_stock:.2f})' if of_stock else ''
             cells += [*timed(row['step'], share=True), memory]
-            cells += [f'{row["first_step"]:.1f}', *timed(row['forward'])]
+            first = f'{row["first_step"]:.1f}'
+            if 'graphs' in row:
+                first += f' ({row["graphs"]} graphs, {row["breaks"]} breaks)'
+            cells += [first, *timed(row['forward'])]
         else:
             cells += [row['error'], *[''] * 8]
         yield row_of(*cells)
@@ -221,7 +223,8 @@ def checks_table(found: Mapping[str, Any]) -> Iterator[str]:
     worst: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for part, name, row in checked(found):
         words = name.split(', ')
-        kind = words[0] if part != MODEL_CHECKS else ', '.join(words[:2])
+        # Of a pooling each shape has its row; of a model there is one.
+        kind = words[0] if len(words) > 3 else ', '.join(words[:-1])
         worst.setdefault((part, kind, words[-1]), []).append(row)
     if not worst:
         return

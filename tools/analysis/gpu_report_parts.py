@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from contenders import REFERENCE
+from contenders import BLOCKS, REFERENCE, compile_regions
 from gpu_report_bandwidth import measure_poolings
 from gpu_report_checks import check_models, check_poolings, checks_of
 from gpu_report_poolings import implementations
@@ -14,7 +14,8 @@ from gpu_report_run import DONE, Context, Outcome, Part
 from gpu_report_speed import PEAK, measure_largest, measure_models, measure_peak
 
 EAGER = (REFERENCE, 'ours', 'checkpointed')
-COMPILED = (REFERENCE, 'ours', 'compiled')
+#: As by compile=True in a config.
+COMPILED = BLOCKS if compile_regions else 'compiled'
 MODEL_CHECKS, POOLINGS, PROFILE = 'checks of the model', 'pooling by shape', 'profile'
 #: Seconds that a rehearsal needs for a part, at least.
 SMALL = 1.0
@@ -45,11 +46,13 @@ def parts_of(context: Context) -> list[Part]:
     def timed(batch: int, needs: float) -> Part:
         return Part(models_of(batch), partial(measure_models, EAGER, batch), needs)
 
-    def compiled(batch: int | str, names: tuple[str, ...] = COMPILED) -> Part:
+    def compiled(
+        batch: int | str, names: Sequence[str] = (REFERENCE, 'ours', COMPILED)
+    ) -> Part:
         # A compiler that does not end leaves time for the others.
         label = 'largest' if isinstance(batch, str) else batch
-        # Inductor compiles a graph for training and one for testing.
-        return Part(compiled_of(label), partial(measure_models, names, batch), 60, 180)
+        run = partial(measure_models, names, batch)
+        return Part(compiled_of(label), run, 60, 180)
 
     profiled = partial(measure_models, EAGER[:2], first, profiled=True)
     parts = [
@@ -66,7 +69,7 @@ def parts_of(context: Context) -> list[Part]:
         *(timed(batch, 15) for batch in others),
         *(Part(largest_of(n), partial(measure_largest, n), 25) for n in EAGER),
         *(compiled(batch) for batch in others),
-        compiled(largest_of('ours'), ('compiled',)),
+        compiled(largest_of('ours'), (COMPILED,)),
     ]
     if context.small:
         return [Part(part.name, part.run, SMALL) for part in parts]

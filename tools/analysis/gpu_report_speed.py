@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,7 +16,14 @@ import numpy as np
 import torch
 from benchmark import PASSES, entry
 from contenders import REFERENCE, Contender, count_flops
-from gpu_report_checks import Rows, compare, contender, error_of, limit_of_model
+from gpu_report_checks import (
+    Rows,
+    distance,
+    draw_nothing,
+    judged,
+    limit_of_model,
+    loss_and_gradients,
+)
 from gpu_report_profile import profile_step
 from gpu_report_run import Context, one_line
 from measuring import matmul_peak, peak_growth, take_turns
@@ -76,6 +85,7 @@ def measure_models(
             own = Contender(context.config, name, batch, context.clip, context.setup)
             # The first step, with AdamW's state, as benchmark.py has it.
             memory = peak_growth(own.step, context.setup)
+            rows[name].update(graphs_of(name, context))
         except Exception as error:
             rows[name]['error'] = one_line(error)
         else:
@@ -92,9 +102,11 @@ def measure_models(
         return
     add_times(rows, made, context)
     yield from rows.items()
-    yield from compiled_scores(context, made)
-    if 'compiled' in made:
-        yield 'profile', profile_step(made['compiled'].step, context.setup)
+    for name, own in made.items():
+        if 'compiled' in name:
+            yield 'profile', profile_step(own.step, context.setup)
+            if 'ours' in made:
+                yield from check_compiled(made, name, context)
 
 
 def add_times(
@@ -115,24 +127,50 @@ def add_times(
                 rows[name][kind]['share_of_peak'] = round(float(share), 4)
 
 
-def compiled_scores(context: Context, made: dict[str, Contender]) -> Rows:
-    """Compare the scores of a compiled model with those of stock in float64."""
-    if not {'compiled', REFERENCE} <= made.keys():
-        return
-    clips = made['compiled'].inputs
-    made[REFERENCE].inputs = clips
-    # Weights have changed by some steps: all are of the same, untrained model again.
-    for own in made.values():
-        own.model.load_state_dict(
-            contender(REFERENCE, context).model.state_dict(), strict=True
+def check_compiled(made: dict[str, Contender], name: str, context: Context) -> Rows:
+    """Compare loss and gradients of a compiled model with those of ours in float32.
+
+    Both are of training, without what is drawn. The error may be twice that of ours in
+    the same dtype.
+    """
+    exact = Contender(
+        context.config,
+        'ours',
+        len(made[name].inputs),
+        context.clip,
+        context.with_dtype('float32'),
+    )
+    untrained = deepcopy(exact.model.state_dict())
+    found = {}
+    for label, own in (('exact', exact), *made.items()):
+        own.model.load_state_dict(untrained)  # some have been trained by now
+        own.inputs, own.samples = exact.inputs, exact.samples
+        draw_nothing(own.model.train())
+        found[label] = loss_and_gradients(own)
+        own.optimizer.zero_grad(set_to_none=True)
+    for place, what in enumerate(('loss', 'gradients')):
+        error, of_ours = (
+            distance(found[label][place], found['exact'][place])
+            for label in (name, 'ours')
         )
-    scores = {name: own.forward() for name, own in made.items()}
-    exact = contender(REFERENCE, context, double=True)
-    exact.inputs = clips[:2].double()
-    expected = exact.forward()
-    of_stock = error_of(scores[REFERENCE][:2], expected)
-    limit = limit_of_model(of_stock, context.setup.dtype)
-    yield 'compiled, scores', compare(scores['compiled'][:2], expected, limit)
+        row = judged(error, limit_of_model(of_ours, context.setup.dtype))
+        yield f'{name}, {context.setup.dtype}, {what}', dict(row, ours=of_ours)
+
+
+def graphs_of(name: str, context: Context) -> dict[str, int]:
+    """Return how many graphs were compiled so far, and breaks between them.
+
+    Raises:
+        RuntimeError: If there is none although the model is a compiled one.
+    """
+    if 'compiled' not in name:
+        return {}
+    from torch._dynamo.utils import counters
+
+    graphs = counters['stats']['unique_graphs']
+    if not graphs and 'TORCHDYNAMO_DISABLE' not in os.environ:
+        raise RuntimeError(f'{graphs} graphs were compiled: it ran as ours does')
+    return dict(graphs=graphs, breaks=sum(counters['graph_break'].values()))
 
 
 def free_memory() -> None:

@@ -4,6 +4,8 @@ For each config these contenders take turns, A B C A B C ..., in one process:
 
 - ours: the config as it is;
 - compiled: the same with its backbone compiled (only where it is asked for);
+- compiled-blocks: the same, its blocks compiled for training alone, as by compile=True
+  in a config (likewise);
 - checkpointed: the same with activation checkpointing of every transformer block;
 - torch-pooling: the same with PyTorch's own depthwise convolutions (only where it is
   asked for);
@@ -38,6 +40,7 @@ import numpy as np
 import torch
 from contenders import (
     CONTENDERS,
+    ON_REQUEST,
     REFERENCE,
     SAME,
     Contender,
@@ -65,8 +68,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--contenders',
         nargs='+',
         choices=CONTENDERS,
-        # Compiling takes minutes.
-        default=[n for n in CONTENDERS if n not in ('compiled', 'torch-pooling')],
+        default=[name for name in CONTENDERS if name not in ON_REQUEST],
     )
     parser.add_argument(
         '--passes',

@@ -20,15 +20,19 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ifdd_mmaction.engine import compile_regions
 from ifdd_mmaction.models.layers.depthwise_choice import chosen, using
 
+BLOCKS = 'compiled-blocks'
 CONTENDERS = (
-    'ours', 'compiled', 'checkpointed', 'torch-pooling', 'stock', 'no-neck',
+    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', 'stock', 'no-neck',
     'mvit-small',
 )  # fmt: skip
+#: What takes minutes to compile, and what only shows where time went.
+ON_REQUEST = ('compiled', BLOCKS, 'torch-pooling')
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
-SAME = ('ours', 'compiled', 'checkpointed', 'torch-pooling', 'stock')
+SAME = ('ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', 'stock')
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -59,28 +63,35 @@ class Contender:
             cfg.model.get('data_preprocessor') or dict(type='ActionDataPreprocessor')
         ).to(setup.device)
         model = model_config(cfg.model, name, clip)
-        classes = model['cls_head']['num_classes']
+        self.classes, self.clip = model['cls_head']['num_classes'], tuple(clip)
         self.model = MODELS.build(model).to(setup.device)
         if name == 'checkpointed':
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
         if setup.compile or name == 'compiled':
             self.model.backbone.compile()
+        elif name == BLOCKS:
+            compile_regions(self.model)
         self.pooling = 'torch' if name == 'torch-pooling' else chosen()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')
-        self.inputs = torch.rand(batch_size, 1, 3, *clip, device=setup.device)
+        self.set_batch(batch_size)
+
+    def set_batch(self, batch_size: int) -> None:
+        """Make another batch of random clips, each with a class."""
+        device = self.setup.device
+        self.inputs = torch.rand(batch_size, 1, 3, *self.clip, device=device)
         self.samples = [
-            ActionDataSample().set_gt_label(i % classes).to(setup.device)
+            ActionDataSample().set_gt_label(i % self.classes).to(device)
             for i in range(batch_size)
         ]
 
     @torch.no_grad()
-    def forward(self) -> None:
-        """Run the model, from clips to class scores."""
+    def forward(self) -> Tensor:
+        """Run the model, from clips to class scores ``(N, classes)``."""
         self.model.eval()
         with self.setup.autocast(), using(self.pooling):
             features, _ = self.model.extract_feat(self.inputs, stage='neck')
-            self.model.cls_head(features)
+            return self.model.cls_head(features)
 
     def step(self) -> None:
         """Train on the batch."""

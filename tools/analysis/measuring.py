@@ -93,7 +93,7 @@ def describe_environment(**own: str) -> dict[str, str]:
 
 
 def take_turns(
-    runs: Runs, rounds: int, setup: Setup, warm_up: bool = True
+    runs: Runs, rounds: int, setup: Setup, warm_up: bool = True, show: bool = True
 ) -> tuple[Times, Times]:
     """Time contenders in turns, A B A B ...
 
@@ -115,16 +115,17 @@ def take_turns(
             if turn:
                 wall[name].append(elapsed)
                 seconds[name].append(cpu if setup.on_cpu else elapsed)
-        print(f'round {turn} of {rounds}', file=sys.stderr)
+        if show:
+            print(f'round {turn} of {rounds}', file=sys.stderr)
     return seconds, wall
 
 
-def matmul_peak(setup: Setup) -> float:
+def matmul_peak(setup: Setup, size: int | None = None) -> float:
     """Return the FLOP/s of the device's matrix product, the best of a few."""
-    size = 2048 if setup.on_cpu else 8192
+    size = size or (2048 if setup.on_cpu else 8192)
     a = torch.rand(size, size, device=setup.device, dtype=DTYPES[setup.dtype])
     product: dict[str, Callable[[], Tensor]] = {'product': lambda: a @ a}
-    seconds, _ = take_turns(product, 4, setup)
+    seconds, _ = take_turns(product, 4, setup, show=False)
     return 2 * size**3 / min(seconds['product'])
 
 

@@ -13,6 +13,13 @@ workers of a data loader that are spawned. So it imports nothing that is not loa
 import os
 import sys
 
+TYPE_CHECKING = False  # that of typing would import it, in every Python
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
+
 _PLACE = os.path.join(os.path.dirname(__file__), 'ifdd_mmaction', '.bundled')
 #: Of each module, the folder that contains its copy.
 FOLDERS = {
@@ -21,7 +28,7 @@ FOLDERS = {
 }
 
 
-def is_used(module):
+def is_used(module: str) -> bool:
     """Return whether an import of a module finds the copy."""
     from importlib.util import find_spec
 
@@ -32,7 +39,12 @@ def is_used(module):
 class BundledFinder:
     """Finds the copies, and their metadata, as the last entry of ``sys.meta_path``."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self,
+        fullname: str,
+        path: 'Sequence[str] | None' = None,
+        target: 'ModuleType | None' = None,
+    ) -> 'ModuleSpec | None':
         """Return the spec of a copy, unless a finder behind this one has another."""
         if fullname not in FOLDERS:
             return None
@@ -45,7 +57,9 @@ class BundledFinder:
                 return spec
         return PathFinder.find_spec(fullname, [FOLDERS[fullname]])
 
-    def find_distributions(self, context=None):
+    def find_distributions(
+        self, context: 'DistributionFinder.Context | None' = None
+    ) -> 'Iterator[Distribution]':
         """Return the metadata of the copies that are used: MMEngine looks for it."""
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 

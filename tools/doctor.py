@@ -104,12 +104,17 @@ def requirements() -> dict[str, str]:
         lines = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:
         return {}
+    always: dict[str, str] = {}
     found: dict[str, set[str]] = {}
     for line in lines:
-        name, bounds = re.match(r'([\w.-]+)(?:\[[^]]*\])?\s*([^;]*)', line).groups()
-        found.setdefault(plain(name), set()).add(bounds.strip().strip('()'))
-    # Bounds that depend on the Python or the system are pip's affair.
-    return {name: bounds.pop() for name, bounds in found.items() if len(bounds) == 1}
+        requirement, _, marker = line.partition(';')
+        name, bounds = re.match(r'([\w.-]+)(?:\[[^]]*\])?(.*)', requirement).groups()
+        bounds = bounds.strip().strip('()')
+        found.setdefault(plain(name), set()).add(bounds)
+        if not marker:
+            always[plain(name)] = bounds
+    # Several bounds that depend on the Python or the system are pip's affair.
+    return {n: bounds.pop() for n, bounds in found.items() if len(bounds) == 1} | always
 
 
 def numbers(version: str) -> tuple[int, ...]:

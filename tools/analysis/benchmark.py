@@ -9,6 +9,8 @@ For each config these contenders take turns, A B C A B C ..., in one process:
 - checkpointed: the same with activation checkpointing of every transformer block;
 - torch-pooling: the same with PyTorch's own depthwise convolutions (only where it is
   asked for);
+- float32: the same without autocast, whatever --dtype is (only where it is asked for;
+  its share of the peak is of that of --dtype);
 - stock: the same with MMAction2's own attention (the reference of the ratios; as
   checkpointed, left out where the backbone has no fused attention of ours);
 - no-neck: the same without the neck's parts, its last stage pooled for the head;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,18 @@ from torch.utils.data import DataLoader
 from ifdd_mmaction.engine import compile_regions
 from ifdd_mmaction.models.layers.depthwise_choice import chosen, using
 
-BLOCKS = 'compiled-blocks'
+BLOCKS, FLOAT32 = 'compiled-blocks', 'float32'
 CONTENDERS = (
-    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', 'stock', 'no-neck',
-    'mvit-small',
+    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', FLOAT32, 'stock',
+    'no-neck', 'mvit-small',
 )  # fmt: skip
 #: What takes minutes to compile, and what only shows where time went.
-ON_REQUEST = ('compiled', BLOCKS, 'torch-pooling')
+ON_REQUEST = ('compiled', BLOCKS, 'torch-pooling', FLOAT32)
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
-SAME = ('ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', 'stock')
+SAME = (
+    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', FLOAT32, 'stock',
+)  # fmt: skip
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -57,6 +60,8 @@ class Contender:
         setup: Setup,
     ) -> None:
         torch.manual_seed(0)
+        if name == FLOAT32:
+            setup = replace(setup, dtype='float32')
         self.setup = setup
         cfg = Config.fromfile(config)
         self.preprocess = MODELS.build(

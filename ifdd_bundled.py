@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
 
-_PLACE = os.path.join(os.path.dirname(__file__), 'ifdd_mmaction', '.bundled')
+_HERE = os.path.dirname(__file__)
+_PLACE = os.path.join(_HERE, 'ifdd_mmaction', '.bundled')
+if not os.path.isdir(_PLACE):  # an editable installation
+    _PLACE = os.path.join(_HERE, 'third_party', '.bundled')
 #: Of each module, the folder that contains its copy.
 FOLDERS = {
     module: os.path.join(_PLACE, module)

@@ -5,8 +5,8 @@ MMAction2, holds links in an editable installation and copies in a wheel. MMActi
 distinguishes the two by ``sys.argv``, which pip no longer sets; here ``build_py`` does.
 
 The archives of ``third_party`` are unpacked into ``ifdd_mmaction/.bundled``, and a file
-``.pth`` makes Python import ``ifdd_bundled``, which finds them. Editable installations
-have no such file: there, ``import ifdd_mmaction`` does it.
+``.pth`` makes Python import ``ifdd_bundled``, which finds them. For an editable
+installation they are in ``third_party/.bundled``, and ``import ifdd_mmaction`` does it.
 """
 
 import hashlib
@@ -35,7 +35,9 @@ class BuildWithMim(build_py):
     def run(self) -> None:
         super().run()
         parent = ROOT if self.editable_mode else Path(self.build_lib)
-        unpack(ROOT / 'third_party', parent / 'ifdd_mmaction' / '.bundled')
+        # Not into the sources of the package, which linters read.
+        place = ROOT / 'third_party' if self.editable_mode else parent / 'ifdd_mmaction'
+        unpack(ROOT / 'third_party', place / '.bundled')
         mim = parent / 'ifdd_mmaction' / '.mim'
         shutil.rmtree(mim, ignore_errors=True)  # of an older build
         mim.mkdir(parents=True)

@@ -169,6 +169,18 @@ def test_spawned_processes_find_the_copies(environment, tmp_path):
     assert said.splitlines()[-1] == "{'a': [1, 2]}"
 
 
+def test_an_editable_installation_has_the_copies_outside_the_package(tree, tmp_path):
+    build('editable', tmp_path, tree)
+    copies = tree / 'third_party' / '.bundled'
+    assert {path.name for path in copies.iterdir()} == set(MODULES)
+    assert not (tree / COPIES).exists()
+    said = run(
+        sys.executable, '-c', 'import ifdd_bundled as i; print(i.FOLDERS["mmcv"])',
+        cwd=tree,
+    )  # fmt: skip
+    assert said.strip() == str(copies / 'mmcv')
+
+
 def test_an_archive_that_was_changed_ends_the_build(tree, tmp_path):
     copy_tree(tmp_path)
     (archive,) = (tmp_path / 'third_party').glob('mmengine*')

@@ -91,7 +91,8 @@ WITHOUT = {
 def modules() -> list[ModuleType]:
     """Return every module of the package, imported."""
     found = pkgutil.walk_packages(ifdd_mmaction.__path__, 'ifdd_mmaction.')
-    names = [info.name for info in found if not info.name.endswith('.__main__')]
+    # Not __main__, nor the kernels that cannot be imported without Triton.
+    names = [info.name for info in found if '._' not in info.name]
     return [import_module(name) for name in names]
 
 

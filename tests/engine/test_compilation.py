@@ -221,9 +221,9 @@ def test_resumed_it_ends_in_the_same_bits(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which('g++') is None, reason='no C++ compiler (g++)')
-def test_inductor_trains_as_it_is_to_rounding(monkeypatch):
-    # Else inductor draws by a generator of its own.
-    monkeypatch.setattr(torch._inductor.config, 'fallback_random', True)
+# Else inductor draws by a generator of its own.
+@torch._inductor.config.patch(fallback_random=True)
+def test_inductor_trains_as_it_is_to_rounding():
     losses = []
     for compiled in (False, True):
         cfg = Config.fromfile(CONFIGS['vit']).model

@@ -121,6 +121,7 @@ def test_a_module_that_does_not_load_is_a_line(
 
 @pytest.mark.slow
 def test_a_broken_pyav_is_what_the_decoder_says_too(tmp_path):
+    module(tmp_path, 'torchcodec', 'raise ImportError')  # it would replace PyAV
     broken = path(module(tmp_path, 'av', FFMPEG))
     result = run('pyav', 'video decoder', PYTHONPATH=broken)
     found = lines(result)

@@ -197,7 +197,7 @@ def test_without_pyav_the_error_names_what_to_install(tmp_path):
     path = write_video(tmp_path / 'a.mp4', numbered_frames(5))
     code = f"""
 import json, sys
-sys.modules['av'] = None
+sys.modules['av'] = sys.modules['torchcodec'] = None
 from ifdd_mmaction.datasets.storage import VideoClipSource
 from ifdd_mmaction.video import FileVideo, h264_encoder
 for read in (FileVideo, lambda path: len(VideoClipSource(path))):

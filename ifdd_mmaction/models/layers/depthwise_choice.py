@@ -107,7 +107,7 @@ def _find(tokens: Tensor, kernel: Sequence[int]) -> ModuleType:
 
 
 def _load_triton() -> ModuleType:
-    return import_module('.depthwise_triton', __package__)
+    return import_module('._depthwise_triton', __package__)
 
 
 def _report(error: Exception) -> None:

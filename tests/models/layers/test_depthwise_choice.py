@@ -92,7 +92,7 @@ def test_a_triton_that_does_not_work_is_reported_once(monkeypatch):
     monkeypatch.setattr(depthwise_choice, '_failure', None)
     monkeypatch.setattr(depthwise_choice, 'GPU', 'cpu')
     if find_spec('triton'):
-        triton = import_module('ifdd_mmaction.models.layers.depthwise_triton')
+        triton = import_module('ifdd_mmaction.models.layers._depthwise_triton')
         monkeypatch.setattr(triton, 'DEVICE', 'cpu')
     *shape, stride = CASES[1]
     x, weight = draw(*shape, torch.float32)

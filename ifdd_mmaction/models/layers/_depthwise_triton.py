@@ -16,7 +16,7 @@ import triton
 from torch import Tensor
 
 from .depthwise_torch import pooled_size
-from .depthwise_triton_kernels import (
+from ._depthwise_triton_kernels import (
     forward_kernel,
     grad_input_kernel,
     grad_weight_kernel,

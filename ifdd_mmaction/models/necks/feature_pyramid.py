@@ -63,7 +63,10 @@ def to_pyramid(
         )
     if num_segments is not None:
         levels = [_unfold(level, num_segments) for level in levels]
-    return sorted(levels, key=lambda level: -level.shape[2:].numel())
+    # torch.compile of PyTorch 2.4 sorts numbers, not maps.
+    sizes = [level.shape[2:].numel() for level in levels]
+    order = sorted(range(len(levels)), key=lambda i: -sizes[i])
+    return [levels[i] for i in order]
 
 
 def _dims(level: Any) -> int:

@@ -128,7 +128,7 @@ class PyramidAggregation(BaseModule):
             for x in levels
         ]
         joined = [
-            *(conv(x) for conv, x in zip(self.downsample, levels, strict=False)),
+            *(conv(x) for conv, x in zip(self.downsample, levels[:-1], strict=True)),
             levels[-1],
         ]
         if any(x.shape[3:] != levels[-1].shape[3:] for x in joined):

@@ -276,12 +276,12 @@ def _pooling() -> None:
 
 @fault('MViT: gradient of the pooling one frame later', BACKBONE)
 def _gradient() -> None:
-    from ifdd_mmaction.models.layers import depthwise_onednn
+    from ifdd_mmaction.models.layers.depthwise import onednn
 
     def change(gradient: Any, grad: Tensor, *args: Any) -> Tensor:
         return gradient(grad.roll(1, 1), *args)
 
-    wrap(depthwise_onednn, 'grad_input', change)
+    wrap(onednn, 'grad_input', change)
 
 
 @fault('MViT: first of the frames instead of their mean', BACKBONE)

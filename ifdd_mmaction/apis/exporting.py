@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..fileio import write_atomic
 from ..models.infer_neck import is_2d
-from ..models.layers.depthwise_choice import using
+from ..models.layers.depthwise import using
 from ..version import __version__
 from .face_clips import ClipPipeline
 from .models import read_config

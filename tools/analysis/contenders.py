@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ifdd_mmaction.engine import compile_regions
-from ifdd_mmaction.models.layers.depthwise_choice import chosen, using
+from ifdd_mmaction.models.layers.depthwise.choice import chosen, using
 
 BLOCKS, FLOAT32 = 'compiled-blocks', 'float32'
 CONTENDERS = (

@@ -23,8 +23,7 @@ from measuring import Setup
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ifdd_mmaction.models.layers.depthwise_choice import using
-from ifdd_mmaction.models.layers.depthwise_pool import depthwise_pool
+from ifdd_mmaction.models.layers.depthwise import depthwise_pool, using
 from ifdd_mmaction.models.layers.token_pooling import pool_heads
 
 Pooling = Callable[[Tensor, Tensor, Sequence[int]], Tensor]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmaction.models.backbones.mvit import MultiScaleAttention, MultiScaleBlock
 from torch import Tensor
 
-from .depthwise_choice import chosen
+from .depthwise.choice import chosen
 from .relative_position import Size, key_codes, query_codes
 from .token_pooling import pool_heads, to_map, to_tokens
 

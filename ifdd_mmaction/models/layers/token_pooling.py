@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .depthwise_pool import depthwise_pool
+from .depthwise import depthwise_pool
 from .relative_position import Size
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ifdd_mmaction.models.layers import depthwise_onednn, depthwise_torch
+from ifdd_mmaction.models.layers.depthwise import onednn, pytorch
 from tests.helpers.depthwise import CASES, DTYPES, HALF, assert_exact
 from tests.helpers.golden import ROOT
 
@@ -25,15 +25,13 @@ REPORTED = 'test_a_triton_that_does_not_work_is_reported_once'
 @pytest.mark.parametrize('dtype', [*DTYPES, torch.float64], ids=str)
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_onednn_is_exact_and_sums_weights_in_float32(case, dtype):
-    assert_exact(
-        depthwise_onednn, case, dtype, torch.float32 if dtype in HALF else dtype
-    )
+    assert_exact(onednn, case, dtype, torch.float32 if dtype in HALF else dtype)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_pytorch_itself_is_exact(case, dtype):
-    assert_exact(depthwise_torch, case, dtype, dtype)
+    assert_exact(pytorch, case, dtype, dtype)
 
 
 @pytest.mark.slow
@@ -41,9 +39,9 @@ def test_pytorch_itself_is_exact(case, dtype):
 def test_triton_passes_its_tests(interpret, tmp_path):
     if not (SITE / 'triton').is_dir() and find_spec('triton') is None:
         pytest.skip('no triton; `make test` installs it for the tests')
-    tests = ['tests/models/layers/triton_kernels.py']
+    tests = ['tests/models/layers/depthwise/triton_kernels.py']
     if interpret == '0':  # finds no GPU
-        tests.append(f'tests/models/layers/test_depthwise_choice.py::{REPORTED}')
+        tests.append(f'tests/models/layers/depthwise/test_choice.py::{REPORTED}')
     folders = [str(ROOT), os.environ.get('PYTHONPATH', ''), str(SITE)]
     result = subprocess.run(
         [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-rs', *tests],

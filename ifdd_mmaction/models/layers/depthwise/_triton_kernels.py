@@ -1,4 +1,4 @@
-"""Kernels of depthwise pooling in Triton, which ``_depthwise_triton.py`` launches.
+"""Kernels of depthwise pooling in Triton, which ``_triton.py`` launches.
 
 Tokens lie ``(B, T, H, W, C)``, kernels ``(t * h * w, D)``: channel c has kernel c % D.
 A program has BP positions and BC channels. It sums in float32 and without atomics, so

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from . import depthwise_torch
-from .depthwise_choice import chosen
-from .depthwise_operators import CASTABLE  # registers the operators
+from . import pytorch
+from .choice import chosen
+from .operators import CASTABLE  # registers the operators
 
 
 def depthwise_pool(x: Tensor, weight: Tensor, stride: Sequence[int]) -> Tensor:
@@ -32,7 +32,7 @@ def depthwise_pool(x: Tensor, weight: Tensor, stride: Sequence[int]) -> Tensor:
     """
     if chosen() == 'torch' or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
         # A file holds PyTorch's operators alone.
-        return depthwise_torch.forward(x, weight, stride)
+        return pytorch.forward(x, weight, stride)
     device = x.device.type
     if device != 'meta' and torch.is_autocast_enabled(device) and x.dtype in CASTABLE:
         x = x.to(torch.get_autocast_dtype(device))

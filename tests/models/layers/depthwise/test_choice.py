@@ -11,9 +11,7 @@ import pytest
 import torch
 
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.models.layers import depthwise_choice
-from ifdd_mmaction.models.layers.depthwise_choice import using
-from ifdd_mmaction.models.layers.depthwise_pool import depthwise_pool
+from ifdd_mmaction.models.layers.depthwise import choice, depthwise_pool, using
 from tests.helpers.depthwise import CASES, draw, exact
 from tests.helpers.golden import ROOT
 from tests.helpers.numeric import assert_close
@@ -60,8 +58,8 @@ def test_any_choice_has_the_same_result():
     x, weight = draw((1, 3, 8, 8), 2, 4, (3, 3, 3), torch.float32)
     operands = x.requires_grad_(), weight.requires_grad_()
     results = []
-    for choice in ('auto', 'onednn', 'torch'):
-        with using(choice):
+    for name in ('auto', 'onednn', 'torch'):
+        with using(name):
             y = depthwise_pool(*operands, (1, 2, 2))
             results.append([y, *torch.autograd.grad(y.square().sum(), operands)])
     for result in results[1:]:
@@ -70,7 +68,7 @@ def test_any_choice_has_the_same_result():
 
 
 def test_an_unknown_choice_is_refused_before_a_run_begins(monkeypatch):
-    monkeypatch.setattr(depthwise_choice, '_chosen', 'cudnn')
+    monkeypatch.setattr(choice, '_chosen', 'cudnn')
     with pytest.raises(InputError, match='IFDD_DEPTHWISE=cudnn: set it to one of auto'):
         build_pair()
 
@@ -78,7 +76,7 @@ def test_an_unknown_choice_is_refused_before_a_run_begins(monkeypatch):
 def test_a_choice_that_does_not_take_the_tokens_says_what_it_takes():
     x, weight = draw((1, 2, 4, 4), 1, 4, (3, 3, 3), torch.float32)
     with using('onednn'), pytest.raises(InputError, match='on a CPU, not on meta'):
-        depthwise_choice.run('forward', x.to('meta'), (3, 3, 3), weight, (1, 1, 1))
+        choice.run('forward', x.to('meta'), (3, 3, 3), weight, (1, 1, 1))
     # Without the package it cannot be imported; with it, it takes other tokens.
     with (
         using('triton'),
@@ -89,10 +87,10 @@ def test_a_choice_that_does_not_take_the_tokens_says_what_it_takes():
 
 def test_a_triton_that_does_not_work_is_reported_once(monkeypatch):
     """As on a GPU: Triton is missing here, or it finds no GPU to compile for."""
-    monkeypatch.setattr(depthwise_choice, '_failure', None)
-    monkeypatch.setattr(depthwise_choice, 'GPU', 'cpu')
+    monkeypatch.setattr(choice, '_failure', None)
+    monkeypatch.setattr(choice, 'GPU', 'cpu')
     if find_spec('triton'):
-        triton = import_module('ifdd_mmaction.models.layers._depthwise_triton')
+        triton = import_module('ifdd_mmaction.models.layers.depthwise._triton')
         monkeypatch.setattr(triton, 'DEVICE', 'cpu')
     *shape, stride = CASES[1]
     x, weight = draw(*shape, torch.float32)

@@ -1,8 +1,8 @@
 """Tests of the kernels in Triton, for a process that has it.
 
-    TRITON_INTERPRET=1 python -m pytest tests/models/layers/triton_kernels.py
+    TRITON_INTERPRET=1 python -m pytest tests/models/layers/depthwise/triton_kernels.py
 
-``test_depthwise_implementations.py`` starts it. Interpreted, results are compared with
+``test_implementations.py`` starts it. Interpreted, results are compared with
 float64; otherwise the kernels are compiled for GPUs, which needs none.
 """
 
@@ -11,15 +11,18 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
-from ifdd_mmaction.models.layers import _depthwise_triton, _depthwise_triton_kernels
-from ifdd_mmaction.models.layers.depthwise_choice import using
-from ifdd_mmaction.models.layers.depthwise_pool import depthwise_pool
+from ifdd_mmaction.models.layers.depthwise import (
+    _triton,
+    _triton_kernels,
+    depthwise_pool,
+    using,
+)
 from tests.helpers.depthwise import CASES, HALF, assert_exact, draw, exact
 from tests.helpers.numeric import assert_close
 from tests.models.layers.test_fused_mvit_block import SIZE, build_pair, run
 from tests.models.layers.test_fused_mvit_block import assert_same as assert_same_model
 
-INTERPRETED = _depthwise_triton.DEVICE == 'cpu'
+INTERPRETED = _triton.DEVICE == 'cpu'
 interpreted = pytest.mark.skipif(not INTERPRETED, reason='not interpreted')
 
 
@@ -31,17 +34,15 @@ interpreted = pytest.mark.skipif(not INTERPRETED, reason='not interpreted')
     ids=str,
 )
 def test_it_is_exact_and_sums_in_float32(case, dtype):
-    assert_exact(_depthwise_triton, case, dtype, torch.float32)
+    assert_exact(_triton, case, dtype, torch.float32)
 
 
 @interpreted
 def test_a_sum_of_many_blocks_repeats_to_the_bit(monkeypatch):
-    monkeypatch.setattr(_depthwise_triton, 'PARTS', 3)
-    monkeypatch.setattr(_depthwise_triton, 'SUMMED', 4)
+    monkeypatch.setattr(_triton, 'PARTS', 3)
+    monkeypatch.setattr(_triton, 'SUMMED', 4)
     x, weight = draw((1, 3, 4, 5), 2, 3, (1, 3, 3), torch.float32)
-    sums = [
-        _depthwise_triton.grad_weight(x, x, weight.shape, (1, 1, 1)) for _ in range(2)
-    ]
+    sums = [_triton.grad_weight(x, x, weight.shape, (1, 1, 1)) for _ in range(2)]
     assert torch.equal(*sums)
     wide = weight.double().requires_grad_()
     exact(x, wide, (1, 1, 1)).backward(x.double())
@@ -78,10 +79,10 @@ def compiled(kernel, dtype, stride, capability):
     """Compile a kernel for a GPU of some compute capability; return its binary."""
     constants = dict(
         ST=stride[0], SH=stride[1], SW=stride[2], KT=3, KH=3, KW=3, KP=4,
-        BP=_depthwise_triton.POSITIONS, BC=_depthwise_triton.CHANNELS,
+        BP=_triton.POSITIONS, BC=_triton.CHANNELS,
     )  # fmt: skip
-    if kernel is _depthwise_triton_kernels.grad_weight_kernel:
-        constants['BP'] = _depthwise_triton.SUMMED
+    if kernel is _triton_kernels.grad_weight_kernel:
+        constants['BP'] = _triton.SUMMED
     pointers = dict.fromkeys(('x', 'y', 'grad'), f'*{dtype}')
     pointers |= dict.fromkeys(('weight', 'parts'), '*fp32')
     names = kernel.arg_names
@@ -102,5 +103,5 @@ def compiled(kernel, dtype, stride, capability):
     'kernel', ['forward_kernel', 'grad_input_kernel', 'grad_weight_kernel']
 )
 def test_it_compiles_for_gpus(kernel, dtype, stride, capability):
-    kernel = getattr(_depthwise_triton_kernels, kernel)
+    kernel = getattr(_triton_kernels, kernel)
     assert compiled(kernel, dtype, stride, capability)[:4] == b'\x7fELF'

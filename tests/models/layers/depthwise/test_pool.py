@@ -5,8 +5,7 @@ import torch
 from mmengine.utils import digit_version
 from torch.utils.flop_counter import FlopCounterMode
 
-from ifdd_mmaction.models.layers.depthwise_choice import using
-from ifdd_mmaction.models.layers.depthwise_pool import depthwise_pool
+from ifdd_mmaction.models.layers.depthwise import depthwise_pool, using
 from tests.helpers.depthwise import CASES, DTYPES, HALF, draw, exact
 from tests.helpers.numeric import assert_close
 

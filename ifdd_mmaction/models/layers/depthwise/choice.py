@@ -20,8 +20,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from . import depthwise_onednn, depthwise_torch
+from ....errors import InputError
+from . import onednn, pytorch
 
 SWITCH = 'IFDD_DEPTHWISE'
 #: The devices for which there are kernels in Triton.
@@ -79,7 +79,7 @@ def run(function: str, tokens: Tensor, kernel: Sequence[int], *args: object) -> 
             raise
         except Exception as error:  # whatever its compiler says
             _report(error)
-            implementation = depthwise_torch
+            implementation = pytorch
     return getattr(implementation, function)(tokens, *args)
 
 
@@ -101,13 +101,13 @@ def _find(tokens: Tensor, kernel: Sequence[int]) -> ModuleType:
         except Exception as error:  # a broken installation raises anything
             _report(error)
         else:
-            return triton if triton.takes(tokens, kernel) else depthwise_torch
+            return triton if triton.takes(tokens, kernel) else pytorch
     on_cpu = device == 'cpu' and name != 'torch'
-    return depthwise_onednn if on_cpu else depthwise_torch
+    return onednn if on_cpu else pytorch
 
 
 def _load_triton() -> ModuleType:
-    return import_module('._depthwise_triton', __package__)
+    return import_module('._triton', __package__)
 
 
 def _report(error: Exception) -> None:

@@ -15,12 +15,12 @@ import torch
 import triton
 from torch import Tensor
 
-from ._depthwise_triton_kernels import (
+from ._triton_kernels import (
     forward_kernel,
     grad_input_kernel,
     grad_weight_kernel,
 )
-from .depthwise_torch import pooled_size
+from .pytorch import pooled_size
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 #: The taps of a kernel are unrolled, and each takes its time to compile.

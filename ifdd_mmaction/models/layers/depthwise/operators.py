@@ -3,7 +3,7 @@
 ``ifdd::depthwise_pool`` convolves each channel of tokens, channels last, with a kernel
 that the heads share. Its two gradients are operators too, and each of the three is the
 gradient of the others, so that it can be differentiated any number of times. What
-computes them is up to :mod:`~ifdd_mmaction.models.layers.depthwise_choice`.
+computes them is up to :mod:`~ifdd_mmaction.models.layers.depthwise.choice`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from .depthwise_choice import run
-from .depthwise_torch import pooled_size
+from .choice import run
+from .pytorch import pooled_size
 
 #: The dtypes that autocast casts.
 CASTABLE = (torch.float32, torch.float16, torch.bfloat16)

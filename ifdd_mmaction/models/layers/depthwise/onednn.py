@@ -22,13 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight, conv3d_weight
 
-from . import depthwise_torch
-from .depthwise_torch import over_heads, repeat, to_map
+from . import pytorch
+from .pytorch import over_heads, repeat, to_map
 
 
 def forward(x: Tensor, weight: Tensor, stride: Sequence[int]) -> Tensor:
     """Convolve tokens ``(B, T, H, W, heads * C)`` with kernels ``(C, 1, t, h, w)``."""
-    return depthwise_torch.forward(_cast(x), weight, stride).to(x.dtype)
+    return pytorch.forward(_cast(x), weight, stride).to(x.dtype)
 
 
 def grad_input(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from mmaction.registry import DATASETS
@@ -10,7 +12,7 @@ from mmengine.logging import print_log
 
 from .dfer_dataset import Clip, DFERDataset
 from .errors import DatasetError
-from .label_list import class_index, collect_labels, csv_rows
+from .label_list import class_index, collect_labels, csv_rows, csv_text
 
 #: Limit of class numbers: the list of classes is as long as the largest number.
 MAX_CLASSES = 10_000
@@ -39,7 +41,8 @@ class AnnotationFileDataset(DFERDataset):
             them if one of your files lacks a class.
         allow_outside: Whether paths may be absolute or lead out of ``data_root``.
         kwargs: Of :class:`DFERDataset`: ``split`` (by default ``'train'``; a test file
-            needs ``'test'``), ``archive``, ``pipeline``, ``test_mode``, ``bad_clips``.
+            needs ``'test'``), ``archive``, ``lists`` (then ``ann_file`` is not read),
+            ``pipeline``, ``test_mode``, ``bad_clips``.
 
     Raises:
         DatasetError: If lines are bad (all are named) or clips are missing.
@@ -73,6 +76,8 @@ class AnnotationFileDataset(DFERDataset):
             DatasetError: If its header or lines are bad; all bad lines are counted.
         """
         path = self.root / self.ann_file
+        if self.lists:
+            (path,) = self._annotations(self.split)
         (_, header), *rows = csv_rows(path) or [(1, [])]
         if not {'path', 'label'} <= set(header):
             for other, called in ((';', 'semicolons'), ('\t', 'tabs')):
@@ -96,8 +101,24 @@ class AnnotationFileDataset(DFERDataset):
 
         collect_labels(path, rows, parse)
         if self.storage != 'archive':
-            self.storage, self.release = 'files', str(self.ann_file)
+            self.storage = 'files'
+            self.release = str(path if self.lists else self.ann_file)
         return list(found.values())
+
+    def group_key(self, name: str) -> str:
+        """Clips are their paths; several parts of a video are of one group."""
+        return re.sub(r'\[\d+:\d*\]$', '', name)
+
+    def list_text(self, clips: Sequence[Clip]) -> str:
+        """Return the CSV of a list of clips."""
+        classes = self._metainfo['classes']
+        rows: list[tuple] = [('path', 'label', 'start', 'end')]
+        for clip in clips:
+            start, end = clip.frames
+            last = '' if end is None else end
+            path = clip.name.removesuffix(f'[{start}:{last}]')
+            rows.append((path, classes[clip.label], start or '', last))
+        return csv_text(rows)
 
     def _classes(self, path: Path, labels: list[str]) -> list[str]:
         if 'classes' in self._metainfo:

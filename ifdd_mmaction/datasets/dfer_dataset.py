@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from .errors import DatasetError, name_some
 from .face_crops import warn_of_wide_frames
+from .label_list import csv_text, listed_folds, read_list
 from .storage import VIDEO_SUFFIXES, ClipSource, Segment, VideoClipSource, open_source
 from .tolerant_dataset import TolerantDataset
 
@@ -56,6 +57,9 @@ class DFERDataset(TolerantDataset):
         test_mode: Whether to load deterministically; by default in the test split.
         bad_clips: What to do with a clip that cannot be decoded; see
             :class:`TolerantDataset`.
+        lists: Folder of lists of other folds, below ``data_root``, to use instead of
+            the official ones: ``set_{fold}/{train,test}.csv``, as ``tools/kfold.py
+            --groups`` writes them.
 
     ``metainfo`` names the fold, the storage, the release and, of videos, the decoder;
     MMEngine keeps it in each checkpoint.
@@ -87,6 +91,7 @@ class DFERDataset(TolerantDataset):
         ann_file: str | os.PathLike = '',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool | None = None,
+        lists: str | os.PathLike = '',
         **kwargs: Any,
     ) -> None:
         name = type(self).__name__
@@ -94,17 +99,19 @@ class DFERDataset(TolerantDataset):
             raise DatasetError(
                 f'split={split!r}: must be one of {", ".join(self.SPLITS)}'
             )
-        if fold is None and len(self.FOLDS) == 1:
-            fold = self.FOLDS[0]
-        if fold not in self.FOLDS:
-            raise DatasetError(f'fold={fold!r}: {name} has folds {self.FOLDS}')
+        self.root = Path(data_root)
+        self.lists = os.fspath(lists)
+        folds = listed_folds(self.root / lists) if lists else self.FOLDS
+        if fold is None and len(folds) == 1:
+            fold = folds[0]
+        if fold not in folds:
+            raise DatasetError(f'fold={fold!r}: {self.lists or name} has folds {folds}')
         places = dict(frames=frame_dir, video=video_dir, archive=archive)
         chosen = {storage: place for storage, place in places.items() if place}
         if len(chosen) > 1:
             raise DatasetError(
                 f'{name}: give one of frame_dir, video_dir and archive, not {chosen}'
             )
-        self.root = Path(data_root)
         self.split = split
         self.fold = fold
         # How the clips are stored, and where below the root.
@@ -133,12 +140,24 @@ class DFERDataset(TolerantDataset):
         """Return the name of the clip that a video below ``video_dir`` holds."""
         return path.with_suffix('').as_posix()
 
+    def group_key(self, name: str) -> str:
+        """Return what identifies a clip in a file of groups, for its name there."""
+        path = PurePath(name)
+        return self.video_name(path) if path.suffix.lower() in VIDEO_SUFFIXES else name
+
+    def list_text(self, clips: Sequence[Clip]) -> str:
+        """Return the CSV of a list of clips, in the form of ``lists``."""
+        classes = self._metainfo['classes']
+        return csv_text(
+            [('clip', 'label'), *((clip.name, classes[clip.label]) for clip in clips)]
+        )
+
     # --- shared -----------------------------------------------------------------
 
     def load_clips(self) -> list[Clip]:
         """Read the list of the split and fold, and find the clips."""
         own = self.root / self.ann_file if self.ann_file else None
-        labels = self.read_labels(own or self._find_annotation())
+        labels = self._labels(own or self._find_annotation())
         # A validation list is a part of the train list, and may overlap with it.
         if own is None or self.split == 'train':
             self._refuse_overlap(labels)
@@ -194,6 +213,8 @@ class DFERDataset(TolerantDataset):
         self._metainfo.update(
             fold=self.fold, storage=self.storage, release=self.release
         )
+        if self.lists:
+            self._metainfo['lists'] = self.lists
         print_log(
             f'{name}: {len(clips)} clips in {self.split} fold {self.fold}, '
             f'{self.storage} of {self.root / self.release}',
@@ -241,7 +262,15 @@ class DFERDataset(TolerantDataset):
                 videos[name] = path
         return videos
 
+    def _labels(self, path: Path) -> dict[str, int]:
+        """Read an official list, or one of ``lists``."""
+        if self.lists and not self.ann_file:
+            return read_list(path, self._metainfo['classes'])
+        return self.read_labels(path)
+
     def _annotations(self, split: str) -> list[Path]:
+        if self.lists:
+            return [self.root / self.lists / f'set_{self.fold}' / f'{split}.csv']
         return [
             self.root / place.format(split=split, fold=self.fold)
             for place in self.ANNOTATIONS
@@ -263,7 +292,7 @@ class DFERDataset(TolerantDataset):
         path = next((p for p in self._annotations(other) if p.is_file()), None)
         if path is None:
             return
-        both = [name for name in self.read_labels(path) if name in labels]
+        both = [name for name in self._labels(path) if name in labels]
         if both:
             raise DatasetError(
                 f'{type(self).__name__}: {len(both)} clips of fold {self.fold} are in '

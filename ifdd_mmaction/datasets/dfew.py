@@ -91,3 +91,7 @@ class DFEWDataset(DFERDataset):
     def video_name(self, path: PurePath) -> str:
         """Videos have the number of the clip in any number of digits."""
         return str(int(path.stem)) if path.stem.isdecimal() else path.stem
+
+    def group_key(self, name: str) -> str:
+        """Clips are their numbers, in any number of digits."""
+        return self.video_name(PurePath(name))

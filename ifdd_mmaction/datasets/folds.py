@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from .errors import DatasetError
+from .label_list import listed_folds
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -50,23 +52,36 @@ def innermost(settings: dict) -> Iterator[dict]:
     Wrappers hold theirs as ``dataset`` (``RepeatDataset``, ``ClassBalancedDataset``)
     or as a list ``datasets`` (``ConcatDataset``).
     """
-    inner = [settings.get('dataset'), *settings.get('datasets', [])]
-    wrapped = [dataset for dataset in inner if isinstance(dataset, dict)]
+    return (dataset for _, dataset in located(settings, ''))
+
+
+def located(settings: dict, place: str) -> Iterator[tuple[str, dict]]:
+    """Yield the innermost datasets as :func:`innermost`, each after its dotted name.
+
+    Args:
+        settings: Settings of a loader or of a wrapper.
+        place: Dotted name of these settings.
+    """
+    inner = {'dataset': settings.get('dataset')}
+    inner |= {f'datasets.{i}': d for i, d in enumerate(settings.get('datasets', []))}
+    wrapped = {name: d for name, d in inner.items() if isinstance(d, dict)}
     if not wrapped and 'type' in settings:
-        yield settings
-    for dataset in wrapped:
-        yield from innermost(dataset)
+        yield place, settings
+    for name, dataset in wrapped.items():
+        yield from located(dataset, f'{place}.{name}')
 
 
 def folds_of(dataset: dict) -> tuple[int, ...]:
-    """Return the folds of an innermost dataset: ``FOLDS`` of its class.
+    """Return the folds of an innermost dataset: ``FOLDS`` of its class, or its lists.
 
     Empty for other classes without ``FOLDS`` whose settings have a ``fold``: they check
     it themselves.
 
     Raises:
-        DatasetError: If the dataset has no folds.
+        DatasetError: If the dataset has no folds, or its folder of lists has none.
     """
+    if dataset.get('lists'):
+        return listed_folds(Path(dataset.get('data_root', '.'), dataset['lists']))
     kind = dataset['type']
     folds = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'FOLDS', ())
     if len(folds) < 2 and (folds or 'fold' not in dataset):

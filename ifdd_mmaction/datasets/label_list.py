@@ -119,3 +119,44 @@ def class_index(name: str, classes: Sequence[str]) -> int:
     if name.casefold() not in known:
         raise ValueError(f'class {name!r} is none of {", ".join(classes)}')
     return known.index(name.casefold())
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, with quotes where a cell has a comma."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator='\n').writerows(rows)
+    return file.getvalue()
+
+
+def read_list(path: Path, classes: Sequence[str]) -> dict[str, int]:
+    """Read a CSV file with a header ``clip,label``, the labels as names of classes.
+
+    Raises:
+        DatasetError: If its header or lines are bad.
+    """
+    (_, header), *rows = csv_rows(path) or [(1, [])]
+    if header != ['clip', 'label']:
+        raise DatasetError(
+            f'{path}: the first line is {",".join(header)!r}, not clip,label: make '
+            'the lists again'
+        )
+
+    def parse(row: list[str]) -> tuple[str, int]:
+        if len(row) != 2:
+            raise ValueError(f'{",".join(row)!r} is not a clip and a class')
+        return check_name(row[0]), class_index(row[1], classes)
+
+    return collect_labels(path, rows, parse)
+
+
+def listed_folds(folder: Path) -> tuple[int, ...]:
+    """Return the numbers of the folds in a folder of lists, ``set_{fold}/``.
+
+    Raises:
+        DatasetError: If it has none.
+    """
+    found = [re.fullmatch(r'set_(\d+)', path.name) for path in folder.glob('set_*')]
+    folds = tuple(sorted(int(match[1]) for match in found if match))
+    if not folds:
+        raise DatasetError(f'{folder}: no lists, such as set_1/train.csv, in it')
+    return folds

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mmaction.registry import DATASETS
 
 from ..dfer_dataset import Clip
 from ..errors import DatasetError, name_some
+from ..groups import assign_groups
 
 SPLITS = ('train', 'test')
 #: Split and fold.
@@ -133,19 +134,35 @@ def read_lists(
 
 
 def split_train(
-    clips: list[Clip], fraction: float, seed: int
+    clips: list[Clip],
+    fraction: float,
+    seed: int,
+    groups: Mapping[str, str] | None = None,
+    names: Sequence[str] = (),
 ) -> tuple[list[Clip], list[Clip]]:
     """Divide clips into train and validation clips, with the same fraction per class.
 
     The choice depends only on names and seed, not on the order of the list or on a
     random generator. A class of two or more clips has at least one in each part; a
-    single clip stays in train.
+    single clip stays in train. With groups, no group is in both parts, the fractions
+    are approximate, and a class that would be absent from a part is refused.
 
     Args:
         clips: The official train split.
         fraction: Fraction of each class for validation, above 0 and below 1.
         seed: Seed of the choice.
+        groups: Group by name of clip.
+        names: Names of the classes, for errors.
+
+    Raises:
+        DatasetError: If the groups of a class are too few or too large.
     """
+    if groups is not None:
+        part = assign_groups(clips, groups, [1 - fraction, fraction], seed, names)
+        train, val = (
+            [c for c, p in zip(clips, part, strict=True) if p == k] for k in (0, 1)
+        )
+        return train, val
     classes: dict[int, list[Clip]] = defaultdict(list)
     for clip in clips:
         classes[clip.label].append(clip)
@@ -185,17 +202,23 @@ FORMATS: dict[str, tuple[str, Callable[[list[Clip], tuple[str, ...]], str]]] = d
 
 
 def write_val_split(
-    protocol: EvaluationProtocol, lists: Lists, folder: Path, fraction: float, seed: int
+    protocol: EvaluationProtocol,
+    lists: Lists,
+    folder: Path,
+    fraction: float,
+    seed: int,
+    groups: Mapping[str, str] | None = None,
 ) -> str:
     """Write ``set_{fold}/{train,val}`` lists in the dataset's format, atomically.
 
     ``split.json`` beside them has the settings. Identical lists are not written again.
+    With ``groups``, the group by name of clip, no group is in both lists of a fold.
 
     Returns:
         A message for the user.
 
     Raises:
-        DatasetError: If the folder contains other files.
+        DatasetError: If the folder contains other files, or a class has too few groups.
         OSError: If it cannot be written.
     """
     suffix, write = FORMATS[protocol.dataset]
@@ -204,27 +227,36 @@ def write_val_split(
     for (split, fold), clips in lists.parts.items():
         if split != 'train':
             continue
-        train, val = split_train(clips, fraction, seed)
+        try:
+            train, val = split_train(clips, fraction, seed, groups, lists.classes)
+        except DatasetError as error:
+            raise DatasetError(f'validation split of fold {fold}: {error}') from error
         for name, part in (('train', train), ('val', val)):
             files[f'set_{fold}/{name}{suffix}'] = write(part, lists.classes)
         counts[f'set_{fold}'] = dict(train=len(train), val=len(val))
     about = dict(dataset=protocol.dataset, fraction=fraction, seed=seed, clips=counts)
+    if groups is not None:
+        about['groups'] = len(set(groups.values()))
     files['split.json'] = json.dumps(about, indent=2) + '\n'
-    if _write_folder(folder, files):
+    if write_folder(folder, files):
         return f'{folder}: {len(counts)} folds written'
     return f'{folder}: already there, the same'
 
 
-def _write_folder(folder: Path, files: dict[str, str]) -> bool:
-    """Write a folder of files atomically; return False if it has them already."""
+def write_folder(folder: Path, files: dict[str, str]) -> bool:
+    """Write a folder of files atomically; return False if it has them already.
+
+    Raises:
+        DatasetError: If the folder contains other files.
+        OSError: If it cannot be written.
+    """
     if folder.is_dir():
         there = [p for p in folder.rglob('*') if p.is_file()]
         held = {p.relative_to(folder).as_posix(): p.read_text() for p in there}
         if held == files:
             return False
         raise DatasetError(
-            f'{folder} holds other lists than these; choose another place with '
-            '--lists, or remove it'
+            f'{folder} holds other lists than these: choose another place, or remove it'
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.split.') as scratch:

@@ -1,6 +1,7 @@
 """Train and test every fold, and make one table of it.
 
     python tools/kfold.py configs/ifdd_vit_dfew.py --folds 1-5
+    python tools/kfold.py configs/ifdd_vit_dfew.py --groups films.csv
     python tools/kfold.py configs/ifdd_vit_dfew.py --slurm kfold.sbatch
 
 Fold N is in WORK_DIR/foldN. A fold that is finished is not run again and an
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ifdd_mmaction.apis import kfold
-from ifdd_mmaction.apis.folds import choose_folds
+from ifdd_mmaction.apis.folds import choose_folds, with_groups
 from ifdd_mmaction.cli import add_base, add_cfg_options
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.engine.runs import RunError
@@ -69,11 +70,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='OPTION',
         help='with --slurm: a line for it, as --sbatch=--partition=gpu',
     )
+    parser.add_argument(
+        '--groups',
+        type=Path,
+        metavar='FILE',
+        help='CSV of clip,group: other folds, no two of which share a group',
+    )
+    parser.add_argument(
+        '--num-folds', type=int, metavar='K', help="of --groups (the dataset's, or 5)"
+    )
     add_base(parser)
     add_cfg_options(parser, as_words=True)
     args = parser.parse_args(argv)
     if not args.config.is_file():
         parser.error(f'no config {args.config}')
+    if args.num_folds is not None and not args.groups:
+        parser.error('--num-folds is for --groups FILE: the official folds are given')
+    if args.num_folds is not None and args.num_folds < 2:
+        parser.error(f'--num-folds is {args.num_folds}, not at least 2')
     if not args.work_dir:
         args.work_dir = Path('work_dirs') / args.config.stem
     if args.slurm:
@@ -88,6 +102,10 @@ def command(args: argparse.Namespace, folds: str, *out: str) -> str:
     line += ['--work-dir', str(args.work_dir), '--gpus', str(args.gpus)]
     if args.base:
         line += ['--base', args.base]
+    if args.groups:
+        line += ['--groups', str(args.groups)]
+    if args.num_folds:
+        line += ['--num-folds', str(args.num_folds)]
     if args.seed is not None:
         line += ['--seed', str(args.seed)]
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
@@ -124,7 +142,12 @@ def slurm_script(args: argparse.Namespace, folds: Sequence[int]) -> str:
 
 def write_array(args: argparse.Namespace) -> None:
     """Write the job array."""
-    folds = choose_folds(args.config, args.folds, args.base, args.cfg_options)
+    # The tasks find the lists of --groups there: none has to write them.
+    options = with_groups(
+        args.config, args.groups, args.work_dir, args.num_folds, args.base,
+        args.cfg_options,
+    )  # fmt: skip
+    folds = choose_folds(args.config, args.folds, args.base, options)
     # SLURM opens its log there before the first task starts.
     args.work_dir.mkdir(parents=True, exist_ok=True)
     write_atomic(args.slurm, slurm_script(args, folds).encode())

@@ -17,6 +17,7 @@ from ..engine import load_config
 from ..engine.runs import Run, RunError, claim, execute_all
 from ..errors import InputError
 from ..evaluation import fold_table, write_table
+from .group_folds import group_folds
 from .models import read_config
 from .zoo import zoo_root
 
@@ -30,6 +31,8 @@ def kfold(
     gpus: int = 1,
     out: str | Path | None = None,
     base: str | None = None,
+    groups: str | Path | None = None,
+    num_folds: int | None = None,
     cfg_options: Mapping[str, Any] | Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train and test every fold, and write one table.
@@ -46,6 +49,11 @@ def kfold(
         gpus: GPUs of this machine for each fold.
         out: The table is ``OUT.md`` and ``OUT.json``; ``work_dir/folds`` by default.
         base: Base of a file that leaves it open; see ``engine.load_config``.
+        groups: CSV file of ``clip,group``, such as the person or film of each clip.
+            The clips are then divided again, so that no two folds share a group; the
+            lists are in ``work_dir/groups``, with a report of the groups that the
+            official folds share.
+        num_folds: Number of these folds; that of the dataset by default, or 5.
         cfg_options: Values to set in the config, by dotted name, or words
             ``KEY=VALUE``.
 
@@ -56,7 +64,8 @@ def kfold(
 
     Raises:
         InputError: If the config or an option cannot be used.
-        DatasetError: If the data of a fold is missing or wrong; none has run then.
+        DatasetError: If the data of a fold or the groups are missing or wrong; none
+            has run then.
         RunError: If a folder holds a run with other settings.
 
     Example:
@@ -70,6 +79,7 @@ def kfold(
     config = Path(config)
     work_dir = Path(work_dir or Path('work_dirs') / config.stem)
     options = cfg_option_words(cfg_options)
+    options = with_groups(config, groups, work_dir, num_folds, base, options)
     runs = [
         Run(
             tools=zoo_root() / 'tools',
@@ -102,10 +112,41 @@ def kfold(
         return dict(rows=rows, failed=failed)
     markdown, record = fold_table(rows)
     record |= dict(config=str(config), seed=seed, cfg_options=options)
+    if groups is not None:
+        record['groups'] = str(groups)
     out = out or work_dir / 'folds'
     write_table(out, markdown, record)
     print(f'\n{markdown}\n\nwritten to {out}.md and {out}.json')
     return dict(record, failed=failed)
+
+
+def with_groups(
+    config: str | Path,
+    groups: str | Path | None,
+    work_dir: str | Path,
+    num_folds: int | None = None,
+    base: str | None = None,
+    options: Sequence[str] = (),
+) -> list[str]:
+    """Return the options, and with groups those for folds that share none of them.
+
+    Args:
+        config: A config file.
+        groups: As of :func:`kfold`; their lists are written.
+        work_dir: Folder of the folds.
+        num_folds: As of :func:`kfold`.
+        base: As of :func:`kfold`.
+        options: Words ``KEY=VALUE``.
+
+    Raises:
+        InputError: If the config, or a dataset of it, cannot be used.
+        DatasetError: If the data or the groups are missing or wrong.
+    """
+    if groups is None:
+        return list(options)
+    cfg = _read(config, base, options)
+    added = group_folds(cfg, groups, Path(work_dir) / 'groups', num_folds)
+    return [*options, *cfg_option_words(added)]
 
 
 def choose_folds(

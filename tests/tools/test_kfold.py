@@ -96,6 +96,82 @@ def test_the_array_is_a_shell_script_of_one_task_for_each_fold(
     ]  # fmt: skip
 
 
+@pytest.fixture
+def five(tmp_path):
+    return make_dfew(tmp_path / 'dfew', clips_per_class=1, frames=8, folds=5)
+
+
+@pytest.fixture
+def films(tmp_path):
+    """A file with a film for each of the 14 clips; each has a clip of every class."""
+    path = tmp_path / 'my films.csv'
+    rows = [f'{i:05d},film {(i - 1) // 7}\n' for i in range(1, 15)]
+    path.write_text('clip,group\n' + ''.join(rows))
+    return path
+
+
+GROUPS = ('--num-folds', '2', '--groups')
+
+
+def test_the_array_of_folds_by_groups_has_their_lists(call, five, films, tmp_path):
+    script, work_dir = tmp_path / 'kfold.sbatch', tmp_path / 'work'
+    options = ['--cfg-options', *data_options(five, *LOADERS)]
+    args = TINY, '--work-dir', work_dir, *GROUPS, films, '--slurm', script, *options
+    assert call(*args) == 0
+    text = script.read_text()
+    assert '#SBATCH --array=1,2\n' in text
+    assert f"--groups '{films}' --num-folds 2" in text and '.lists=' not in text
+    lists = work_dir / 'groups'
+    sides = {
+        (fold, split): (lists / f'set_{fold}/{split}.csv').read_text().split()[1:]
+        for fold in (1, 2)
+        for split in ('train', 'test')
+    }
+    assert sides[1, 'train'] == sides[2, 'test'] and len(sides[1, 'train']) == 7
+    assert sides[2, 'train'] == sides[1, 'test'] != sides[1, 'train']
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--num-folds', '2'], '--num-folds is for --groups FILE'),
+    (['--num-folds', '1', '--groups', 'x.csv'], '--num-folds is 1, not at least 2'),
+])  # fmt: skip
+def test_options_of_groups_that_make_no_sense_are_refused(
+    call, capsys, options, message
+):
+    with pytest.raises(SystemExit) as caught:
+        call(TINY, *options)
+    assert caught.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_groups_that_leave_clips_out_are_refused(call, five, films, tmp_path, capsys):
+    films.write_text(''.join(films.read_text().splitlines(keepends=True)[:-2]))
+    work_dir = tmp_path / 'work'
+    options = ['--cfg-options', *data_options(five, *LOADERS)]
+    assert call(TINY, '--work-dir', work_dir, *GROUPS, films, *options) == 2
+    said = capsys.readouterr().err
+    assert f'{films}: 2 of 14 clips have no group, add them:\n  13\n  14' in said
+    assert not work_dir.exists()
+
+
+@pytest.mark.slow
+def test_a_fold_by_groups_is_trained_and_tested(call, five, films, tmp_path, capfd):
+    work_dir = tmp_path / 'work'
+    options = [*data_options(five, *LOADERS), 'train_cfg.max_epochs=1']
+    args = [TINY, '--work-dir', work_dir, '--folds', 2, *GROUPS, films]
+    assert call(*args, '--cfg-options', *options) == 0
+    folder = work_dir / 'fold2'
+    for loader in LOADERS:
+        own = Config.fromfile(folder / 'tiny_dfew.py')[f'{loader}_dataloader'].dataset
+        assert own.lists == str((work_dir / 'groups').resolve()) and own.fold == 2
+    listed = (work_dir / 'groups/set_2/test.csv').read_text().splitlines()[1:]
+    report = json.loads((folder / 'predictions.json').read_text())
+    assert {clip['clip'] for clip in report['clips']} == {
+        line.split(',')[0] for line in listed
+    }
+    record = json.loads((work_dir / 'folds.json').read_text())
+    assert record['groups'] == str(films)
+
+
 @pytest.fixture(scope='module')
 def finished(data, tmp_path_factory):
     """Fold 1 as a task of an array, then both folds as one command."""

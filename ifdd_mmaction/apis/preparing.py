@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import DatasetError
+from ..datasets.group_overlap import describe_overlap, group_overlap
+from ..datasets.groups import read_groups
 from ..datasets.prepare import (
     PROTOCOLS,
     check_all,
@@ -39,6 +41,7 @@ def prepare(
     val_split: float | None = None,
     seed: int = 0,
     lists: str | Path | None = None,
+    groups: str | Path | None = None,
     pack: str | Path | None = None,
     decoded: bool = False,
 ) -> dict[str, Any]:
@@ -63,6 +66,9 @@ def prepare(
         val_split: Share of each class of train that becomes a validation split.
         seed: Of the validation split.
         lists: Folder of its lists; ``<root>/ifdd_splits/seed0_10pct`` or so by default.
+        groups: CSV file of ``clip,group``, such as the film of each clip: no group is
+            then in both lists of the validation split, and the report has the groups
+            that the official folds share.
         pack: Archive to write, or to verify if it exists.
         decoded: Whether it holds pixels in place of the files as they are.
 
@@ -73,7 +79,8 @@ def prepare(
 
     Raises:
         InputError: If options do not go together.
-        DatasetError: If the lists or the place of the clips cannot be read.
+        DatasetError: If the lists, the groups or the place of the clips cannot be
+            read, or a validation split by groups would lack a class.
         OSError: If something cannot be written.
 
     Example:
@@ -108,16 +115,22 @@ def prepare(
     listed = read_lists(
         protocol, root, **chosen, frame_dir=frame_dir, video_dir=video_dir
     )
+    group_of = None
+    if groups:
+        key = make_dataset(protocol, root).group_key
+        group_of = read_groups(groups, listed.clips, key)
     if val_split:
-        folder = Path(
-            lists or root / 'ifdd_splits' / f'seed{seed}_{100 * val_split:g}pct'
-        )
-        print(write_val_split(protocol, listed, folder, val_split, seed))
+        name = f'seed{seed}_{100 * val_split:g}pct' + ('_groups' if groups else '')
+        folder = Path(lists or root / 'ifdd_splits' / name)
+        print(write_val_split(protocol, listed, folder, val_split, seed, group_of))
     paths = [clip.path for clip in listed.clips.values()]
     checks = check_all(paths, out / 'checked.jsonl', workers)
     report = make_report(protocol, listed, checks, compare_counts=not subset)
     report['root'] = str(root.resolve())
     report['findings']['not_extracted'] = failed
+    if group_of is not None:
+        report['groups'] = group_overlap(listed.parts, group_of)
+        print(describe_overlap(report['groups']))
     write_report(out / 'report.json', report)
     print(summarize(report))
     print(f'Report: {out / "report.json"}')

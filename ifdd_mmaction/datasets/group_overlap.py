@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -36,11 +36,10 @@ def group_overlap(
         >>> report['folds'][0]['shared'], report['folds'][0]['shared_clips']
         (['film 1'], {'train': 1, 'test': 1})
     """
-    sides: dict[tuple[str, int], dict[str, int]] = {}
-    for part, clips in parts.items():
-        sides[part] = counts = defaultdict(int)
-        for clip in clips:
-            counts[groups[clip.name]] += 1
+    sides = {
+        part: Counter(groups[clip.name] for clip in clips)
+        for part, clips in parts.items()
+    }
     folds = []
     for fold in sorted({fold for _, fold in parts}):
         both = {s: sides[s, fold] for s in ('train', 'test') if (s, fold) in sides}

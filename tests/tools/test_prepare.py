@@ -342,6 +342,58 @@ def test_a_split_is_reproducible_and_never_overwritten(tmp_path, capsys):
         tool.main(['dfew', str(root), '--val-split', '1.5'])
 
 
+def test_a_validation_split_by_groups_shares_none_with_train(tmp_path, capsys):
+    root = differ(make_dfew(tmp_path / 'dfew', 4, frames=1, folds=5))
+    films = tmp_path / 'films.csv'
+    # A film has a clip of each class in train; those of test are of the same films.
+    rows = [(f'{i:05d}.mp4', f'film {i % 4}') for i in range(1, 57)]
+    write_list(films, rows, header=('clip', 'group'))
+    args = tmp_path, 'dfew', root, '--subset', '--val-split', 0.25, '--groups', films
+    report = prepare(*args)
+    lists = root / 'ifdd_splits/seed0_25pct_groups'
+    assert json.loads((lists / 'split.json').read_text())['groups'] == 4
+    for fold in (1, 5):
+        found = {
+            part: (lists / f'set_{fold}/{part}.csv').read_text().splitlines()[1:]
+            for part in ('train', 'val')
+        }
+        parts = {
+            part: {int(line.split(',')[0]) % 4 for line in lines}
+            for part, lines in found.items()
+        }
+        assert len(parts['val']) == 1 and len(parts['train']) == 3
+        assert not parts['val'] & parts['train']
+        assert sorted(line[-1] for line in found['val']) == list('1234567')
+    shared = report['groups']['folds'][0]
+    assert shared['shared'] == [f'film {i}' for i in range(4)]
+    assert shared['shared_clips'] == dict(train=28, test=28)
+    assert '| 1 | 4 | 4 | 4 | 28 | 28 |' in capsys.readouterr().out
+    # The report alone, without a split.
+    assert prepare(tmp_path, 'dfew', root, '--subset', '--groups', films) == report
+
+
+@pytest.mark.parametrize('rows, message', [
+    ([(i, 'film') for i in range(1, 56)],
+     '1 of 56 clips have no group, add them:\n  56'),
+    ([(i, 'film') for i in range(1, 57)] + [(9, 'other')],
+     'clip 9 is in group other, in an earlier line in group film'),
+    ([(i, 'film') for i in range(1, 57)],
+     'validation split of fold 1: class happy: part 2 of 2 gets none of its 4 clips, '
+     'which are in 1 groups, 4 of them in group film'),
+    (None, 'cannot be read: No such file'),
+])  # fmt: skip
+def test_groups_that_cannot_be_used_are_named(tmp_path, capsys, rows, message):
+    root = make_dfew(tmp_path / 'dfew', 4, frames=1, folds=5)
+    films = tmp_path / 'films.csv'
+    if rows:
+        write_list(films, rows, header=None)
+    args = ['dfew', root, '--out', tmp_path / 'out', '--val-split', 0.25]
+    main = load_tool('data/prepare.py').main
+    assert main([str(a) for a in [*args, '--groups', films]]) == 2
+    assert message in capsys.readouterr().err
+    assert not (root / 'ifdd_splits').exists()
+
+
 @pytest.mark.parametrize('decoded', [False, True])
 def test_packing_then_verifying_by_the_same_command(tmp_path, capsys, decoded):
     root = differ(make_dfew(tmp_path / 'dfew', 1, frames=3, folds=5))

@@ -59,6 +59,13 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         '--lists', type=Path, help='folder (ROOT/ifdd_splits/seed0_10pct)'
     )
+    group.add_argument(
+        '--groups',
+        type=Path,
+        metavar='FILE',
+        help='CSV of clip,group: no group in both lists, and a report of those that'
+        ' the official folds share',
+    )
     group = parser.add_argument_group('archive')
     group.add_argument(
         '--pack', type=Path, metavar='FILE', help='write it, or verify it if it exists'

@@ -76,7 +76,7 @@ class DFEWDataset(DFERDataset):
         return collect_labels(path, rows, self._parse)
 
     def _parse(self, row: list[str]) -> tuple[str, int | None]:
-        count = len(self.METAINFO['classes'])
+        count = len(self._metainfo['classes'])  # a sample set may have others
         video, label = (['', ''] + row)[-2:]
         if not video.isdecimal() or label not in map(str, range(count + 1)):
             raise ValueError(

@@ -6,6 +6,13 @@ resting face that is built from the very same facial actions. One frame is there
 ambiguous and the class lies in the change.
 
     python tools/data/make_sample_dfew.py data/sample_dfew
+    python tools/data/make_sample_dfew.py data/sample_wide --timing wide
+    python tools/data/make_sample_dfew.py data/sample_order --task order --timing wide
+    python tools/data/make_sample_dfew.py data/sample_speed --task speed
+
+The emotion may begin almost anywhere in the clip (``--timing wide``), and there are two
+sets of two classes that have exactly the same frames (``--task order`` and ``speed``),
+so that only a model of their order can tell them apart.
 
 Exit codes: 0 drawn or there already, 2 something else is at the place, or wrong
 arguments, 143 terminated.
@@ -25,13 +32,23 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from sample_faces import VIEW, Actions, Array, Identity, Pose, draw_face
+from sample_timing import (
+    LABELS,
+    NEUTRAL,
+    TASKS,
+    TIMINGS,
+    envelope,
+    nuisance_order,
+    second_order,
+    stream,
+)
 
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_sample_dfew'
 VERSION = 1
 FOLDS = 5
-LABELS = ('Happy', 'Sad', 'Neutral', 'Angry', 'Surprise', 'Disgust', 'Fear')
+DEFAULTS = {'task': 'expressions', 'timing': 'narrow'}
 
 # The usual FACS prototypes at full intensity, label 1 first.
 PROTOTYPES = (
@@ -46,25 +63,19 @@ PROTOTYPES = (
         jaw_drop=0.35,
     ),
 )  # fmt: skip
-NEUTRAL = LABELS.index('Neutral')
 
-# Ranges that are drawn from uniformly. Times are shares of the clip, intensities and
-# resting faces shares of a prototype.
-RANGES = {
-    'intensity': [0.75, 1.0],
-    'onset': [0.0, 0.14],
-    'apex': [0.28, 0.46],
-    'plateau': [0.12, 0.28],
-    'offset': [0.86, 1.0],
-    'rest_subject': [0.2, 0.6],
-    'rest_clip': [0.3, 1.0],
-}
+# Ranges that are drawn from uniformly: resting faces, as shares of a prototype.
+RANGES = {'rest_subject': [0.2, 0.6], 'rest_clip': [0.3, 1.0]}
 REST_SPREAD = 0.15
 CEILING = 1.8  # actions saturate softly towards this
 
 
 class Clip(NamedTuple):
-    """What one worker needs to draw one clip."""
+    """What one worker needs to draw one clip.
+
+    ``label`` is the number of the emotion; ``second`` whether the clip is the second of
+    a pair, the same frames in another order.
+    """
 
     seed: int
     subject: int
@@ -72,34 +83,15 @@ class Clip(NamedTuple):
     size: int
     frames: int
     folder: str
-
-
-def stream(*key: int) -> np.random.Generator:
-    """Random numbers that depend on a key alone, not on who draws what first."""
-    # The length keeps short keys apart from long ones that end in zeros.
-    return np.random.default_rng([*key, len(key)])
+    task: str = 'expressions'
+    timing: str = 'narrow'
+    second: bool = False
 
 
 def pick(rng: np.random.Generator, name: str) -> float:
     """One number out of a range of RANGES."""
     low, high = RANGES[name]
     return float(rng.uniform(low, high))
-
-
-def smooth(t: Array) -> Array:
-    """Rise from 0 to 1 for t in 0..1, flat at both ends."""
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def envelope(rng: np.random.Generator, frames: int) -> Array:
-    """Intensity (frames,) in 0..1 of one onset-apex-offset."""
-    start, apex, plateau = (pick(rng, name) for name in ('onset', 'apex', 'plateau'))
-    end, peak = pick(rng, 'offset'), pick(rng, 'intensity')
-    t = np.linspace(0, 1, frames)
-    fall = apex + plateau
-    rising = smooth((t - start) / (apex - start))
-    return peak * rising * smooth((end - t) / (end - fall))
 
 
 def resting_face(subject: np.random.Generator, clip: np.random.Generator) -> Array:
@@ -153,25 +145,31 @@ def background(rng: np.random.Generator, edge: int) -> Array:
     return cv2.GaussianBlur(room, (0, 0), edge / 24)
 
 
-def clip_actions(clip: Clip) -> tuple[Array, Array]:
-    """Actions (frames, 15) and emotion intensity (frames,) of one clip."""
+def clip_actions(clip: Clip, nuisance: Array) -> tuple[Array, Array]:
+    """Actions (frames, 15) and emotion intensity (frames,) of one clip.
+
+    ``nuisance`` is the order (frames,) of speech and blinks.
+    """
     rng = stream(clip.seed, clip.subject, clip.label)
     rest = resting_face(stream(clip.seed, clip.subject, 0, 0), rng)
-    strength = envelope(rng, clip.frames) * (clip.label - 1 != NEUTRAL)
+    strength = envelope(rng, clip.frames, clip.task, clip.timing)
+    strength = strength * (clip.label - 1 != NEUTRAL)
     actions = rest + strength[:, None] * np.array(PROTOTYPES[clip.label - 1])
     jaw, pucker = speech(rng, clip.frames)
-    actions[:, Actions._fields.index('jaw_drop')] += jaw
-    actions[:, Actions._fields.index('pucker')] += pucker
+    actions[:, Actions._fields.index('jaw_drop')] += jaw[nuisance]
+    actions[:, Actions._fields.index('pucker')] += pucker[nuisance]
     actions = CEILING * np.tanh(actions / CEILING)
-    actions[:, Actions._fields.index('blink')] = blinks(rng, clip.frames)
+    actions[:, Actions._fields.index('blink')] = blinks(rng, clip.frames)[nuisance]
     return actions, strength
 
 
 def draw_clip(clip: Clip) -> Array:
     """Write the JPEG frames of one clip and return its intensity (frames,)."""
     who = Identity(stream(clip.seed, clip.subject))
-    actions, strength = clip_actions(clip)
-    rng = stream(clip.seed, clip.subject, clip.label, 1)
+    key = clip.seed, clip.subject, clip.label
+    nuisance = nuisance_order(stream(*key, 2), clip.frames, clip.task)
+    actions, strength = clip_actions(clip, nuisance)
+    rng = stream(*key, 1)
     n, px = clip.frames, 2 * VIEW / 64  # px: one pixel of a 64-pixel frame
     edge = clip.size * (4 if clip.size <= 128 else 2)
     room = background(rng, edge)
@@ -179,12 +177,15 @@ def draw_clip(clip: Clip) -> Array:
     x, y = rng.normal(0, 0.6, 2) * px
     reach = 1.2 * px, px, 0.05, 2.5 * px, 1.5 * px, 0.02
     poses = np.stack([drift(rng, n, r) for r in reach], 1) + (x, y - 0.05, 0, 0, 0, 1)
-    gaze = zip(drift(rng, n, 0.05), drift(rng, n, 0.025), strict=True)
+    gaze = np.stack([drift(rng, n, 0.05), drift(rng, n, 0.025)], 1)
     gain = rng.uniform(0.9, 1.08) * (1 + drift(rng, n, 0.05))
     # Light falls in from one side.
     turn, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.18)
     axis = np.linspace(-1, 1, clip.size)
     light = 1 + depth * (np.cos(turn) * axis[None] + np.sin(turn) * axis[:, None])
+    poses, gaze, gain = poses[nuisance], gaze[nuisance], gain[nuisance]
+    shown = second_order(clip.task, n) if clip.second else np.arange(n)
+    names = 1 + np.argsort(shown)
     os.mkdir(clip.folder)
     for i, (pose, look) in enumerate(zip(poses, gaze, strict=True)):
         image = room.copy()
@@ -192,10 +193,19 @@ def draw_clip(clip: Clip) -> Array:
         small = cv2.resize(image, (clip.size,) * 2, interpolation=cv2.INTER_AREA)
         lit = small * (gain[i] * light)[..., None] + rng.normal(0, 2, small.shape)
         done = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
-        path = os.path.join(clip.folder, f'{i + 1}.jpg')
+        path = os.path.join(clip.folder, f'{names[i]}.jpg')
         if not cv2.imwrite(path, done, [cv2.IMWRITE_JPEG_QUALITY, 95]):
             raise OSError(f'OpenCV could not write {path}')
-    return strength.astype(np.float16)
+    return strength[shown].astype(np.float16)
+
+
+def clips_of_subject(task: str) -> list[tuple[int, int]]:
+    """Label and number of the emotion, from 1, of the clips of each subject."""
+    numbers = range(1, len(LABELS) + 1)
+    if task == 'expressions':
+        return [(number, number) for number in numbers]
+    shown = [number for number in numbers if number - 1 != NEUTRAL]
+    return [(label, number) for number in shown for label in (1, 2)]
 
 
 def start_worker() -> None:
@@ -217,17 +227,26 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
     """Draw all clips and lists of a set into an empty folder."""
     names = 'seed', 'subjects', 'size', 'frames'
     seed, subjects, size, frames = (parameters[name] for name in names)
+    task, timing = (parameters.get(name, default) for name, default in DEFAULTS.items())
     rng = stream(seed)
     fold = rng.permutation(subjects) % FOLDS
+    shown = clips_of_subject(task)
     # A shuffled id tells neither class nor subject.
-    order = rng.permutation(subjects * len(LABELS))
-    rows = [(i + 1, k % 7 + 1, k // 7) for i, k in enumerate(order.tolist())]
+    order = rng.permutation(subjects * len(shown)).tolist()
+    # Id, label, subject, number of the emotion.
+    rows = [
+        (i + 1, shown[k % len(shown)][0], k // len(shown), shown[k % len(shown)][1])
+        for i, k in enumerate(order)
+    ]
     clips = root / 'Clip' / f'clip_{size}x{size}_{frames}f'
     clips.mkdir(parents=True)
     tasks = [
-        Clip(seed, subject, label, size, frames, str(clips / f'{video:05d}'))
-        for video, label, subject in rows
-    ]
+        Clip(
+            seed, subject, emotion, size, frames, str(clips / f'{video:05d}'),
+            task, timing, second=task != 'expressions' and label == 2,
+        )
+        for video, label, subject, emotion in rows
+    ]  # fmt: skip
     # OpenCV's threads have to end before the workers are forked: ending them in a fork,
     # which does not have them, waits for ever.
     cv2.setNumThreads(0)
@@ -235,7 +254,9 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
         drawn = pool.imap(draw_clip, tasks, chunksize=2)
         strengths = list(track(drawn, len(tasks), f'Drawing {len(tasks)} clips'))
     np.save(root / 'envelope.npy', np.stack(strengths))
-    write_csv(root / 'clips.csv', ('id', 'label', 'subject'), rows)
+    # In `expressions` the label is the emotion.
+    header = ('id', 'label', 'subject', 'emotion')[: 3 if task == 'expressions' else 4]
+    write_csv(root / 'clips.csv', header, [row[: len(header)] for row in rows])
     for k in range(FOLDS):
         for part in ('train', 'test'):
             listed = [r[:2] for r in rows if (fold[r[2]] == k) == (part == 'test')]
@@ -244,8 +265,15 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
     (root / 'sample.json').write_text(json.dumps(parameters, indent=2) + '\n')
 
 
-def describe(subjects: int, size: int, frames: int, seed: int) -> dict[str, Any]:
+def describe(
+    subjects: int, size: int, frames: int, seed: int, task: str, timing: str
+) -> dict[str, Any]:
     """All that decides what a set looks like, as kept in its ``sample.json``."""
+    clips = subjects * len(clips_of_subject(task))
+    chosen = {'task': task, 'timing': timing}
+    times = TIMINGS[timing]
+    if task == 'speed':
+        times = {'intensity': times['intensity']}
     return {
         'generator': GENERATOR,
         'version': VERSION,
@@ -253,11 +281,13 @@ def describe(subjects: int, size: int, frames: int, seed: int) -> dict[str, Any]
         'size': size,
         'frames': frames,
         'seed': seed,
-        'clips': subjects * len(LABELS),
-        'images': subjects * len(LABELS) * frames,
+        # Sets of the defaults were drawn before there was a choice: they are the same.
+        **{k: v for k, v in chosen.items() if v != DEFAULTS[k]},
+        'clips': clips,
+        'images': clips * frames,
         'folds': FOLDS,
-        'labels': {name: i + 1 for i, name in enumerate(LABELS)},
-        'ranges': RANGES,
+        'labels': {name: i + 1 for i, name in enumerate(TASKS[task])},
+        'ranges': times | RANGES,
         'prototypes': {
             name: {k: v for k, v in p._asdict().items() if v}
             for name, p in zip(LABELS, PROTOTYPES, strict=True)
@@ -281,7 +311,23 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         description='Draw a labelled sample set of faces in the layout of DFEW.'
     )
     parser.add_argument('out', type=Path, help='folder to create')
-    parser.add_argument('--subjects', type=int, default=120, help='7 clips each')
+    parser.add_argument(
+        '--task',
+        choices=TASKS,
+        default=DEFAULTS['task'],
+        help='expressions: the seven classes of DFEW. Two classes with the same frames,'
+        ' for each of six emotions: order (it appears or disappears), speed (it comes'
+        ' and goes once, or at least three times)',
+    )
+    parser.add_argument(
+        '--timing',
+        choices=TIMINGS,
+        default=DEFAULTS['timing'],
+        help='when the emotion begins: near the start (narrow), almost anywhere (wide)',
+    )
+    parser.add_argument(
+        '--subjects', type=int, default=120, help='7 clips each, 12 for a pair'
+    )
     parser.add_argument('--size', type=int, default=64, help='frame edge, pixels')
     parser.add_argument('--frames', type=int, default=16, help='frames a clip')
     parser.add_argument('--seed', type=int, default=0)
@@ -289,8 +335,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=cores, help='processes')
     parser.add_argument('--force', action='store_true', help='replace an older set')
     args = parser.parse_args(argv)
+    if args.task == 'speed' and args.timing != DEFAULTS['timing']:
+        parser.error('--task speed has no --timing: its emotion comes and goes evenly')
+    each = len(clips_of_subject(args.task))
     for name, low, high, why in (
-        ('subjects', FOLDS, 14285, 'five folds need five, ids have five digits'),
+        (
+            'subjects',
+            FOLDS,
+            99999 // each,
+            'five folds, ids of five digits',
+        ),
         ('size', 32, 1024, 'smaller frames show no facial actions'),
         ('frames', 8, 999, 'fewer frames show no onset, apex and offset'),
         ('seed', 0, 2**63, 'NumPy takes no other seeds'),
@@ -313,7 +367,9 @@ def main(argv: list[str] | None = None) -> int:
     """Draw the set that the command line asks for and return the exit code."""
     args = parse_args(argv)
     out: Path = args.out
-    wanted = describe(args.subjects, args.size, args.frames, args.seed)
+    wanted = describe(
+        args.subjects, args.size, args.frames, args.seed, args.task, args.timing
+    )
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         seen = seen_parameters(out)
         if seen == wanted and not args.force:
@@ -325,10 +381,11 @@ def main(argv: list[str] | None = None) -> int:
                 ' alone; choose another OUT (--force does not remove it either).'
             )
         if not args.force:
+            asked, there = DEFAULTS | wanted, DEFAULTS | seen
             differ = [
-                f'{k} {seen.get(k)} instead of {v}'
-                for k, v in wanted.items()
-                if isinstance(v, int) and seen.get(k) != v
+                f'{k} {there.get(k)} instead of {v}'
+                for k, v in asked.items()
+                if isinstance(v, int | str) and there.get(k) != v
             ]
             return refuse(
                 f'{out} holds another set ({", ".join(differ) or "actions"});'

@@ -4,17 +4,16 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 """
 
+from ..datasets import TimedClip, read_timed_clips
 from .disentangle import clip_positions, disentangle
 from .emotion_timing import (
     CURVES,
     Estimate,
     GroupTiming,
-    TimedClip,
     cluster_bootstrap,
     emotion_curves,
     group_timing,
     mean_at,
-    read_timed_clips,
 )
 from .grad_cam import GradCAM, grad_cam
 from .linear_probe import (

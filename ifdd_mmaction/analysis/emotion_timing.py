@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..datasets import DatasetError
 from ..models.necks import sample_frames
 from ..models.necks.temporal_split import interval_frames
 
@@ -58,76 +54,6 @@ def cluster_bootstrap(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(values.mean()), float(low), float(high))
-
-
-class TimedClip(NamedTuple):
-    """Label from 0, subject, and intensity of the emotion per frame, 0 to 1."""
-
-    label: int
-    subject: str
-    envelope: np.ndarray
-
-
-def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
-    """Read ``clips.csv`` and ``envelope.npy`` of a dataset whose timing is known.
-
-    Args:
-        root: Folder of both. ``clips.csv`` has the name of a clip in its first column,
-            and columns ``label`` (from 1) and ``subject``; row i of ``envelope.npy``,
-            ``(clips, frames)``, belongs to clip i.
-
-    Returns:
-        The clips by name.
-
-    Raises:
-        DatasetError: If a file is missing or malformed, or the two do not match.
-
-    Example:
-        >>> from ifdd_mmaction.analysis import read_timed_clips
-        >>> rows = [['clip', 'label', 'subject'], ['1', '3', 'anna']]
-        >>> np.savetxt('clips.csv', rows, fmt='%s', delimiter=',')
-        >>> np.save('envelope.npy', np.array([[0.0, 1.0, 0.5]]))
-        >>> clip = read_timed_clips('.')['1']
-        >>> clip.label, clip.subject, clip.envelope.tolist()
-        (2, 'anna', [0.0, 1.0, 0.5])
-    """
-    table, array = Path(root) / 'clips.csv', Path(root) / 'envelope.npy'
-    for path in (table, array):
-        if not path.is_file():
-            raise DatasetError(
-                f'{path} does not exist: the timing of the emotion is known only for '
-                'rendered datasets, such as that of tools/data/make_sample_dfew.py'
-            )
-    try:
-        envelopes = np.load(array, allow_pickle=False).astype(np.float32)
-    except ValueError as error:
-        raise DatasetError(
-            f'{array} is not an array of numbers ({error}): create the dataset again'
-        ) from error
-    clips = {}
-    with table.open(newline='', encoding='utf-8-sig') as file:
-        rows = list(csv.DictReader(file))
-    if envelopes.ndim != 2 or len(envelopes) != len(rows):
-        raise DatasetError(
-            f'{array} has shape {envelopes.shape} for the {len(rows)} clips of '
-            f'{table}: it must be (clips, frames)'
-        )
-    if not np.isfinite(envelopes).all():
-        raise DatasetError(
-            f'{array} has values that are not finite: create the dataset again'
-        )
-    for line, (row, envelope) in enumerate(zip(rows, envelopes, strict=True), start=2):
-        try:
-            name = next(iter(row.values()))
-            clip = TimedClip(int(row['label']) - 1, row['subject'], envelope)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(
-                f'{table}:{line}: {row} must have a name, a label and a subject'
-            ) from error
-        if name in clips:
-            raise DatasetError(f'{table}:{line}: clip {name} is listed twice')
-        clips[name] = clip
-    return clips
 
 
 #: Names of the curves of :func:`emotion_curves`.

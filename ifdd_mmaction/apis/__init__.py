@@ -11,6 +11,7 @@ from .models import build_model, class_names, get_model
 from .predictor import OnnxPredictor, Predictor, TorchPredictor, build_predictor
 from .preparing import prepare
 from .results import TrackResult, VideoResult, WindowResult
+from .static_first import train_static_first
 from .trained_model import TrainedModel, add_model_arguments
 from .training import test, train
 from .zoo import ZooError, get_checkpoint, get_config, list_models
@@ -41,4 +42,5 @@ __all__ = [
     'read_features',
     'test',
     'train',
+    'train_static_first',
 ]

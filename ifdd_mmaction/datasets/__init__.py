@@ -9,6 +9,7 @@ from .dfew import DFEWDataset
 from .errors import DatasetError
 from .ferv39k import FERV39kDataset
 from .folds import set_fold
+from .intensity import TimedClip, read_intensity, read_timed_clips
 from .mafw import MAFWDataset
 
 __all__ = [
@@ -19,9 +20,12 @@ __all__ = [
     'DatasetError',
     'FERV39kDataset',
     'MAFWDataset',
+    'TimedClip',
     'check_datasets',
     'class_counts',
     'clip_labels',
+    'read_intensity',
+    'read_timed_clips',
     'samplers',
     'set_fold',
     'storage',

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from .errors import DatasetError, name_some
 from .face_crops import warn_of_wide_frames
+from .intensity import read_intensity
 from .label_list import csv_text, listed_folds, read_list
 from .storage import VIDEO_SUFFIXES, ClipSource, Segment, VideoClipSource, open_source
 from .tolerant_dataset import TolerantDataset
@@ -54,6 +55,8 @@ class DFERDataset(TolerantDataset):
         pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
             ``total_frames``, ``label`` and ``video_id``. ``get_data_info`` gives
             them too, but for videos not ``total_frames``: ``len(source)`` opens one.
+        intensity: File below ``data_root`` with the intensity of the emotion per frame;
+            see :func:`read_intensity`. The pipeline gets it as ``intensity`` (frames,).
         test_mode: Whether to load deterministically; by default in the test split.
         bad_clips: What to do with a clip that cannot be decoded; see
             :class:`TolerantDataset`.
@@ -90,6 +93,7 @@ class DFERDataset(TolerantDataset):
         archive: str | None = None,
         ann_file: str | os.PathLike = '',
         pipeline: Sequence[dict | Callable] = (),
+        intensity: str | None = None,
         test_mode: bool | None = None,
         lists: str | os.PathLike = '',
         **kwargs: Any,
@@ -114,6 +118,7 @@ class DFERDataset(TolerantDataset):
             )
         self.split = split
         self.fold = fold
+        self.intensity = intensity
         # How the clips are stored, and where below the root.
         self.storage, self.release = next(iter(chosen.items()), ('', ''))
         super().__init__(
@@ -210,6 +215,8 @@ class DFERDataset(TolerantDataset):
                 f'{self.fold} cannot be read:\n' + name_some(errors)
             )
         infos = [info for info in found if not isinstance(info, str)]
+        if self.intensity:
+            self._add_intensity(infos, self.root / self.intensity)
         self._metainfo.update(
             fold=self.fold, storage=self.storage, release=self.release
         )
@@ -231,6 +238,27 @@ class DFERDataset(TolerantDataset):
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a clip in a list, for ``ClassBalancedDataset``."""
         return [self.get_data_info(idx)['label']]
+
+    def _add_intensity(self, infos: list[dict], path: Path) -> None:
+        """Give each clip the intensity of each of its frames."""
+        known, errors = read_intensity(path), []
+        for info in infos:
+            info['intensity'] = known.get(info['video_id'])
+            if info['intensity'] is None:
+                errors.append(f'{info["video_id"]}: not in the file')
+            elif len(info['intensity']) != info.get(
+                'total_frames', len(info['intensity'])
+            ):
+                errors.append(
+                    f'{info["video_id"]}: {len(info["intensity"])} numbers for '
+                    f'{info["total_frames"]} frames'
+                )
+        if errors:
+            raise DatasetError(
+                f'{path}: {len(errors)} of {len(infos)} clips of {self.split} fold '
+                f'{self.fold} do not have one number for each frame:\n'
+                + name_some(errors)
+            )
 
     def _opener(self) -> Callable[[Clip], ClipSource]:
         """Return what opens a clip."""

@@ -6,6 +6,7 @@ from .load_frames import LoadFrames
 from .random_resized_crop_clip import RandomResizedCropClip
 from .resize_clip import ResizeClip
 from .sample_clip import SampleClip
+from .sample_frame import SampleFrame
 
 __all__ = [
     'AddFlippedViews',
@@ -14,4 +15,5 @@ __all__ = [
     'RandomResizedCropClip',
     'ResizeClip',
     'SampleClip',
+    'SampleFrame',
 ]

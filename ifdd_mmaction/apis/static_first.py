@@ -1,0 +1,90 @@
+"""Train on frames, then on clips: what ``tools/static_first.py`` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ..datasets.folds import LOADERS, innermost
+from ..engine import latest_checkpoint, load_config
+from .training import train
+from .zoo import get_config, zoo_root
+
+#: The config of the first stage, by whether the intensity of each frame is known.
+FRAMES = {
+    False: 'configs/static_first/frames.py',
+    True: 'configs/static_first/frames_of_known_intensity.py',
+}
+
+
+def train_static_first(
+    config: str,
+    *,
+    work_dir: str | Path | None = None,
+    data_root: str | Path | None = None,
+    known_intensity: bool = False,
+    frame_options: Mapping[str, Any] | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Runner:
+    """Train a recognizer on single frames, and then, from those weights, on clips.
+
+    A stage that is finished is not run again, and an interrupted one is resumed, so
+    that the same call continues where it stopped.
+
+    Args:
+        config: Name of a config in ``configs``, without ``.py``.
+        work_dir: The stages are in ``frames`` and ``clips`` of it;
+            ``work_dirs/<config>_static_first`` by default.
+        data_root: Data root of all loaders; that of the config by default.
+        known_intensity: Whether the dataset has the intensity of each frame in
+            ``envelope.npy``.
+        frame_options: Values to set in the config of the frames, by dotted name.
+        cfg_options: Values to set in the config of the clips, by dotted name.
+        kwargs: ``fold``, ``seed`` and everything else of :func:`train`, of both stages.
+
+    Returns:
+        The runner of the clips.
+
+    Raises:
+        ZooError: If there is no such config.
+
+    And all that :func:`train` raises.
+
+    Example:
+        With the clips of ``tools/data/make_sample_dfew.py`` in ``data/sample_dfew``:
+
+        >>> from ifdd_mmaction.apis import train_static_first
+        >>> options = {'train_cfg.max_epochs': 1, 'log_level': 'ERROR'}
+        >>> runner = train_static_first(
+        ...     'ifdd_cnn_sample',
+        ...     known_intensity=True,
+        ...     frame_options=options,
+        ...     cfg_options=options,
+        ... )
+        >>> runner.work_dir
+        '...work_dirs/ifdd_cnn_sample_static_first/clips'
+    """
+    work_dir = Path(work_dir or Path('work_dirs') / f'{config}_static_first')
+    clips = get_config(config)
+    frames = load_config(zoo_root() / FRAMES[known_intensity], base=config)
+    frames.merge_from_dict(dict(frame_options or {}))
+    clips.merge_from_dict(dict(cfg_options or {}))
+    for cfg in (frames, clips):
+        if data_root is not None:
+            set_data_root(cfg, data_root)
+    learned = train(frames, work_dir=work_dir / 'frames', resume=True, **kwargs)
+    weights, _ = latest_checkpoint(learned.work_dir)
+    clips.load_from = str(weights)
+    return train(clips, work_dir=work_dir / 'clips', resume=True, **kwargs)
+
+
+def set_data_root(cfg: Config, data_root: str | Path) -> None:
+    """Set the data root of all datasets of a config."""
+    for loader in LOADERS:
+        for dataset in innermost(cfg.get(loader) or {}):
+            dataset['data_root'] = str(data_root)

@@ -1,0 +1,71 @@
+"""Training on frames, then on clips, with real clips and in real processes."""
+
+import re
+
+import pytest
+import torch
+
+from tests.helpers.tiny_models import draw_set
+from tests.helpers.tools import run_tool
+
+pytestmark = pytest.mark.slow
+
+ONE_EPOCH = ['train_cfg.max_epochs=1', 'train_dataloader.num_workers=0',
+             'train_dataloader.persistent_workers=False']  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return draw_set(tmp_path_factory.mktemp('drawn') / 'sample')
+
+
+def call(data, work_dir, *more, **kwargs):
+    return run_tool(
+        'static_first.py', 'ifdd_vit_sample', '--known-intensity', '--data-root', data,
+        '--work-dir', work_dir, '--frame-options', *ONE_EPOCH,
+        '--cfg-options', *ONE_EPOCH, *more, **kwargs,
+    )  # fmt: skip
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def test_the_clips_start_from_the_weights_of_the_frames(data, tmp_path):
+    result = call(data, tmp_path, 'optim_wrapper.optimizer.lr=0.0')
+    log = result.stdout + result.stderr
+    frames = weights(tmp_path / 'frames' / 'epoch_1.pth')
+    clips = weights(tmp_path / 'clips' / 'epoch_1.pth')
+    assert re.search(r'epoch_1\.pth: \d+ of \d+ tensors match', log), log[-3000:]
+    # With a learning rate of 0 they stay as they were loaded.
+    assert set(frames) < set(clips)
+    for name, value in frames.items():
+        torch.testing.assert_close(clips[name], value, rtol=0, atol=0)
+    assert any(name.startswith('neck.split') for name in clips.keys() - frames.keys())
+
+    # Finished stages are not run again.
+    again = call(data, tmp_path, 'optim_wrapper.optimizer.lr=0.0')
+    assert 'Epoch(train)' not in again.stdout + again.stderr
+
+    # Another epoch of the clips leaves the frames alone.
+    more = call(data, tmp_path, 'train_cfg.max_epochs=2')
+    assert re.findall(r'Epoch\(train\) +\[(\d+)\]', more.stdout)[-1] == '2'
+    assert (tmp_path / 'clips' / 'epoch_2.pth').is_file()
+    assert not (tmp_path / 'frames' / 'epoch_2.pth').is_file()
+
+
+def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):
+    known = data / 'envelope.npy'
+    kept = known.read_bytes()
+    known.unlink()
+    try:
+        result = call(data, tmp_path, check=2)
+    finally:
+        known.write_bytes(kept)
+    assert f'{known} does not exist' in result.stderr
+    assert not (tmp_path / 'frames').exists()
+
+
+def test_an_unknown_config_is_refused(tmp_path):
+    result = run_tool('static_first.py', 'ifdd_vit_sampel', check=2)
+    assert 'ifdd_vit_sample' in result.stderr

@@ -5,7 +5,9 @@
 
 The frames are in WORK_DIR/frames, the clips in WORK_DIR/clips. A stage that is
 finished is not run again and an interrupted one is resumed, so the same command
-continues where it stopped. Exit codes: those of tools/train.py.
+continues where it stopped. Exit codes: 0 trained, 2 wrong data or arguments, 3 a
+checkpoint or the work dir cannot be read or written, 4 the loss is not finite, 75 ended
+by SIGTERM after saving: the same command goes on.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from .zoo import get_config, zoo_root
 
 #: The config of the first stage, by whether the intensity of each frame is known.
 FRAMES = {
-    False: 'configs/static_first/frames.py',
-    True: 'configs/static_first/frames_of_known_intensity.py',
+    False: 'configs/_base_/static_first/frames.py',
+    True: 'configs/_base_/static_first/frames_of_known_intensity.py',
 }
 
 

@@ -1,7 +1,7 @@
 # The first of two trainings, static first: backbone and aggregation learn the
 # expression in single frames, each repeated once, and the head pools what they return.
 # Of a real dataset the middle frame is taken, around which its clips are cut.
-_base_ = ['../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
+_base_ = ['../../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
 
 model = dict(neck=dict(split=None, lifting=None))
 

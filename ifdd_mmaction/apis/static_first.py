@@ -61,10 +61,7 @@ def train_static_first(
         >>> from ifdd_mmaction.apis import train_static_first
         >>> options = {'train_cfg.max_epochs': 1, 'log_level': 'ERROR'}
         >>> runner = train_static_first(
-        ...     'ifdd_cnn_sample',
-        ...     known_intensity=True,
-        ...     frame_options=options,
-        ...     cfg_options=options,
+        ...     'ifdd_cnn_sample', frame_options=options, cfg_options=options
         ... )
         >>> runner.work_dir
         '...work_dirs/ifdd_cnn_sample_static_first/clips'

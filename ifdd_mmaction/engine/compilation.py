@@ -26,7 +26,20 @@ class CompiledDropPath(DropPath):
     for it would be compiled one by one. It draws what mmcv's draws.
     """
 
+    # No buffer: MMEngine's averaged model pairs the buffers of two models by position.
     kept: Tensor
+
+    def keep(self, device: torch.device) -> None:
+        """Make the input that the graph reads, on the device of the clips."""
+        self.kept = torch.tensor(1 - float(self.drop_prob), device=device)
+
+    def _apply(
+        self, fn: Callable[[Tensor], Tensor], recurse: bool = True
+    ) -> CompiledDropPath:
+        super()._apply(fn, recurse)
+        # In another dtype the probability would be another: the device alone follows.
+        self.keep(fn(self.kept).device)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop some clips of ``(N, ...)`` in training."""
@@ -103,9 +116,8 @@ def compile_regions(model: nn.Module, **options: Any) -> list[str]:
         paths: list[Any] = [m for m in region.modules() if type(m) is DropPath]
         for path in paths:
             if path.drop_prob > 0:
-                kept = torch.tensor(1 - float(path.drop_prob))
                 path.__class__ = CompiledDropPath
-                path.kept = kept.to(next(model.parameters()).device)
+                path.keep(next(model.parameters()).device)
         # Activation checkpointing is around the graph, not in it, where MMEngine's way
         # to switch it on, a new forward of each block, would hide the block.
         outer: Any = region.__dict__.get('forward')

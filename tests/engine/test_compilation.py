@@ -15,7 +15,7 @@ from mmengine.runner import runner as mmengine_runner
 from torch._dynamo.utils import counters
 
 from ifdd_mmaction.engine import compile_regions, find_regions
-from ifdd_mmaction.engine.compilation import describe
+from ifdd_mmaction.engine.compilation import CompiledDropPath, describe
 from tests.helpers.compiled_runs import resume_compiled, train_both
 from tests.helpers.golden import ROOT
 from tests.helpers.numeric import assert_close, depth_of
@@ -148,6 +148,22 @@ def test_evaluation_and_copies_run_as_they_are():
         expected, _ = build().eval()(inputs)
         assert torch.equal(model.eval()(inputs)[0], expected)
     assert not backend.graphs
+
+
+@pytest.mark.parametrize('target', [dict(device='meta'), dict(dtype=torch.float64)])
+def test_the_probability_follows_the_model_to_its_device_alone(target):
+    model = build()
+    compile_regions(model, backend='eager')
+    paths = [m for m in model.modules() if isinstance(m, CompiledDropPath)]
+    before = [path.kept for path in paths]
+    model.to(**target)
+    assert paths
+    for path in paths:
+        assert path.kept.device == torch.device(target.get('device', 'cpu'))
+        assert path.kept.dtype == torch.float32
+    model.to_empty(device='cpu')
+    assert [path.kept for path in paths] == before
+    assert 'kept' not in ' '.join(name for name, _ in model.named_buffers())
 
 
 def test_a_backbone_without_blocks_is_compiled_whole():

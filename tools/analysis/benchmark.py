@@ -3,9 +3,8 @@
 For each config these contenders take turns, A B C A B C ..., in one process:
 
 - ours: the config as it is;
-- compiled: the same with its backbone compiled (only where it is asked for);
-- compiled-blocks: the same, its blocks compiled for training alone, as by compile=True
-  in a config (likewise);
+- compiled: the same, compiled as by compile=True in a config: for training alone, so
+  that its forward pass is that of ours (only where it is asked for);
 - checkpointed: the same with activation checkpointing of every transformer block;
 - torch-pooling: the same with PyTorch's own depthwise convolutions (only where it is
   asked for);
@@ -132,7 +131,9 @@ def add_setup(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--dtype', choices=DTYPES, default='float32')
     parser.add_argument(
-        '--compile', action='store_true', help='compile the backbone of every contender'
+        '--compile',
+        action='store_true',
+        help='compile the whole backbone of every contender, for evaluation too',
     )
     parser.add_argument('--threads', type=int, default=1, help='of a CPU')
 

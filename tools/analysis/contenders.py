@@ -24,18 +24,16 @@ from torch.utils.data import DataLoader
 from ifdd_mmaction.engine import compile_regions
 from ifdd_mmaction.models.layers.depthwise.choice import chosen, using
 
-BLOCKS, FLOAT32 = 'compiled-blocks', 'float32'
+COMPILED, FLOAT32 = 'compiled', 'float32'
 CONTENDERS = (
-    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', FLOAT32, 'stock',
-    'no-neck', 'mvit-small',
+    'ours', COMPILED, 'checkpointed', 'torch-pooling', FLOAT32, 'stock', 'no-neck',
+    'mvit-small',
 )  # fmt: skip
 #: What takes minutes to compile, and what only shows where time went.
-ON_REQUEST = ('compiled', BLOCKS, 'torch-pooling', FLOAT32)
+ON_REQUEST = (COMPILED, 'torch-pooling', FLOAT32)
 REFERENCE = 'stock'
 #: Those of one and the same arithmetic.
-SAME = (
-    'ours', 'compiled', BLOCKS, 'checkpointed', 'torch-pooling', FLOAT32, 'stock',
-)  # fmt: skip
+SAME = ('ours', COMPILED, 'checkpointed', 'torch-pooling', FLOAT32, 'stock')
 #: Backbones that can run MMAction2's attention too, and have blocks to checkpoint.
 FUSED = ('PyramidMViT', 'FusedVisionTransformer')
 
@@ -72,10 +70,10 @@ class Contender:
         self.model = MODELS.build(model).to(setup.device)
         if name == 'checkpointed':
             turn_on_activation_checkpointing(self.model, 'backbone.blocks')
-        if setup.compile or name == 'compiled':
-            self.model.backbone.compile()
-        elif name == BLOCKS:
+        if name == COMPILED:
             compile_regions(self.model)
+        elif setup.compile:
+            self.model.backbone.compile()
         self.pooling = 'torch' if name == 'torch-pooling' else chosen()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
         self.scaler = torch.amp.GradScaler(enabled=setup.dtype == 'float16')

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from contenders import BLOCKS, REFERENCE
+from contenders import COMPILED, REFERENCE
 from gpu_report_bandwidth import measure_poolings
 from gpu_report_checks import check_models, check_poolings, checks_of
 from gpu_report_poolings import implementations
@@ -14,8 +14,6 @@ from gpu_report_run import DONE, Context, Outcome, Part
 from gpu_report_speed import PEAK, measure_largest, measure_models, measure_peak
 
 EAGER = (REFERENCE, 'ours', 'checkpointed')
-#: As by compile=True in a config.
-COMPILED = BLOCKS
 MODEL_CHECKS, POOLINGS, PROFILE = 'checks of the model', 'pooling by shape', 'profile'
 #: Seconds that a rehearsal needs for a part, at least.
 SMALL = 1.0

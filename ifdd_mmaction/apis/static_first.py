@@ -63,6 +63,7 @@ def train_static_first(
         >>> runner = train_static_first(
         ...     'ifdd_cnn_sample', frame_options=options, cfg_options=options
         ... )
+        Loads checkpoint by local backend from path: ...frames/epoch_1.pth
         >>> runner.work_dir
         '...work_dirs/ifdd_cnn_sample_static_first/clips'
     """

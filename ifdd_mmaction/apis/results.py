@@ -114,7 +114,7 @@ class VideoResult:
     @property
     def abstain_below(self) -> float:
         """Probability below which a class is not named; 0 names one always."""
-        return float(self.settings.get('abstain_below', 0))
+        return float(self.settings.get('abstain_below') or 0)
 
     def emotion(self, probabilities: Sequence[float] | np.ndarray) -> str:
         """Return the class of the largest of ``(K,)`` probabilities, or "not sure"."""

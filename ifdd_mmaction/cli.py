@@ -24,7 +24,9 @@ from .engine import NonFiniteError
 from .errors import UNWRITABLE, InputError
 
 __all__ = [
+    'add_abstain_below',
     'add_base',
+    'add_calibrated',
     'add_cfg_options',
     'add_launcher',
     'cfg_option_words',
@@ -40,6 +42,7 @@ VERBS = {
     'test': ('test.py', 'test a checkpoint: WAR, UAR, recall of each class'),
     'infer': ('infer.py', 'emotions over time of the faces in videos'),
     'export': ('export.py', 'export a checkpoint to ONNX or torch.export'),
+    'calibrate': ('calibrate.py', 'fit the temperature of a checkpoint'),
     'zoo': ('zoo.py', 'list the released checkpoints, download one'),
     'prepare': ('data/prepare.py', 'check, extract, split and pack a dataset'),
     'kfold': ('kfold.py', 'train and test every fold, and make one table'),
@@ -118,6 +121,26 @@ def add_base(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         help='config that one of configs/ablation or configs/_base_ changes, such as '
         'ifdd_cnn_dfew ($IFDD_BASE, or else ifdd_vit_dfew)',
+    )
+
+
+def add_calibrated(parser: argparse.ArgumentParser) -> None:
+    """Add ``--calibrated``, which divides logits by the checkpoint's temperature."""
+    parser.add_argument(
+        '--calibrated',
+        action='store_true',
+        help="divide scores by the checkpoint's temperature (of `ifdd calibrate`)",
+    )
+
+
+def add_abstain_below(parser: argparse.ArgumentParser) -> None:
+    """Add ``--abstain-below``, the probability that a class must have to be named."""
+    parser.add_argument(
+        '--abstain-below',
+        type=float,
+        metavar='P',
+        help='"not sure" in place of a class where its probability is below P, from 0 '
+        'to 1',
     )
 
 
@@ -223,7 +246,7 @@ def usage() -> str:
         '',
         'Dynamic facial expression recognition. ifdd VERB --help lists the options.',
         '',
-        *(f'  {verb:8} {about}' for verb, (_, about) in VERBS.items()),
+        *(f'  {verb:9} {about}' for verb, (_, about) in VERBS.items()),
     ]
     return '\n'.join(lines)
 

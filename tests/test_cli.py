@@ -59,6 +59,29 @@ def test_the_tool_writes_tables_and_pictures(tmp_path, model):
     assert data['frames'] == 50 and len(data['tracks'][0]['frames']) == 46
 
 
+def test_a_class_that_is_too_improbable_is_not_named(tmp_path, model, capfd):
+    video = write_video(tmp_path / 'clip.mp4', FRAMES)
+    words = ['infer', str(video), *model, '--no-video', '--window', '1']
+    out = [tmp_path / 'named', tmp_path / 'unsure']
+    assert main([*words, '--out-dir', str(out[0])]) == 0
+    assert 'not sure' not in capfd.readouterr().out
+    assert main([*words, '--out-dir', str(out[1]), '--abstain-below', '0.99']) == 0
+    assert 'not sure in 3 windows' in capfd.readouterr().out
+    files = [folder / 'clip' / 'emotions.json' for folder in out]
+    named, unsure = (json.loads(file.read_text()) for file in files)
+    assert 'abstain_below' not in named['settings']
+    assert unsure['settings']['abstain_below'] == 0.99
+    for track, other in zip(named['tracks'], unsure['tracks'], strict=True):
+        for window, same in zip(track['windows'], other['windows'], strict=True):
+            assert window.pop('emotion') in DFEW and same.pop('emotion') == 'not sure'
+            assert window == same  # the probabilities stay
+    with (out[1] / 'clip' / 'emotions.csv').open() as file:
+        assert {row['emotion'] for row in csv.DictReader(file)} == {'not sure'}
+    # No moment is sure enough to be drawn as one of a class.
+    assert (out[0] / 'clip' / 'moments.png').is_file()
+    assert not (out[1] / 'clip' / 'moments.png').exists()
+
+
 def test_a_model_of_the_zoo_needs_no_files(tmp_path):
     video = write_video(tmp_path / 'clip.mp4', FRAMES)
     out = tmp_path / 'out'
@@ -151,6 +174,8 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path, model, capfd):
         (['clip', '--stride', '0'], 'stride=0'),
         (['https://example.org/a.mp4'], 'a URL'),
         (['77'], 'camera 77 cannot be opened'),
+        (['clip', '--abstain-below', '1.5'], 'abstain_below=1.5: must be from 0 to 1'),
+        (['clip', '--abstain-below', 'nan'], 'abstain_below=nan: must be from 0 to 1'),
         (['77', '--checkpoint', 'absent.pth'], 'no checkpoint absent.pth'),
         (['clip', '--device', 'cuda:99'], 'device cuda:99'),
         (['clip', '--device', 'cheese'], 'device cheese'),
@@ -213,7 +238,8 @@ def test_help_has_a_line_for_each_verb(capfd):
     shown = [line.split()[0] for line in lines if line.startswith('  ')]
     assert shown == list(VERBS)
     assert shown == [
-        'train', 'test', 'infer', 'export', 'zoo', 'prepare', 'kfold', 'doctor'
+        'train', 'test', 'infer', 'export', 'calibrate', 'zoo', 'prepare', 'kfold',
+        'doctor',
     ]  # fmt: skip
 
 
@@ -230,6 +256,7 @@ SAME = {
     'test': [[TINY, 'none.pth'], [TINY, __file__, '--dump', 'x.csv'], ['--help']],
     'infer': [['absent.mp4', '--config', 'absent.py'], ['--help']],
     'export': [[TINY, 'none.pth', 'x.pb'], [TINY, 'none.pth', 'x.pt2'], ['--help']],
+    'calibrate': [[TINY, 'none.pth'], [TINY, 'none.pth', '--fold', 'x'], ['--help']],
     'zoo': [['list'], ['list', '*vit*', '--all'], ['download', 'x'], ['x'], ['--help']],
     'prepare': [['dfew', 'absent'], ['dfew', '.', '--workers', 0], ['--help']],
     'kfold': [[TINY, '--folds', 'a'], [TINY, '--folds', 9], ['--help']],

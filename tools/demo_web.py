@@ -24,6 +24,7 @@ from typing import Any
 from split_view import view_split
 
 from ifdd_mmaction.apis import DFERInferencer
+from ifdd_mmaction.cli import add_abstain_below, add_calibrated
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo, Frame
 from ifdd_mmaction.visualization import plot_clip_split, save_figure
@@ -42,6 +43,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
+    add_calibrated(parser)
+    add_abstain_below(parser)
     parser.add_argument('--detector', default='centerface')
     parser.add_argument('--crop', default='square', choices=('square', 'align'))
     parser.add_argument('--window', type=float, default=2.0, help='seconds of a clip')
@@ -99,9 +102,9 @@ def analyse(
     rows = []
     for track in result.tracks:
         for window, shares in zip(track.windows, track.smoothed, strict=True):
-            best = int(shares.argmax())
             times = [f'{window.start:.2f}', f'{window.end:.2f}']
-            rows.append([track.id, *times, result.classes[best], f'{shares[best]:.0%}'])
+            emotion = result.emotion(shares)
+            rows.append([track.id, *times, emotion, f'{shares.max():.0%}'])
     return dict(files, rows=rows)
 
 
@@ -174,6 +177,8 @@ def main() -> int:
             window=args.window,
             stride=args.stride,
             show_progress=False,
+            calibrated=args.calibrated,
+            abstain_below=args.abstain_below,
         )
     except InputError as error:
         print(f'demo_web: {error}', file=sys.stderr)

@@ -3,7 +3,8 @@
 OUT.onnx runs in ONNX Runtime, OUT.pt2 is a ``torch.export`` program; both take any
 number of clips of the one size that the model was trained for, ``(N, 3, T, H, W)``
 float32, normalized with the mean and std in the file's metadata, and give the scores of
-the classes before softmax. Nothing is written unless what was exported agrees with
+the classes before softmax, divided by the checkpoint's temperature if ``--calibrated``
+asks for it. Nothing is written unless what was exported agrees with
 PyTorch. Needs ``pip install "ifdd-mmaction[export]"`` for ONNX. Exit codes: 0 exported,
 2 it cannot be.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from ifdd_mmaction.apis import export
 from ifdd_mmaction.apis.exporting import FORMATS
-from ifdd_mmaction.cli import add_cfg_options
+from ifdd_mmaction.cli import add_calibrated, add_cfg_options
 from ifdd_mmaction.errors import InputError
 
 
@@ -33,6 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar=('T', 'H', 'W'),
         help='of a clip (that of the test pipeline)',
     )
+    add_calibrated(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)
     for path in args.out:

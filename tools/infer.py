@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ifdd_mmaction.apis import DFERInferencer
+from ifdd_mmaction.cli import add_abstain_below, add_calibrated
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import (
     find_videos,
@@ -43,6 +44,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
     parser.add_argument('--batch-size', type=int, default=8)
+    add_calibrated(parser)
+    add_abstain_below(parser)
     faces = parser.add_argument_group('faces')
     faces.add_argument(
         '--detector',
@@ -110,6 +113,8 @@ def infer(args: argparse.Namespace) -> int:
         smooth=args.smooth,
         fps=args.fps,
         show_progress=not args.quiet,
+        calibrated=args.calibrated,
+        abstain_below=args.abstain_below,
     )
     # The model comes first: a recording for one that cannot be used would be lost.
     videos = [record(v, args) if isinstance(v, int) else v for v in found]

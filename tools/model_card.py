@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ifdd_mmaction.evaluation import calibration_scores, tempered
+
 _GATED = (
     'The code of this package is Apache-2.0. The dataset is handed out by its authors '
     'for research that is not commercial, and may not be passed on. Read their '
@@ -54,6 +56,15 @@ DATA: dict[str, Data] = {
         'Ask whoever released this checkpoint.',
         'Nothing is known beyond the numbers above.',
     ),
+}
+
+#: What a card calls the scores of ``calibration_scores``, in which unit and digits.
+CALIBRATION = {
+    'ECE': ('ECE, 15 bins (%)', 100, 2),
+    'classwise_ECE': ('classwise ECE (%)', 100, 2),
+    'AURC': ('AURC (%)', 100, 2),
+    'Brier': ('Brier score (0 to 2)', 1, 4),
+    'NLL': ('NLL (nats)', 1, 4),
 }
 
 USE = """\
@@ -111,6 +122,8 @@ def model_card(
         f'{about.protocol} {len(report["clips"])} clips were tested.',
         _table(('', '%'), _scores(report)),
         _fold_table(folds),
+        '## Calibration',
+        _calibration(report, meta.get('calibration')),
         '## Limits' if data != 'drawn' else '',
         about.limits if data != 'drawn' else '',
         '## License',
@@ -128,6 +141,41 @@ def _scores(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             (f'recall of {name}', '' if value is None else f'{100 * value:.2f}')
         )
     return rows
+
+
+def _calibration(
+    report: Mapping[str, Any], calibration: Mapping[str, Any] | None
+) -> str:
+    """Return how far the probabilities can be trusted, with and without temperature."""
+    scores = np.array([clip['scores'] for clip in report['clips']])
+    labels = [clip['label'] for clip in report['clips']]
+    columns = {'as trained': calibration_scores(scores, labels)}
+    # Averaged probabilities do not tell the logits of each view.
+    if calibration and calibration['average_clips'] != 'prob':
+        temperature = calibration['temperature']
+        columns[f'`--calibrated` (temperature {temperature:.3f})'] = calibration_scores(
+            tempered(scores, temperature), labels
+        )
+    rows = [
+        (label, *(f'{factor * found[key]:.{digits}f}' for found in columns.values()))
+        for key, (label, factor, digits) in CALIBRATION.items()
+    ]
+    errors = columns['as trained']['class_errors']
+    absent = [
+        name
+        for name, error in zip(report['classes'], errors, strict=True)
+        if np.isnan(error)
+    ]
+    blocks = [_table(('', *columns), rows)]
+    if absent:
+        blocks.append(f'Not in the classwise ECE, without clips: {", ".join(absent)}.')
+    if calibration:
+        blocks.append(
+            f'The temperature, {calibration["temperature"]:.4f}, was fitted on '
+            f'{calibration["clips"]} validation clips, and divides the logits where '
+            '`--calibrated` asks for it.'
+        )
+    return '\n\n'.join(blocks)
 
 
 def _fold_table(folds: Mapping[int, Mapping[str, float]]) -> str:

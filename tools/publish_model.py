@@ -306,6 +306,7 @@ def kept_meta(
         data=args.data,
         metrics=dict(scores),
         changed=list(args.changed),
+        **{key: meta[key] for key in ('calibration',) if key in meta},
         mmengine_version=meta.get('mmengine_version'),
         versions={
             name: str(import_module(module).__version__)

@@ -1,7 +1,8 @@
 """Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``, or ``ifdd test``.
 
-The options are MMAction2's, --fold and --base. Exit codes: 0 tested, 2 wrong data or
-arguments, 3 the checkpoint cannot be read or the work dir cannot be written.
+The options are MMAction2's, --fold, --base and --calibrated. Exit codes: 0 tested,
+2 wrong data or arguments, 3 the checkpoint cannot be read or the work dir cannot be
+written.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from ifdd_mmaction.apis import test
 from ifdd_mmaction.apis.training import DUMPS
 from ifdd_mmaction.cli import (
     add_base,
+    add_calibrated,
     add_cfg_options,
     add_launcher,
     describe,
     exit_code,
 )
+
+#: Scores that are no shares of clips, so not in percent.
+NO_SHARES = ('Brier', 'NLL')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -45,6 +50,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--interval', type=int, default=1, help='draw every N-th clip (1)'
     )
     add_base(parser)
+    add_calibrated(parser)
     add_cfg_options(parser)
     add_launcher(parser)
     args = parser.parse_args(argv)
@@ -63,7 +69,12 @@ def scores_table(metrics: Mapping[str, Any]) -> str:
     """Lay out WAR, UAR, F1 and the recall of each class, whatever their prefix."""
     scores = {k: v for k, v in metrics.items() if isinstance(v, float)}
     recalls = {k.rsplit('/', 1)[1]: v for k, v in scores.items() if '/recall/' in k}
-    lines = [f'{k}: {100 * v:.2f} %' for k, v in scores.items() if '/recall/' not in k]
+    lines = []
+    for name, value in scores.items():
+        if name.endswith(NO_SHARES):
+            lines.append(f'{name}: {value:.4f}')
+        elif '/recall/' not in name:
+            lines.append(f'{name}: {100 * value:.2f} %')
     width = max(map(len, recalls), default=0)
     for name, value in recalls.items():
         lines.append(f'  recall {name:{width}}  {100 * value:6.2f} %')

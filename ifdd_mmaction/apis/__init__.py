@@ -3,6 +3,7 @@
 This package is not imported by ``import ifdd_mmaction``: training does not need it.
 """
 
+from .calibrating import calibrate
 from .exporting import export
 from .features import FEATURES, extract_features, read_features
 from .folds import kfold
@@ -30,6 +31,7 @@ __all__ = [
     'add_model_arguments',
     'build_model',
     'build_predictor',
+    'calibrate',
     'class_names',
     'export',
     'extract_features',

@@ -58,6 +58,7 @@ def export(
     *,
     clip_shape: Sequence[int] | None = None,
     cfg_options: Mapping[str, Any] | None = None,
+    calibrated: bool = False,
 ) -> list[Path]:
     """Export a trained recognizer to ONNX and to ``torch.export``.
 
@@ -71,6 +72,8 @@ def export(
         out: Files to write, ``.onnx`` or ``.pt2``.
         clip_shape: (T, H, W) of a clip; that of the test pipeline by default.
         cfg_options: Values to set in the config, by dotted name.
+        calibrated: Whether the scores are divided by the checkpoint's temperature,
+            which is then in the metadata.
 
     Returns:
         The files.
@@ -100,7 +103,7 @@ def export(
         checkpoint = get_checkpoint(str(config))
     cfg = read_config(config, cfg_options)
     clip_shape = tuple(clip_shape or _find_clip_shape(cfg))
-    predictor = TorchPredictor(cfg, checkpoint, 'cpu')
+    predictor = TorchPredictor(cfg, checkpoint, 'cpu', calibrated=calibrated)
     metadata = _describe(cfg, predictor, clip_shape)
     _rename_instance_norms(predictor.model)
     scorer = _Scorer(predictor.model, is_2d(cfg.model)).eval()
@@ -152,6 +155,8 @@ def _describe(
         frames_first=is_2d(cfg.model),
         ifdd_mmaction=__version__,
     )
+    if predictor.temperature is not None:
+        values['temperature'] = predictor.temperature
     return {key: json.dumps(value) for key, value in values.items()}
 
 

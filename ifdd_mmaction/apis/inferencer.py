@@ -77,6 +77,10 @@ class DFERInferencer(BaseInferencer):
         fps: Frames per second of arrays and folders of images.
         show_progress: Whether to show progress bars on standard error.
         predictor: Used instead of one built from ``weights``.
+        calibrated: Whether to divide the logits by the temperature in ``weights``; see
+            :func:`calibrate`.
+        abstain_below: Windows whose largest smoothed probability is below this get
+            ``'not sure'`` in place of a class; from 0 to 1.
 
     Raises:
         InputError: If an option, the config or the checkpoint cannot be used.
@@ -112,6 +116,8 @@ class DFERInferencer(BaseInferencer):
         fps: float = DEFAULT_FPS,
         show_progress: bool = True,
         predictor: Predictor | None = None,
+        calibrated: bool = False,
+        abstain_below: float | None = None,
     ) -> None:
         positive = dict(
             detect_size=detect_size, detect_every=detect_every, crop_size=crop_size,
@@ -125,17 +131,27 @@ class DFERInferencer(BaseInferencer):
                 raise InputError(f'{name}={value}: must be 0 or more')
         if crop not in CROPS:
             raise InputError(f'crop={crop!r}: must be one of {", ".join(CROPS)}')
+        if abstain_below is not None and not 0 <= abstain_below <= 1:
+            raise InputError(f'abstain_below={abstain_below}: must be from 0 to 1')
+        if calibrated and predictor is not None:
+            raise InputError(
+                f'calibrated={calibrated}: a {type(predictor).__name__} is used as it '
+                'is; calibrate it where it is made'
+            )
         if weights is None and predictor is None:
             if isinstance(model, Config) or Path(model).is_file():
                 raise InputError(f'weights={weights}: give the path of a checkpoint')
             weights = get_checkpoint(str(model))
         self._predictor = predictor
+        self._calibrated = calibrated
         self.settings: dict[str, Any] = dict(
             detector=detector, detect_size=detect_size, detect_every=detect_every,
             max_gap=max_gap, crop=None if detector == 'none' else crop,
             crop_size=crop_size, window=window, stride=stride, smooth=smooth,
             checkpoint=None if weights is None else str(weights),
         )  # fmt: skip
+        if abstain_below is not None:
+            self.settings['abstain_below'] = abstain_below
         self.fps = fps
         self.detector = build_detector(detector, detect_size)
         super().__init__(
@@ -145,6 +161,8 @@ class DFERInferencer(BaseInferencer):
             scope='mmaction',
             show_progress=show_progress,
         )
+        if temperature := getattr(self.model, 'temperature', None):
+            self.settings['temperature'] = temperature
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -390,7 +408,7 @@ class DFERInferencer(BaseInferencer):
             return self._predictor
         if weights is None:
             raise InputError(f'weights={weights}: give the path of a checkpoint')
-        return build_predictor(cfg, weights, device or '')
+        return build_predictor(cfg, weights, device or '', calibrated=self._calibrated)
 
     def _init_pipeline(self, cfg: Config) -> ClipPipeline:  # type: ignore[override]
         return ClipPipeline(cfg)

@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 
 from ..checkpoints import CheckpointError, read_checkpoint
+from ..engine import divide_logits, read_temperature
 from ..errors import InputError
 from ..weights import find_state, load_model
 from .zoo import get_checkpoint, get_config, list_models
@@ -29,6 +30,7 @@ def build_model(
     *,
     device: str | torch.device = '',
     cfg_options: Mapping[str, Any] | None = None,
+    calibrated: bool = False,
 ) -> BaseRecognizer:
     """Build the recognizer of a config, load its weights, set evaluation mode.
 
@@ -46,6 +48,8 @@ def build_model(
         device: PyTorch's name of a device; the best one by default.
         cfg_options: Values to change in the config, by keys such as
             ``'model.cls_head.num_classes'``.
+        calibrated: Whether to divide the logits by the temperature in the checkpoint;
+            see :func:`calibrate`.
 
     Returns:
         The recognizer, with its config as ``cfg``, the checkpoint's ``meta``, such as
@@ -54,7 +58,7 @@ def build_model(
 
     Raises:
         InputError: If config or checkpoint cannot be found, they do not fit each other,
-            or there is no such device.
+            there is no such device, or no temperature to divide by.
         CheckpointError: If the checkpoint is damaged or would run code.
     """
     cfg = read_config(config, cfg_options)
@@ -72,6 +76,8 @@ def build_model(
     model.cfg = cfg
     model.checkpoint_meta = weights.get('meta') or {}
     model.dataset_meta = model.checkpoint_meta.get('dataset_meta') or {}
+    if calibrated:
+        divide_logits(model, read_temperature(model.checkpoint_meta, str(checkpoint)))
     try:
         model.to(torch.device(device or get_device()))
     except (RuntimeError, AssertionError) as error:  # PyTorch's own of both kinds

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..checkpoints import CheckpointError
+from ..engine import read_temperature
 from ..errors import InputError
 from .models import build_model, class_names
 
@@ -47,9 +48,15 @@ class TorchPredictor:
         config: Config file, or a config.
         checkpoint: Weights, as a file that MMEngine wrote.
         device: PyTorch's name of a device; the best one by default.
+        calibrated: Whether to divide the logits by the checkpoint's temperature.
+
+    Attributes:
+        classes: ``K`` names, in the order of the probabilities.
+        temperature: What logits are divided by, or None.
 
     Raises:
-        InputError: If either cannot be read, or the one does not fit the other.
+        InputError: If either cannot be read, the one does not fit the other, or there
+            is no temperature.
 
     Example:
         >>> from ifdd_mmaction.apis import TorchPredictor, get_checkpoint
@@ -61,12 +68,23 @@ class TorchPredictor:
     """
 
     def __init__(
-        self, config: str | Path | Config, checkpoint: str | Path, device: str = ''
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str = '',
+        *,
+        calibrated: bool = False,
     ) -> None:
         try:
-            self.model = build_model(config, checkpoint, device=device)
+            self.model = build_model(
+                config, checkpoint, device=device, calibrated=calibrated
+            )
         except CheckpointError as error:
             raise InputError(str(error)) from error
+        self.temperature: float | None = None
+        if calibrated:
+            meta = self.model.checkpoint_meta
+            self.temperature = read_temperature(meta, str(checkpoint))
         self.classes = class_names(self.model)
         self.device = next(self.model.parameters()).device
 
@@ -95,6 +113,7 @@ class OnnxPredictor:
     Attributes:
         classes: ``K`` names, in the order of the probabilities.
         clip_shape: (T, H, W) of the clips.
+        temperature: What the logits in the file are divided by, or None.
 
     Raises:
         InputError: If ONNX Runtime is not installed, or the file was not written by
@@ -134,6 +153,7 @@ class OnnxPredictor:
         self.clip_shape = tuple(data['clip_shape'])
         self.average_clips = data['average_clips']
         self.frames_first = data['frames_first']
+        self.temperature: float | None = json.loads(stored.get('temperature', 'null'))
         self.mean, self.std = (
             np.array(data[key], np.float32)[:, None, None, None]
             for key in ('mean', 'std')
@@ -161,7 +181,11 @@ class OnnxPredictor:
 
 
 def build_predictor(
-    config: str | Path | Config, weights: str | Path, device: str = ''
+    config: str | Path | Config,
+    weights: str | Path,
+    device: str = '',
+    *,
+    calibrated: bool = False,
 ) -> Predictor:
     """Return the engine that runs a file of weights.
 
@@ -170,9 +194,13 @@ def build_predictor(
         weights: A checkpoint of MMEngine, or an ONNX file of tools/export.py, for
             which the config is not looked at.
         device: PyTorch's name of a device; the best one by default.
+        calibrated: Whether to divide the logits by the checkpoint's temperature. In an
+            ONNX file the division is a part of the graph or not, whatever is asked for;
+            asked for and absent, it is an error.
 
     Raises:
-        InputError: If they cannot be read or do not fit each other.
+        InputError: If they cannot be read, do not fit each other, or there is no
+            temperature.
 
     Example:
         >>> from ifdd_mmaction.apis import build_predictor, get_checkpoint
@@ -180,6 +208,12 @@ def build_predictor(
         >>> build_predictor('ifdd_vit_sample', weights, device='cpu').classes
         ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
     """
-    if Path(weights).suffix == '.onnx':
-        return OnnxPredictor(weights, device)
-    return TorchPredictor(config, weights, device)
+    if Path(weights).suffix != '.onnx':
+        return TorchPredictor(config, weights, device, calibrated=calibrated)
+    predictor = OnnxPredictor(weights, device)
+    if calibrated and predictor.temperature is None:
+        raise InputError(
+            f'{weights} was exported without a temperature: export it again with '
+            '--calibrated'
+        )
+    return predictor

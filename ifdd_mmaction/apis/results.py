@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..version import __version__
 from ..video import Video, VideoWriter
 from ..visualization.annotate import FrameAnnotator
 from ..visualization.emotion_pictures import (
+    NOT_SURE,
     FaceEmotions,
     choose_moments,
     longest,
@@ -109,6 +111,17 @@ class VideoResult:
     tracks: list[TrackResult]
     settings: dict[str, Any]
 
+    @property
+    def abstain_below(self) -> float:
+        """Probability below which a class is not named; 0 names one always."""
+        return float(self.settings.get('abstain_below') or 0)
+
+    def emotion(self, probabilities: Sequence[float] | np.ndarray) -> str:
+        """Return the class of the largest of ``(K,)`` probabilities, or "not sure"."""
+        best = int(np.argmax(probabilities))
+        sure = probabilities[best] >= self.abstain_below
+        return self.classes[best] if sure else NOT_SURE
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as numbers, strings, lists and dicts."""
         data = asdict(self)
@@ -118,12 +131,12 @@ class VideoResult:
                 track[key] = round(track[key], SECONDS)
             track['boxes'] = [_rounded(box, PIXELS) for box in track['boxes']]
             for window in track['windows']:
+                # Of the unrounded ones, as in the CSV file.
+                window['emotion'] = self.emotion(window['smoothed'])
                 for key in ('start', 'end'):
                     window[key] = round(window[key], SECONDS)
                 for key in ('probabilities', 'smoothed'):
                     window[key] = _rounded(window[key], SHARES)
-                best = int(np.argmax(window['smoothed']))
-                window['emotion'] = self.classes[best]
         data['classes'] = list(self.classes)
         data['seconds'] = round(self.seconds, SECONDS)
         return data
@@ -149,22 +162,27 @@ class VideoResult:
                         track.id,
                         round(window.start, SECONDS),
                         round(window.end, SECONDS),
-                        self.classes[int(np.argmax(window.smoothed))],
+                        self.emotion(window.smoothed),
                         *_rounded(window.smoothed, SHARES),
                     ]
                 )
         write_atomic(path, text.getvalue().encode())
 
     def summary(self) -> str:
-        """Return one line per track: time, and the top three mean probabilities."""
+        """Return one line per track: time, and the top three mean probabilities.
+
+        If one of the windows is below ``abstain_below``, the number of these, too.
+        """
         lines = []
         for track in self.tracks:
             mean = track.smoothed.mean(axis=0)
             best = np.argsort(-mean)[:3]
             shares = ', '.join(f'{self.classes[i]} {mean[i]:.0%}' for i in best)
+            unsure = int((track.smoothed.max(axis=1) < self.abstain_below).sum())
             lines.append(
                 f'  face {track.id}: {track.start:.1f} to {track.end:.1f} s, '
                 f'{len(track.windows)} windows: {shares}'
+                + (f', {NOT_SURE} in {unsure} windows' if unsure else '')
             )
         return '\n'.join(lines)
 
@@ -215,7 +233,9 @@ def show_result(
     if timeline:
         panels = longest(faces, MAX_PANELS)
         files['timeline'] = folder / 'timeline.png'
-        figure = plot_emotion_timeline(panels, result.classes, result.seconds)
+        figure = plot_emotion_timeline(
+            panels, result.classes, result.seconds, result.abstain_below
+        )
         save_figure(figure, files['timeline'], dpi=120)
     if annotated or moments:
         files |= _read_again(video, result, faces, folder, moments, annotated, progress)
@@ -234,13 +254,18 @@ def _read_again(
     """Read the video once, for the frames of moments and of the annotated video."""
     files: dict[str, Path] = {}
     chosen = choose_moments(faces, result.classes) if moments else []
+    chosen = [m for m in chosen if m.probability >= result.abstain_below]
     images: dict[int, np.ndarray] = {}
     rows = [
         {frame: np.array(box) for frame, box in zip(t.frames, t.boxes, strict=True)}
         for t in result.tracks
     ]
     annotator = FrameAnnotator(
-        faces, result.classes, result.seconds, (result.width, result.height)
+        faces,
+        result.classes,
+        result.seconds,
+        (result.width, result.height),
+        result.abstain_below,
     )
     fps = (result.frames - 1) / max(result.seconds, 1e-9)
     with ExitStack() as stack:

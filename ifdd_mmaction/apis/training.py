@@ -17,6 +17,7 @@ from ..datasets import check_datasets, set_fold
 from ..datasets.folds import LOADERS
 from ..engine import (
     BegunHook,
+    TemperatureHook,
     check_checkpoint,
     check_clip_shapes,
     check_decoders,
@@ -136,6 +137,7 @@ def test(
     base: str | None = None,
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = 'none',
+    calibrated: bool = False,
 ) -> dict[str, Any]:
     """Test a recognizer on the clips of its config's test loader.
 
@@ -151,6 +153,8 @@ def test(
         base: As of :func:`train`.
         cfg_options: Values to set in the config, by dotted name.
         launcher: As of :func:`train`.
+        calibrated: Whether to divide the logits by the checkpoint's temperature; see
+            :func:`calibrate`.
 
     Returns:
         The metrics: ``dfer/WAR``, ``dfer/UAR`` and ``dfer/F1`` as fractions of 1, the
@@ -200,6 +204,8 @@ def test(
         _check(cfg, ('test_dataloader',), ('test_dataloader',))
         runner = Runner.from_cfg(cfg)
         runner.register_hook(begun)
+        if calibrated:
+            runner.register_hook(TemperatureHook())
         return runner.test()
 
 

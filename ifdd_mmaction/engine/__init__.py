@@ -17,6 +17,7 @@ from .resume import (
     check_checkpoint,
     latest_checkpoint,
 )
+from .temperature_hook import TemperatureHook, divide_logits, read_temperature
 
 __all__ = [
     'EXIT_PREEMPTED',
@@ -30,13 +31,16 @@ __all__ = [
     'NonFiniteError',
     'ResumableCheckpointHook',
     'ResumableTrainLoop',
+    'TemperatureHook',
     'check_checkpoint',
     'check_clip_shapes',
     'check_decoders',
     'clip_shape',
     'compile_regions',
     'config_errors',
+    'divide_logits',
     'find_regions',
     'latest_checkpoint',
     'load_config',
+    'read_temperature',
 ]

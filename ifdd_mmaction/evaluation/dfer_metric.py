@@ -11,6 +11,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from ..fileio import write_atomic
+from .calibration import BINS, calibration_scores
 
 
 def dfer_scores(confusion: np.ndarray, unread: np.ndarray | int = 0) -> dict[str, Any]:
@@ -61,6 +62,10 @@ class DFERMetric(BaseMetric):
         dump: JSON file for the scores, the confusion matrix, each clip's label,
             prediction and scores, the unread clips and, of videos, the decoder;
             rewritten at every evaluation, on rank 0.
+        calibration: Whether to add ``ECE``, ``classwise_ECE``, ``AURC``, ``Brier`` and
+            ``NLL``; see :func:`calibration_scores`. Unread clips have no probability
+            and are left out; classes without clips are left out of ``classwise_ECE``,
+            and have None in the dump.
         collect_device: ``'cpu'`` or ``'gpu'``, for distributed evaluation.
         prefix: Prefix of the metric names in logs.
 
@@ -84,9 +89,11 @@ class DFERMetric(BaseMetric):
         dump: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        calibration: bool = False,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.dump = dump
+        self.calibration = calibration
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store name, label and scores of each clip.
@@ -114,6 +121,8 @@ class DFERMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, Any]:
         """Return WAR, UAR, F1, ``recall/<class>`` and the confusion matrix.
 
+        With ``calibration=True`` its scores, too.
+
         Raises:
             ValueError: If the model and the dataset differ in the number of classes.
         """
@@ -136,12 +145,15 @@ class DFERMetric(BaseMetric):
         scores = dfer_scores(confusion, missed)
         recall = dict(zip(classes, scores.pop('recall').tolist(), strict=True))
         present = {k: v for k, v in recall.items() if not np.isnan(v)}
+        calibration = self._calibration(results) if self.calibration else {}
+        errors = calibration.pop('class_errors', None)
         if self.dump:
             report = dict(
                 scores,
                 classes=classes,
                 **{key: meta[key] for key in ('decoder',) if key in meta},
                 recall={k: present.get(k) for k in classes},
+                **_dumped(calibration, errors, classes),
                 confusion_matrix=confusion.tolist(),
                 clips=results,
                 unread=[{k: r[k] for k in ('clip', 'label', 'error')} for r in unread],
@@ -149,6 +161,25 @@ class DFERMetric(BaseMetric):
             write_atomic(self.dump, json.dumps(report, indent=1).encode())
         return {
             **scores,
+            **calibration,
             **{f'recall/{name}': value for name, value in present.items()},
             'confusion_matrix': confusion.tolist(),
         }
+
+    def _calibration(self, results: list[dict]) -> dict[str, Any]:
+        if not results:  # all are unread
+            return {}
+        return calibration_scores(
+            [result['scores'] for result in results],
+            [result['label'] for result in results],
+        )
+
+
+def _dumped(
+    scores: dict[str, Any], errors: np.ndarray | None, classes: list[str]
+) -> dict[str, Any]:
+    if errors is None:
+        return {}
+    named = dict(zip(classes, errors.tolist(), strict=True))
+    known = {k: None if np.isnan(v) else v for k, v in named.items()}
+    return dict(calibration=dict(scores, bins=BINS, class_errors=known))

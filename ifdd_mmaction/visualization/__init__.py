@@ -1,6 +1,7 @@
 """Figures of results, as Matplotlib figures; no display is needed."""
 
 from ..deprecations import module_getattr
+from .calibration import plot_reliability, plot_risk_coverage
 from .cam_overlay import CamRow, plot_cam_overlay
 from .clip_split import ClipSplit, ClipTiming, plot_clip_split, plot_split_timing
 from .confidences import plot_confidences
@@ -35,6 +36,8 @@ __all__ = [
     'plot_confusion_matrix',
     'plot_prediction_strip',
     'plot_recall_radar',
+    'plot_reliability',
+    'plot_risk_coverage',
     'plot_split_timing',
     'plot_training_curve',
     'plot_tsne',

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .emotion_pictures import FaceEmotions, longest
+from .emotion_pictures import NOT_SURE, UNSURE, FaceEmotions, longest
 from .style import emotion_colors, rgb
 
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
@@ -29,6 +29,7 @@ class FrameAnnotator:
         classes: ``K`` class names.
         seconds: Duration of the video.
         size: Width and height of the frames, in pixels.
+        abstain_below: Where the top emotion is less probable, it is "not sure".
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class FrameAnnotator:
         classes: Sequence[str],
         seconds: float,
         size: tuple[int, int],
+        abstain_below: float = 0.0,
     ) -> None:
         self.faces, self.classes, self.seconds = faces, classes, max(seconds, 1e-3)
         self.colors = [rgb(color) for color in emotion_colors(classes)]
+        self.abstain_below = abstain_below
         self.scale = max(1.0, MIN_WIDTH / size[0])
         self.width, self.height = (round(self.scale * side) for side in size)
         self.unit = max(12, round(min(self.width, self.height * 1.6) / 42))
@@ -80,11 +83,13 @@ class FrameAnnotator:
         shares: np.ndarray,
         box: np.ndarray,
     ) -> None:
-        best = int(shares.argmax())
-        color, unit = self.colors[best], self.unit
+        emotion, share, color = self._top(shares)
+        unit = self.unit
         left, top, right, bottom = box.tolist()
         draw.rectangle([left, top, right, bottom], outline=color, width=unit // 5)
-        text = f'{face.name}  {self.classes[best]} {shares[best]:.0%}'
+        # The bar below shows how probable the class is that is not named.
+        text = f'{face.name}  {emotion}'
+        text += '' if emotion == NOT_SURE else f' {share:.0%}'
         font = _font(unit)
         width = draw.textlength(text, font=font) + unit
         height = 1.5 * unit
@@ -96,8 +101,16 @@ class FrameAnnotator:
         draw.text((x + unit / 2, y + unit * 0.15), text, fill=WHITE, font=font)
         base = y + height
         draw.rectangle([x, base, x + width, base + unit * 0.4], fill=DARK)
-        full = width * float(shares[best])
+        full = width * share
         draw.rectangle([x, base, x + full, base + unit * 0.4], fill=color)
+
+    def _top(self, shares: np.ndarray) -> tuple[str, float, tuple[int, int, int]]:
+        """Return name, probability and color of the top one of ``(K,)``."""
+        best = int(shares.argmax())
+        share = float(shares[best])
+        if share < self.abstain_below:
+            return NOT_SURE, share, rgb(UNSURE)
+        return self.classes[best], share, self.colors[best]
 
     def _x(self, seconds: float) -> float:
         room = self.width - self._left - self.unit
@@ -119,11 +132,11 @@ class FrameAnnotator:
             )
             room = self.width - self._left - unit
             shares = face.at((columns - self._left) / room * self.seconds)
-            for x, share in zip(columns.tolist(), shares, strict=True):
-                best = int(share.argmax())
+            for x, column in zip(columns.tolist(), shares, strict=True):
+                _, share, color = self._top(column)
                 # The height of the bar is the probability.
-                top = y + 1.2 * unit * (1 - float(share[best]))
-                draw.line([(x, top), (x, y + 1.2 * unit)], fill=self.colors[best])
+                top = y + 1.2 * unit * (1 - share)
+                draw.line([(x, top), (x, y + 1.2 * unit)], fill=color)
         self._draw_legend(draw, self._legend + 0.2 * unit)
         return np.asarray(picture)
 
@@ -134,14 +147,20 @@ class FrameAnnotator:
         while unit > 6 and self._legend_width(draw, unit) > room:
             unit -= 0.5
         x, font = self.unit / 2, _font(round(0.8 * unit))
-        for name, color in zip(self.classes, self.colors, strict=True):
+        for name, color in self._entries():
             draw.rectangle([x, y, x + 0.7 * unit, y + 0.9 * unit], fill=color)
             draw.text((x + 0.95 * unit, y - 0.05 * unit), name, fill=WHITE, font=font)
             x += draw.textlength(name, font=font) + 1.9 * unit
 
     def _legend_width(self, draw: ImageDraw.ImageDraw, unit: float) -> float:
         font = _font(round(0.8 * unit))
-        return sum(draw.textlength(n, font=font) + 1.9 * unit for n in self.classes)
+        names = (name for name, _ in self._entries())
+        return sum(draw.textlength(n, font=font) + 1.9 * unit for n in names)
+
+    def _entries(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """Return names and colors of the legend."""
+        entries = list(zip(self.classes, self.colors, strict=True))
+        return entries + [(NOT_SURE, rgb(UNSURE))] * (self.abstain_below > 0)
 
 
 @lru_cache(maxsize=32)

@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from .style import GRAY, STYLE, emotion_colors
+from .style import GRAY, PALE, STYLE, emotion_colors
 
 # Inches.
 WIDTH, PANEL = 9.0, 2.1
 #: Vertical range of the bar of the top emotion, on the axis of the probabilities.
 STRIP = -0.17, -0.05
+#: In place of a class whose probability is too low to name it, and its color.
+NOT_SURE, UNSURE = 'not sure', PALE
 
 
 class FaceEmotions(NamedTuple):
@@ -52,7 +56,10 @@ def longest(faces: Sequence[FaceEmotions], count: int) -> list[FaceEmotions]:
 
 @matplotlib.rc_context(STYLE)
 def plot_emotion_timeline(
-    faces: Sequence[FaceEmotions], classes: Sequence[str], seconds: float
+    faces: Sequence[FaceEmotions],
+    classes: Sequence[str],
+    seconds: float,
+    abstain_below: float = 0.0,
 ) -> Figure:
     """Draw one panel per face: a line per class, and below it the top emotion.
 
@@ -62,6 +69,7 @@ def plot_emotion_timeline(
         faces: At least one face.
         classes: ``K`` class names.
         seconds: Duration of the video, the x range of all panels.
+        abstain_below: Where the top emotion is less probable, it is "not sure".
 
     Raises:
         ValueError: If ``faces`` is empty.
@@ -73,32 +81,39 @@ def plot_emotion_timeline(
     figure = Figure(figsize=(WIDTH, height), layout='constrained')
     panels = figure.subplots(len(faces), 1, squeeze=False, sharex=True).ravel()
     for axes, face in zip(panels, faces, strict=True):
-        _draw_face(axes, face, colors)
+        _draw_face(axes, face, colors, abstain_below)
         axes.set_xlim(0, max(seconds, 1e-3))
     panels[-1].set_xlabel('seconds')
-    handles = panels[0].get_lines()[: len(classes)]
-    figure.legend(
-        handles, classes, loc='outside upper center', ncols=min(len(classes), 7)
-    )
+    handles: list[Artist] = list(panels[0].get_lines()[: len(classes)])
+    names = list(classes)
+    if abstain_below > 0:
+        handles.append(Patch(color=UNSURE))
+        names.append(f'{NOT_SURE} (below {abstain_below:.0%})')
+    columns = min(len(classes), 7) + len(names) - len(classes)
+    figure.legend(handles, names, loc='outside upper center', ncols=columns)
     return figure
 
 
-def _draw_face(axes: Axes, face: FaceEmotions, colors: Sequence[str]) -> None:
+def _draw_face(
+    axes: Axes, face: FaceEmotions, colors: Sequence[str], abstain_below: float
+) -> None:
     # A single prediction is drawn as a horizontal line, not as a point.
     edges = [face.start, *face.middles, face.end]
     times = np.unique(np.clip(edges, face.start, face.end))
     for share, color in zip(face.at(times).T, colors, strict=True):
         axes.plot(times, share, color=color, linewidth=1.6)
     grid = np.linspace(face.start, face.end, 400)
-    best = face.at((grid[1:] + grid[:-1]) / 2).argmax(axis=-1)
+    shares = face.at((grid[1:] + grid[:-1]) / 2)
+    best = np.where(shares.max(axis=-1) < abstain_below, -1, shares.argmax(axis=-1))
     # Consecutive times of the same emotion are one bar.
     changes = np.flatnonzero(np.diff(best)) + 1
     lefts, rights = [0, *changes], [*changes, len(best)]
     low, high = STRIP
     for left, right in zip(lefts, rights, strict=True):
         axes.fill_between(
-            [grid[left], grid[right]], low, high, color=colors[best[left]], lw=0
-        )
+            [grid[left], grid[right]], low, high, lw=0,
+            color=UNSURE if best[left] < 0 else colors[best[left]],
+        )  # fmt: skip
     axes.axhline(0, color=GRAY, linewidth=0.5)
     axes.set_ylim(low - 0.03, 1.02)
     middle = (low + high) / 2

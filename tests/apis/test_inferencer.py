@@ -117,6 +117,33 @@ def test_json_and_csv_agree(tmp_path):
     ]
 
 
+@pytest.mark.parametrize('threshold, unsure', [(None, 0), (0, 0), (0.8, 1), (1, 2)])
+def test_below_the_threshold_no_class_is_named(tmp_path, threshold, unsure):
+    # Probabilities of bright: 0 twice, a little, about a half, 1 three times.
+    frames = flat([0] * 50 + [255] * 51)
+    tool = inferencer(detector='none', abstain_below=threshold)
+    result = tool.infer_video(frames)
+    result.write_csv(tmp_path / 'a.csv')
+    rows = list(csv.DictReader((tmp_path / 'a.csv').open()))
+    windows = result.to_dict()['tracks'][0]['windows']
+    names = [window['emotion'] for window in windows]
+    assert names == [row['emotion'] for row in rows]
+    assert names.count('not sure') == unsure
+    if unsure:
+        assert names[3] == 'not sure'
+        assert f'not sure in {unsure} windows' in result.summary()
+    assert ('abstain_below' in result.settings) == (threshold is not None)
+    assert set(tool.show(frames, result, tmp_path)) == {
+        'timeline', 'moments', 'annotated'
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize('threshold', [-0.1, 1.01, float('nan')])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises(InputError, match=r'^abstain_below=.*: must be from 0 to 1$'):
+        inferencer(abstain_below=threshold)
+
+
 class Endless:
     """A video whose frames are drawn while it is read."""
 

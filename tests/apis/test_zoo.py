@@ -25,7 +25,7 @@ from ifdd_mmaction.apis import (
 )
 from ifdd_mmaction.checkpoints import read_checkpoint
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.evaluation import dfer_scores
+from ifdd_mmaction.evaluation import calibration_scores, dfer_scores
 from tests.helpers.golden import ROOT, load_tool
 from tests.helpers.numeric import check, depth_of, tolerance
 
@@ -80,13 +80,20 @@ def test_every_number_traces_from_metafile_to_clips(name):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry['SHA256']
     assert path.stem.endswith(f'-{entry["SHA256"][:8]}')
     assert path.stat().st_size < 10e6
-    assert entry['SHA256'] in path.with_suffix('.md').read_text()
+    card = path.with_suffix('.md').read_text()
+    assert entry['SHA256'] in card
 
     report = json.loads((path.parent / f'{path.stem}_predictions.json').read_text())
     confusion = np.zeros((7, 7), int)
     for clip in report['clips']:
         confusion[clip['label'], int(np.argmax(clip['scores']))] += 1
     scores = dfer_scores(confusion)
+    calibration = calibration_scores(
+        [clip['scores'] for clip in report['clips']],
+        [clip['label'] for clip in report['clips']],
+    )
+    assert f'| ECE, 15 bins (%) | {100 * calibration["ECE"]:.2f} |' in card
+    assert f'| NLL (nats) | {calibration["NLL"]:.4f} |' in card
     rows = map(json.loads, (ROOT / entry['Training Log']).read_text().splitlines())
     (logged,) = (
         row for row in rows

@@ -12,7 +12,8 @@ import urllib.request
 
 import pytest
 
-from tests.helpers.checkpoints import CONFIG, save_checkpoint
+from ifdd_mmaction.apis import DFERInferencer
+from tests.helpers.checkpoints import CONFIG, DFEW, save_checkpoint
 from tests.helpers.golden import ROOT, load_tool
 from tests.helpers.processes import free_port
 from tests.helpers.scenes import scene, write_video
@@ -101,6 +102,28 @@ def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
     page.wait_for_selector('text=the video is longer than 1.5 seconds')
 
 
+def test_the_rows_of_the_page_name_no_improbable_class(tmp_path):
+    pytest.importorskip('gradio')
+    tool = load_tool('demo_web.py')
+    frames = [scene([(160 + 2 * i, 180, 70)], smile=i / 25) for i in range(25)]
+    video = write_video(tmp_path / 'a.mp4', frames)
+    rows = []
+    for threshold in (None, 0.99):
+        inferencer = DFERInferencer(
+            str(CONFIG), str(save_checkpoint(tmp_path / 'a.pth')), 'cpu',
+            detector='none', show_progress=False, abstain_below=threshold,
+        )  # fmt: skip
+        folder = tmp_path / str(threshold)
+        folder.mkdir()
+        rows.append(tool.analyse(inferencer, str(video), 60, folder)['rows'])
+    column = tool.COLUMNS.index('emotion')
+    assert {row[column] for row in rows[0]} <= set(DFEW)
+    assert {row[column] for row in rows[1]} == {'not sure'}
+    for named, unsure in zip(*rows, strict=True):
+        del named[column], unsure[column]
+        assert named == unsure  # times and probability
+
+
 def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
     model = '--config', CONFIG, '--checkpoint', tmp_path / 'absent.pth'
     result = run_tool('demo_web.py', *model, check=2)
@@ -137,6 +160,13 @@ def test_what_is_old_is_removed_and_nothing_else(tmp_path):
     os.utime(old.parent, (0, 0))  # emptied a while ago
     remove_old(tmp_path, 60)
     assert sorted(tmp_path.iterdir()) == [new.parent]
+
+
+def test_a_threshold_is_a_probability():
+    given = ['--config', 'ifdd_vit_sample', '--abstain-below', 1.5]
+    result = run_tool('demo_web.py', *given, check=2)
+    (line,) = result.stderr.strip().splitlines()
+    assert line == 'demo_web: abstain_below=1.5: must be from 0 to 1'
 
 
 @pytest.mark.parametrize('option', ['--keep-minutes', '--max-seconds'])

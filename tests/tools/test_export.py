@@ -96,6 +96,42 @@ def test_the_files_say_how_to_use_them(exported):
     assert facts.items() <= stored.items()
 
 
+def test_scores_are_divided_in_the_graph_only_if_asked(tmp_path):
+    config, checkpoint = tiny('vit', tmp_path)
+    content = torch.load(checkpoint, weights_only=True)
+    content['meta']['calibration'] = dict(temperature=1.6)
+    torch.save(content, checkpoint)
+    tool = load_tool('export.py')
+    paths = [tmp_path / f'{name}.{kind}' for name in 'ab' for kind in ('onnx', 'pt2')]
+    for files, options in ((paths[:2], []), (paths[2:], ['--calibrated'])):
+        words = [config, checkpoint, *files, *SHAPE, *options]
+        assert tool.main([str(word) for word in words]) == 0
+    clips = torch.rand(2, 3, 8, 32, 32)
+    scores = []
+    for path in paths:
+        if path.suffix == '.onnx':
+            session = onnxruntime.InferenceSession(str(path))
+            scores += session.run(None, {'clips': clips.numpy()})
+            continue
+        stored = dict.fromkeys(['temperature', 'classes'], '')
+        program = torch.export.load(path, extra_files=stored).module()
+        with torch.no_grad():
+            scores.append(program(clips).numpy())
+        assert stored['temperature'] == ('' if path.stem == 'a' else '1.6')
+    depth = depth_of(TorchPredictor(config, checkpoint, 'cpu').model)
+    for plain, divided in zip(scores[:2], scores[2:], strict=True):
+        assert_close(divided, plain / 1.6, depth)
+    # The engine knows; it cannot divide what was exported without.
+    views = torch.randint(0, 256, (2, 3, 3, 8, 32, 32), dtype=torch.uint8)
+    engine = build_predictor(config, paths[2], 'cpu', calibrated=True)
+    assert engine.temperature == 1.6
+    wanted = TorchPredictor(config, checkpoint, 'cpu', calibrated=True)(views)
+    assert_close(engine(views), wanted, depth)
+    assert build_predictor(config, paths[0], 'cpu').temperature is None
+    with pytest.raises(InputError, match=r'a\.onnx was exported without a temperature'):
+        build_predictor(config, paths[0], 'cpu', calibrated=True)
+
+
 def test_a_clip_of_another_size_is_refused(exported):
     *_, path, _ = exported
     with pytest.raises(InputError, match=r'needs clips of \(8, 32, 32\)'):

@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from mmengine.fileio import get_file_backend
 
 from ifdd_mmaction.checkpoints import read_checkpoint
+from ifdd_mmaction.evaluation import calibration_scores
 from tests.helpers.golden import ROOT, load_tool
 
 METAFILE = ROOT / 'configs' / 'metafile.yml'
@@ -76,7 +78,46 @@ def test_a_release_holds_what_a_user_needs_and_no_more(work_dir):
     assert entry['Metadata']['Parameters'] == 272558
     card = path.with_suffix('.md').read_text()
     assert 'demonstration on synthetic data' in card and 'Do not use it' in card
+    assert '|  | as trained |' in card and '--calibrated' not in card
     assert '| UAR | 81.55 |' in card and '| recall of neutral | 83.33 |' in card
+
+
+def test_the_card_says_how_far_probabilities_can_be_trusted(work_dir):
+    report = json.loads((work_dir / 'predictions.json').read_text())
+    scores = np.array([clip['scores'] for clip in report['clips']])
+    labels = [clip['label'] for clip in report['clips']]
+    calibration = dict(temperature=0.8, clips=99, average_clips='score', views=1)
+    edit_checkpoint(work_dir, lambda c: c['meta'].update(calibration=calibration))
+    (path,) = publish(work_dir)
+    for file in (path, path.with_suffix('.safetensors')):
+        assert read_checkpoint(file)['meta']['calibration'] == calibration
+    card = path.with_suffix('.md').read_text()
+    assert '|  | as trained | `--calibrated` (temperature 0.800) |' in card
+    found = [calibration_scores(scores / t, labels) for t in (1, 0.8)]
+    for name, label, factor, digits in (
+        ('ECE', 'ECE, 15 bins (%)', 100, 2),
+        ('classwise_ECE', 'classwise ECE (%)', 100, 2),
+        ('AURC', 'AURC (%)', 100, 2),
+        ('Brier', 'Brier score (0 to 2)', 1, 4),
+        ('NLL', 'NLL (nats)', 1, 4),
+    ):
+        cells = ' | '.join(f'{factor * f[name]:.{digits}f}' for f in found)
+        assert f'| {label} | {cells} |' in card
+    assert 'fitted on 99 validation clips' in card
+
+
+def test_the_card_of_a_class_without_clips_and_of_averaged_probabilities(work_dir):
+    def only(report):
+        kept = [clip for clip in report['clips'] if clip['label'] != 6]
+        report['clips'] = kept
+
+    report = json.loads((work_dir / 'predictions.json').read_text())
+    only(report)
+    calibration = dict(temperature=0.8, clips=99, average_clips='prob', views=6)
+    text = tool.model_card.__globals__['_calibration'](report, calibration)
+    assert 'Not in the classwise ECE, without clips: fear.' in text
+    # The probabilities do not tell the logits of each view.
+    assert '`--calibrated` (' not in text and 'nan' not in text
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(work_dir):

@@ -4,6 +4,8 @@ from matplotlib.colors import same_color
 
 from ifdd_mmaction.visualization.annotate import FrameAnnotator
 from ifdd_mmaction.visualization.emotion_pictures import (
+    NOT_SURE,
+    UNSURE,
     FaceEmotions,
     choose_moments,
     plot_emotion_moments,
@@ -139,3 +141,35 @@ def test_pictures_of_any_size_can_be_drawn(classes, size):
     picture = annotate(np.zeros((size[1], size[0], 3), np.uint8), 1.0, boxes)
     assert picture.shape == (annotate.size[1], annotate.size[0], 3)
     assert annotate.size[0] >= 360
+
+
+def test_the_top_emotion_below_a_threshold_is_not_sure():
+    sure, unsure = (emotions('face 1', 0, 10, ['happy'], share=s) for s in (0.7, 0.4))
+    figure = plot_emotion_timeline([sure, unsure], DFEW, 10, abstain_below=0.5)
+    assert_readable(figure)
+    (bar,), (gray,) = (axes.collections for axes in figure.axes)
+    assert same_color(bar.get_facecolor()[0], emotion_colors(DFEW)[0])
+    assert same_color(gray.get_facecolor()[0], UNSURE)
+    assert f'{NOT_SURE} (below 50%)' in texts_of(figure)
+    assert not same_color(UNSURE, emotion_colors(DFEW)[2])  # neutral
+    frame = np.zeros((360, 640, 3), np.uint8)
+    box = np.array([300.0, 150, 400, 280])
+    drawn = {}
+    for threshold in (0.0, 0.5):
+        annotate = FrameAnnotator([sure, unsure], DFEW, 10, (640, 360), threshold)
+        drawn[threshold] = annotate(frame, 5.0, [None, box])
+    assert tuple(drawn[0.0][220, 300]) == rgb(emotion_colors(DFEW)[0])
+    assert tuple(drawn[0.5][220, 300]) == rgb(UNSURE)
+    # The strips: the first face is sure, the second one nowhere.
+    strips = drawn[0.5][360:]
+    counts = [(strips == rgb(c)).all(axis=2).sum() for c in (UNSURE, '#E69F00')]
+    assert min(counts) > 1000
+
+
+@pytest.mark.parametrize('share, named', [(0.5, True), (0.4999, False)])
+def test_a_class_at_the_threshold_is_named(share, named):
+    face = emotions('face 1', 0, 10, ['happy'], share=share)
+    figure = plot_emotion_timeline([face], DFEW, 10, abstain_below=0.5)
+    (bar,) = figure.axes[0].collections
+    color = emotion_colors(DFEW)[0] if named else UNSURE
+    assert same_color(bar.get_facecolor()[0], color)

@@ -13,7 +13,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from ifdd_mmaction.checkpoints import CheckpointError
+from ifdd_mmaction.apis.calibrating import write_calibration
+from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.engine import (
     EXIT_PREEMPTED,
     ResumableCheckpointHook,
@@ -71,6 +72,20 @@ def reference(tmp_path_factory):
     process.join()
     assert process.exitcode == 0, (work_dir / 'log.txt').read_text()[-3000:]
     return work_dir
+
+
+def test_a_run_resumes_from_a_calibrated_checkpoint_as_before(reference, tmp_path):
+    work_dir = shutil.copytree(reference, tmp_path / 'run')
+    (work_dir / 'epoch_3.pth').unlink()
+    path = work_dir / 'epoch_2.pth'
+    write_calibration(path, read_checkpoint(path), dict(temperature=2.0))
+    assert load(path)['meta']['calibration'] == dict(temperature=2.0)
+    process = fork(train, work_dir)
+    process.join()
+    assert process.exitcode == 0, (work_dir / 'log.txt').read_text()[-3000:]
+    assert_same_training(work_dir, reference)
+    # The temperature is that of the weights of epoch 2.
+    assert 'calibration' not in load(work_dir / 'epoch_3.pth')['meta']
 
 
 def live(work_dir, options, events, how=None):

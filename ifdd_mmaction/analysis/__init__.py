@@ -4,7 +4,7 @@ This package is not imported by ``import ifdd_mmaction``: training does not need
 The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 """
 
-from ..datasets import TimedClip, read_timed_clips
+from ..datasets.intensity import TimedClip, read_timed_clips
 from .disentangle import clip_positions, disentangle
 from .emotion_timing import (
     CURVES,

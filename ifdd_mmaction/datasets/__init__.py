@@ -9,7 +9,7 @@ from .dfew import DFEWDataset
 from .errors import DatasetError
 from .ferv39k import FERV39kDataset
 from .folds import set_fold
-from .intensity import TimedClip, read_intensity, read_timed_clips
+from .intensity import read_intensity
 from .mafw import MAFWDataset
 
 __all__ = [
@@ -20,12 +20,10 @@ __all__ = [
     'DatasetError',
     'FERV39kDataset',
     'MAFWDataset',
-    'TimedClip',
     'check_datasets',
     'class_counts',
     'clip_labels',
     'read_intensity',
-    'read_timed_clips',
     'samplers',
     'set_fold',
     'storage',

@@ -36,7 +36,7 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
         DatasetError: If a file is missing or malformed, or the two do not match.
 
     Example:
-        >>> from ifdd_mmaction.datasets import read_timed_clips
+        >>> from ifdd_mmaction.analysis import read_timed_clips
         >>> rows = [['clip', 'label', 'subject'], ['1', '3', 'anna']]
         >>> np.savetxt('clips.csv', rows, fmt='%s', delimiter=',')
         >>> np.save('envelope.npy', np.array([[0.0, 1.0, 0.5]]))

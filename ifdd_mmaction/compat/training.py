@@ -79,8 +79,8 @@ def allow_amp_on_cpu() -> None:
 def _report_slow_bf16() -> None:
     if not bf16_instructions():
         print_log(
-            'mixed precision does not pay here: this processor has no instructions that '
-            'multiply bfloat16 (avx512_bf16, AMX), and is faster in float32; see '
+            'mixed precision does not pay on this processor: it has no instructions '
+            'that multiply bfloat16 (avx512_bf16, AMX) and is faster in float32; see '
             'docs/training_options.md, "Which dtype on which processor"',
             logger='current',
             level=logging.WARNING,

@@ -77,12 +77,8 @@ def test_what_products_are_no_faster_for_is_left_to_pytorch(faster, dtype, monke
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_the_operator_is_registered_as_pytorch_asks(case, products):
     tokens = [x.detach().requires_grad_() for x in draw(case)]
-    torch.library.opcheck(
-        torch.ops.ifdd.attend,
-        (*tokens, 0.5),
-        atol=1e-2,
-        rtol=1e-2,
-    )
+    found = torch.library.opcheck(torch.ops.ifdd.attend.default, (*tokens, 0.5))
+    assert set(found.values()) == {'SUCCESS'}
 
 
 def test_a_compiler_takes_it_whole_and_equals_it(products):

@@ -1,8 +1,10 @@
 """Corrections of training options that MMEngine or MMAction2 reject or misuse."""
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -10,6 +12,8 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from ..processor import bf16_instructions
 
 
 def load_without_workers() -> None:
@@ -45,13 +49,42 @@ def load_without_workers() -> None:
 def allow_amp_on_cpu() -> None:
     """Let AmpOptimWrapper run on a CPU, where bfloat16 works (mmpretrain#1556).
 
-    MMEngine's own autocast supports the CPU, and rejects float16 there.
+    MMEngine's own autocast supports the CPU, and rejects float16 there. Where bfloat16
+    does not pay, it says so here, in training and in testing.
     """
+    from mmengine import runner
     from mmengine.optim.optimizer import amp_optimizer_wrapper
 
-    if get_device() == 'cpu':
-        # Read only for that check.
-        amp_optimizer_wrapper.is_cuda_available = lambda: True
+    upstream = runner.amp.autocast
+    if get_device() != 'cpu' or upstream.__module__ == __name__:
+        return
+    # Read only for that check.
+    amp_optimizer_wrapper.is_cuda_available = lambda: True
+
+    def autocast(
+        device_type: str | None = None,
+        dtype: torch.dtype | None = None,
+        enabled: bool = True,
+        cache_enabled: bool | None = None,
+    ) -> AbstractContextManager[None]:
+        if enabled and dtype in (None, torch.bfloat16):
+            _report_slow_bf16()
+        return upstream(device_type, dtype, enabled, cache_enabled)
+
+    for module in (runner, runner.amp, runner.loops):
+        module.autocast = autocast
+
+
+@functools.cache
+def _report_slow_bf16() -> None:
+    if not bf16_instructions():
+        print_log(
+            'mixed precision does not pay on this processor: it has no instructions '
+            'that multiply bfloat16 (avx512_bf16, AMX) and is faster in float32; see '
+            'docs/training_options.md, "Which dtype on which processor"',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def use_non_reentrant_checkpoint() -> None:

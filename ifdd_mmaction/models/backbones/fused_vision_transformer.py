@@ -10,6 +10,8 @@ from mmaction.models.backbones.vit_mae import Attention, VisionTransformer
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from ..layers.attention import attend
+
 
 class FusedAttention(Attention):
     """VideoMAE's attention, computed without storing the attention map."""
@@ -22,7 +24,7 @@ class FusedAttention(Attention):
         qkv = F.linear(x, self.qkv.weight, bias)
         q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.attn_drop.p if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, None, dropout, scale=self.scale)
+        x = attend(q, k, v, self.scale, dropout)
         return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
 
 

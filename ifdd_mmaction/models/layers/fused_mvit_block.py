@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmaction.models.backbones.mvit import MultiScaleAttention, MultiScaleBlock
 from torch import Tensor
 
+from .attention import attend
 from .depthwise.choice import chosen
 from .relative_position import Size, key_codes, query_codes
 from .token_pooling import pool_heads, to_map, to_tokens
@@ -73,7 +74,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
         """Attend with tokens ``(B, L, heads, width)``; returns ``(B, L, heads, C)``."""
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         q, k, v = q.to(v.dtype), k.to(v.dtype), v
-        out = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        out = attend(q, k, v, self.scale)
         return out.transpose(1, 2)[..., : self.out_dims // self.num_heads]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..layers.attention import attend
 from .lifting import Lifting, TokenCompression, to_tokens
 from .temporal_split import pad_to_even
 
@@ -59,7 +59,7 @@ class LiftingAttention(BaseModule):
         q = self.q(query).view(n, length, self.num_heads, -1).transpose(1, 2)
         kv = self.kv(source).view(n, source.shape[1], 2, self.num_heads, -1)
         k, v = kv.permute(2, 0, 3, 1, 4)  # (N, heads, L, C / heads) each
-        out = F.scaled_dot_product_attention(q, k, v)
+        out = attend(q, k, v)
         if self.value_residual:
             out = out + v
         return self.proj(out.transpose(1, 2).reshape(n, length, c))
@@ -79,7 +79,7 @@ class SelfAttention(BaseModule):
         n, length, c = x.shape
         qkv = self.qkv(x).view(n, length, 3, self.num_heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        out = F.scaled_dot_product_attention(q, k, v)
+        out = attend(q, k, v)
         return self.proj(out.transpose(1, 2).reshape(n, length, c))
 
 

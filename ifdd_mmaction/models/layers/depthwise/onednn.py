@@ -15,13 +15,13 @@ Measured on one thread of a Zen 4 (torch 2.13) for 96 channels at 8 x 56 x 56:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight, conv3d_weight
 
+from ....processor import bf16_instructions
 from . import pytorch
 from .pytorch import over_heads, repeat, to_map
 
@@ -92,12 +92,6 @@ def _by_rows(
 
 def _cast(x: Tensor) -> Tensor:
     """Return tokens in the dtype to compute in."""
-    slow = x.dtype == torch.float16 or (x.dtype == torch.bfloat16 and not _fast_bf16())
-    return x.float() if slow else x
-
-
-@lru_cache
-def _fast_bf16() -> bool:
-    """Return whether this processor multiplies bfloat16; older torch cannot tell."""
-    known = getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)
-    return bool(known() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if x.dtype == torch.bfloat16 and 'avx512_bf16' in bf16_instructions():
+        return x
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .recompute import in_autocast_dtype
+
 Size = tuple[int, int, int]
 
 
@@ -70,32 +72,83 @@ def relative_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
     return table[relative_index(q_size, k_size, table.device)]
 
 
-def query_codes(
+def append_codes(
     q: Tensor, k_size: Size, tables: Sequence[Tensor], scale: float, width: int
 ) -> Tensor:
-    """Return the numbers to append to queries.
+    """Append to queries their products with the tables' rows.
 
     Args:
-        q: Queries ``(B, T, H, W, heads, C)``.
+        q: Queries ``(B, T, H, W, heads, C)``. They are not stored: what is returned
+            holds them.
         k_size: (T, H, W) of the keys.
         tables: Of relative t, h and w, ``(2 S - 1, C)`` each.
         scale: What the attention multiplies its scores with.
-        width: Zeros follow up to this many numbers.
+        width: How many numbers to append, zeros after those of ``k_size``.
 
     Returns:
-        ``(B, T * H * W, heads, width)``.
+        ``(B, T * H * W, heads, C + width)``.
     """
-    b, t, h, w, heads, _ = q.shape
-    rt, rh, rw = (
+    rows = [
         # The attention multiplies by scale, but the bias is not scaled: divide first.
         (relative_rows(table, q_length, k_length) / scale).transpose(1, 2)
-        for table, q_length, k_length in zip(tables, (t, h, w), k_size, strict=True)
-    )
-    # Along t and h the queries of one position are adjacent in memory: no copy.
-    by_t = q.flatten(2, 4) @ rt
-    by_h = q.flatten(3, 4) @ rh
-    by_w = q.movedim(3, 0).flatten(1, 4) @ rw  # (W, B * T * H * heads, kw)
-    by_w = by_w.view(w, b, t, h, heads, -1).movedim(0, 3)
-    parts = [part.reshape(b, t * h * w, heads, -1) for part in (by_t, by_h, by_w)]
-    rest = parts[0].new_zeros(1).expand(*parts[0].shape[:3], width - sum(k_size))
-    return torch.cat([*parts, rest], dim=-1)
+        for table, q_length, k_length in zip(tables, q.shape[1:4], k_size, strict=True)
+    ]
+    q, rows = in_autocast_dtype(q), [in_autocast_dtype(part) for part in rows]
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return _append(q, *rows, width)  # a compiler decides itself what it stores
+    return _Append.apply(q, *rows, width)
+
+
+def _append(q: Tensor, rt: Tensor, rh: Tensor, rw: Tensor, width: int) -> Tensor:
+    parts = [
+        q,
+        # Along t and h the queries of one position are adjacent in memory: no copy.
+        (q.flatten(2, 4) @ rt).view(*q.shape[:-1], -1),
+        (q.flatten(3, 4) @ rh).view(*q.shape[:-1], -1),
+        _by_width(_across_width(q) @ rw, q),
+    ]
+    rest = width - sum(part.shape[-1] for part in parts[1:])
+    parts.append(q.new_zeros(1).expand(*q.shape[:-1], rest))
+    return torch.cat(parts, dim=-1).flatten(1, 3)
+
+
+def _across_width(x: Tensor) -> Tensor:
+    """Arrange ``(B, T, H, W, heads, n)`` as ``(W, B * T * H * heads, n)``, a copy."""
+    return x.movedim(3, 0).flatten(1, 4)
+
+
+def _by_width(x: Tensor, q: Tensor) -> Tensor:
+    """Undo :func:`_across_width`, as a view."""
+    b, t, h, w, heads, _ = q.shape
+    return x.view(w, b, t, h, heads, -1).movedim(0, 3)
+
+
+class _Append(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, rt: Tensor, rh: Tensor, rw: Tensor, width: int
+    ) -> Tensor:
+        query = _append(q, rt, rh, rw, width)
+        ctx.save_for_backward(query, rt, rh, rw)
+        ctx.shape = q.shape
+        return query
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        query, rt, rh, rw = ctx.saved_tensors
+        channels = ctx.shape[-1]
+        q = query[..., :channels].view(ctx.shape)
+        sizes = [channels, *(part.shape[-1] for part in (rt, rh, rw))]
+        grad = grad[..., : sum(sizes)].unflatten(1, ctx.shape[1:4])
+        of_q, by_t, by_h, by_w = grad.split(sizes, dim=-1)
+        by_t, by_h, by_w = by_t.flatten(2, 4), by_h.flatten(3, 4), _across_width(by_w)
+        of_rows: list[Tensor | None] = [None] * 3
+        if any(ctx.needs_input_grad[1:4]):
+            of_rows = [
+                (q.flatten(2, 4).mT @ by_t).sum(0),
+                (q.flatten(3, 4).mT @ by_h).sum((0, 1)),
+                _across_width(q).mT @ by_w,
+            ]
+        of_q = of_q + _by_width(by_w @ rw.mT, q)
+        of_q = of_q + (by_h @ rh.mT).view(ctx.shape)
+        return of_q + (by_t @ rt.mT).view(ctx.shape), *of_rows, None

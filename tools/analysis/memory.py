@@ -1,9 +1,9 @@
 """Count the memory of a training step: ``tools/analysis/memory.py CONFIG``.
 
 Every tensor of a forward and a backward pass is counted for as long as it is alive,
-without computing any (PyTorch's fake tensors): the numbers are those of the code, not of
-a machine, and any batch fits. Contenders are as in ``benchmark.py``. Per contender and
-dtype:
+without computing any (PyTorch's fake tensors): the numbers are those of the code, not
+of a machine, and any batch fits. Contenders are as in ``benchmark.py``. Of each, for
+each dtype:
 
 - kept: what is alive between forward and backward pass;
 - peak: the most that is alive at any moment, gradients included;
@@ -141,8 +141,8 @@ def to_markdown(result: dict[str, Any]) -> str:
     """Write the result as tables."""
     t, h, w = result['clip']
     lines = [
-        f'{result["config"]}, batch {result["batch_size"]} of {t} x {h} x {w}, autocast '
-        f"by a {result['rules'].upper()}'s rules, torch {result['torch']}.",
+        f'{result["config"]}, batch {result["batch_size"]} of {t} x {h} x {w}, '
+        f'autocast as on a {result["rules"].upper()}, torch {result["torch"]}.',
         '',
         '| dtype | contender | kept, MiB | peak, MiB | of stock |',
         '|---|---|---|---|---|',

@@ -13,7 +13,7 @@ from .autocast_layer_norm import HALF, AutocastLayerNorm
 from .depthwise.choice import chosen
 from .recompute import CHEAP, in_autocast_dtype, linear, linears
 from .relative_position import Size, append_codes, key_codes
-from .token_pooling import pool_heads, to_map, to_tokens
+from .token_pooling import max_pool, pool_heads, to_map, to_tokens
 
 
 class FusedMultiScaleAttention(MultiScaleAttention):
@@ -158,10 +158,11 @@ class FusedMultiScaleBlock(MultiScaleBlock):
         return skip + self.drop_path(self.mlp(normed, self.norm2, x)), out_size
 
     def _pool(self, x: Tensor, size: Size) -> Tensor:
-        if not self.with_cls_token:
-            return to_tokens(self.pool_skip(to_map(x, size)))[0]
-        cls, x = x.split([1, x.shape[1] - 1], dim=1)
-        return torch.cat([cls, to_tokens(self.pool_skip(to_map(x, size)))[0]], dim=1)
+        cls = None
+        if self.with_cls_token:
+            cls, x = x.split([1, x.shape[1] - 1], dim=1)
+        x = to_tokens(max_pool(to_map(x, size), self.pool_skip))[0]
+        return x if cls is None else torch.cat([cls.to(x.dtype), x], dim=1)
 
 
 def fuse(block: MultiScaleBlock) -> None:

@@ -68,7 +68,6 @@ def linears(
         return [F.linear(x, weight, bias) for weight, bias in layers]
     weights = [in_autocast_dtype(weight) for weight, _ in layers]
     biases = [None if b is None else in_autocast_dtype(b) for _, b in layers]
-    x = in_autocast_dtype(x)
     return list(_Linears.apply(x, function, len(inputs), *inputs, *weights, *biases))
 
 
@@ -103,7 +102,8 @@ class _Linears(torch.autograd.Function):
         ctx.save_for_backward(*inputs, *weights)
         ctx.function, ctx.count = function, count
         device = x.device.type
-        ctx.device, ctx.dtype = device, autocast_dtype(device)
+        ctx.device, ctx.autocast, ctx.dtype = device, autocast_dtype(device), x.dtype
+        x = in_autocast_dtype(x)
         with autocast_to(device, None):
             pairs = zip(weights, biases, strict=True)
             return tuple(F.linear(x, weight, bias) for weight, bias in pairs)
@@ -116,7 +116,7 @@ class _Linears(torch.autograd.Function):
         rows = [grad.flatten(0, -2) for grad in grads]
         of_layers: list[Tensor | None] = [None] * len(needed)
         if any(needed[: len(weights)]):
-            with autocast_to(ctx.device, ctx.dtype):
+            with autocast_to(ctx.device, ctx.autocast):
                 x = in_autocast_dtype(ctx.function(*inputs)).flatten(0, -2)
             for i, row in enumerate(rows):
                 if needed[i]:
@@ -129,6 +129,7 @@ class _Linears(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             # From the last to the first: the order in which autograd adds.
             for row, weight in zip(reversed(rows), reversed(weights), strict=True):
-                of_x = row @ weight if of_x is None else of_x + row @ weight
+                part = (row @ weight).to(ctx.dtype)
+                of_x = part if of_x is None else of_x + part
             of_x = of_x.unflatten(0, grads[0].shape[:-1])
         return of_x, None, None, *(None for _ in inputs), *of_layers

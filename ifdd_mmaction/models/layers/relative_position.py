@@ -150,5 +150,6 @@ class _Append(torch.autograd.Function):
                 _across_width(q).mT @ by_w,
             ]
         of_q = of_q + _by_width(by_w @ rw.mT, q)
-        of_q = of_q + (by_h @ rh.mT).view(ctx.shape)
-        return of_q + (by_t @ rt.mT).view(ctx.shape), *of_rows, None
+        of_q += (by_h @ rh.mT).view(ctx.shape)
+        of_q += (by_t @ rt.mT).view(ctx.shape)
+        return of_q, *of_rows, None

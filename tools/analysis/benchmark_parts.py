@@ -85,7 +85,7 @@ class Parts:
             return torch.cat([q.flatten(1, 3), codes], dim=-1)
 
         def once(q: Tensor, *tables: Tensor) -> Tensor:
-            return append_codes(q, KEYS, tables, 0.1, 24)
+            return append_codes(q, KEYS, tables, 0.1, 24)[0]
 
         return both_ways(twice, q, *tables), both_ways(once, q, *tables)
 
@@ -206,9 +206,17 @@ def query_codes(
 def storing() -> list[Any]:
     """Return patches with which everything is stored for the backward pass."""
 
-    def append(q: Tensor, k_size: Any, tables: Any, scale: float, width: int) -> Tensor:
+    def append(
+        q: Tensor, k_size: Any, tables: Any, scale: float, width: int
+    ) -> tuple[Tensor, Tensor]:
         codes = query_codes(q, k_size, tables, scale, width)
-        return torch.cat([q.flatten(1, 3), codes], dim=-1)
+        return torch.cat([q.flatten(1, 3).to(codes.dtype), codes], dim=-1), q.flatten(
+            1, 3
+        )
+
+    def pool(x: Tensor, layer: nn.Module) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return layer(x)
 
     def plain(layers: Any, x: Tensor, *_: Any) -> list[Tensor]:
         return [F.linear(x, weight, bias) for weight, bias in layers]
@@ -217,7 +225,7 @@ def storing() -> list[Any]:
         mock.patch.object(fused_mvit_block, 'append_codes', append),
         mock.patch.object(fused_mvit_block, 'linears', plain),
         mock.patch.object(fused_mvit_block, 'linear', lambda layer, x, *_: layer(x)),
-        mock.patch.object(fused_mvit_block, 'max_pool', lambda x, pool: pool(x)),
+        mock.patch.object(fused_mvit_block, 'max_pool', pool),
     ]
 
 

@@ -38,7 +38,8 @@ class FusedMultiScaleAttention(MultiScaleAttention):
         With ``norm`` and ``source``, of which the tokens are the output and the input,
         the tokens are not stored (see :mod:`~ifdd_mmaction.models.layers.recompute`).
         """
-        cls = None
+        # A view, in whose gradient those of query, key and value are added first.
+        cls, x = None, x.view_as(x)
         if self.with_cls_token:
             cls, x = x.split([1, x.shape[1] - 1], dim=1)
             # A copy, so that one token does not keep the memory of all.
@@ -60,7 +61,7 @@ class FusedMultiScaleAttention(MultiScaleAttention):
             q_cls, k_cls, v_cls = cls.unbind(2)
             k, v = torch.cat([k_cls, k], dim=1), torch.cat([v_cls, v], dim=1)
         q, k, v = in_autocast_dtype(self.norm_q(q)), self.norm_k(k), self.norm_v(v)
-        query, k, v = self._append_position(q, k, v, q_size, k_size)
+        query, q, k, v = self._append_position(q, k, v, q_size, k_size)
         out = self._attend(query, k, v)
         if cls is not None:
             q_cls = self.norm_q(q_cls)
@@ -87,18 +88,22 @@ class FusedMultiScaleAttention(MultiScaleAttention):
 
     def _append_position(
         self, q: Tensor, k: Tensor, v: Tensor, q_size: Size, k_size: Size
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Append the relative position to q, k ``(B, L, heads, C)``, and zeros to v."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Append the relative position to q, k ``(B, L, heads, C)``, and zeros to v.
+
+        Returns q with it, q, k with it and v.
+        """
         if not self.rel_pos_embed:
-            return q, k, v
+            return q, q, k, v
         width = appended_width(q.shape[-1], sum(k_size), q.device.type, q.dtype)
         tables = (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
-        query = append_codes(q.unflatten(1, q_size), k_size, tables, self.scale, width)
+        q = q.unflatten(1, q_size)
+        query, q = append_codes(q, k_size, tables, self.scale, width)
         codes = key_codes(k_size, width, k.device, k.dtype)
         if self.with_cls_token:
             codes = F.pad(codes, (0, 0, 1, 0))
         codes = codes[None, :, None].expand(*k.shape[:3], -1)
-        return query, torch.cat([k, codes], dim=-1), F.pad(v, (0, width))
+        return query, q, torch.cat([k, codes], dim=-1), F.pad(v, (0, width))
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend with tokens ``(B, L, heads, width)``; returns ``(B, L, heads, C)``."""

@@ -74,7 +74,7 @@ def relative_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
 
 def append_codes(
     q: Tensor, k_size: Size, tables: Sequence[Tensor], scale: float, width: int
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Append to queries their products with the tables' rows.
 
     Args:
@@ -86,7 +86,9 @@ def append_codes(
         width: How many numbers to append, zeros after those of ``k_size``.
 
     Returns:
-        ``(B, T * H * W, heads, C + width)``.
+        ``(B, T * H * W, heads, C + width)``, and the queries themselves, ``(B, T * H *
+        W, heads, C)``, for what else they are used for: their gradients are then added
+        in autograd's order.
     """
     rows = [
         # The attention multiplies by scale, but the bias is not scaled: divide first.
@@ -95,8 +97,10 @@ def append_codes(
     ]
     q, rows = in_autocast_dtype(q), [in_autocast_dtype(part) for part in rows]
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return _append(q, *rows, width)  # a compiler decides itself what it stores
-    return _Append.apply(q, *rows, width)
+        query = _append(q, *rows, width)  # a compiler decides itself what it stores
+    else:
+        query, q = _Append.apply(q, *rows, width)
+    return query, q.flatten(1, 3)
 
 
 def _append(q: Tensor, rt: Tensor, rh: Tensor, rw: Tensor, width: int) -> Tensor:
@@ -127,14 +131,17 @@ class _Append(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, q: Tensor, rt: Tensor, rh: Tensor, rw: Tensor, width: int
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         query = _append(q, rt, rh, rw, width)
         ctx.save_for_backward(query, rt, rh, rw)
         ctx.shape = q.shape
-        return query
+        ctx.set_materialize_grads(False)
+        return query, q.view_as(q)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, grad: Tensor | None, other: Tensor | None) -> Any:
+        if grad is None:
+            return other, None, None, None, None
         query, rt, rh, rw = ctx.saved_tensors
         channels = ctx.shape[-1]
         q = query[..., :channels].view(ctx.shape)
@@ -149,6 +156,8 @@ class _Append(torch.autograd.Function):
                 (q.flatten(3, 4).mT @ by_h).sum((0, 1)),
                 _across_width(q).mT @ by_w,
             ]
+        # In the order in which autograd would add.
+        of_q = of_q if other is None else other + of_q
         of_q = of_q + _by_width(by_w @ rw.mT, q)
         of_q += (by_h @ rh.mT).view(ctx.shape)
         of_q += (by_t @ rt.mT).view(ctx.shape)

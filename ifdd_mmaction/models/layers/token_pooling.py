@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
 
 from .depthwise import depthwise_pool
+from .recompute import autocast_to
 from .relative_position import Size
 
 
@@ -48,21 +49,21 @@ def max_pool(x: Tensor, pool: nn.MaxPool3d) -> Tensor:
     of the maxima in 64 bits, of which 32 are enough. The gradient is the same.
     """
     stored = torch.is_grad_enabled() and x.requires_grad and type(pool) is nn.MaxPool3d
-    if not stored or torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return pool(x)
-    options = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
-    return _MaxPool.apply(x, *options, pool.ceil_mode)
+    # On a CPU, not on a GPU, autocast would make 16-bit maps float32, of equal values.
+    with autocast_to(x.device.type, None):
+        if not stored or torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return pool(x)
+        options = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+        return _MaxPool.apply(x, *options, pool.ceil_mode)
 
 
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, *options: Any) -> Tensor:
         *sizes, ceil_mode = options
-        y, places = F.max_pool3d(
-            x, *sizes, ceil_mode=ceil_mode, return_indices=True
-        )  # autocast on a CPU makes x float32
+        y, places = F.max_pool3d(x, *sizes, ceil_mode=ceil_mode, return_indices=True)
         ctx.save_for_backward(places.int())
-        ctx.options, ctx.shape, ctx.dtype = options, x.shape, x.dtype
+        ctx.options, ctx.shape = options, x.shape
         return y
 
     @staticmethod
@@ -77,4 +78,4 @@ class _MaxPool(torch.autograd.Function):
             grad, x, *map(list, map(_triple, ctx.options[:-1])), ctx.options[-1],
             places.long(),
         )  # fmt: skip
-        return of_x.to(ctx.dtype), *(None for _ in ctx.options)
+        return of_x, *(None for _ in ctx.options)

@@ -85,7 +85,8 @@ class Parts:
             return torch.cat([q.flatten(1, 3), codes], dim=-1)
 
         def once(q: Tensor, *tables: Tensor) -> Tensor:
-            return append_codes(q, KEYS, tables, 0.1, 24)[0]
+            with self.setup.autocast():
+                return append_codes(q, KEYS, tables, 0.1, 24)[0]
 
         return both_ways(twice, q, *tables), both_ways(once, q, *tables)
 

@@ -148,17 +148,26 @@ class _Append(torch.autograd.Function):
         sizes = [channels, *(part.shape[-1] for part in (rt, rh, rw))]
         grad = grad[..., : sum(sizes)].unflatten(1, ctx.shape[1:4])
         of_q, by_t, by_h, by_w = grad.split(sizes, dim=-1)
-        by_t, by_h, by_w = by_t.flatten(2, 4), by_h.flatten(3, 4), _across_width(by_w)
-        of_rows: list[Tensor | None] = [None] * 3
-        if any(ctx.needs_input_grad[1:4]):
-            of_rows = [
-                (q.flatten(2, 4).mT @ by_t).sum(0),
-                (q.flatten(3, 4).mT @ by_h).sum((0, 1)),
-                _across_width(q).mT @ by_w,
-            ]
+        of_t, of_rt = _of_product(q.flatten(2, 4), rt, by_t.flatten(2, 4))
+        of_h, of_rh = _of_product(q.flatten(3, 4), rh, by_h.flatten(3, 4))
+        of_w, of_rw = _of_product(_across_width(q), rw, _across_width(by_w))
         # In the order in which autograd would add.
         of_q = of_q if other is None else other + of_q
-        of_q = of_q + _by_width(by_w @ rw.mT, q)
-        of_q += (by_h @ rh.mT).view(ctx.shape)
-        of_q += (by_t @ rt.mT).view(ctx.shape)
-        return of_q, *of_rows, None
+        of_q = of_q + _by_width(of_w, q)
+        of_q += of_h.view(ctx.shape)
+        of_q += of_t.view(ctx.shape)
+        return of_q, of_rt, of_rh, of_rw, None
+
+
+def _of_product(left: Tensor, right: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``left @ right`` as autograd computes them.
+
+    The left one is ``(..., M, C)``, the right one has fewer leading dimensions.
+    """
+    leading = left.shape[:-2]
+    rows = right.expand(*leading, *right.shape[-2:]).reshape(-1, *right.shape[-2:])
+    grad = grad.reshape(-1, *grad.shape[-2:])
+    of_left = torch.bmm(grad, rows.mT)
+    of_right = torch.bmm(left.reshape(-1, *left.shape[-2:]).mT, grad)
+    of_right = of_right.view(*leading, *right.shape[-2:]).sum_to_size(right.shape)
+    return of_left.view(left.shape), of_right

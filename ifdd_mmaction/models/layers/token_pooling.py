@@ -60,8 +60,10 @@ def max_pool(x: Tensor, pool: nn.MaxPool3d) -> Tensor:
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, *options: Any) -> Tensor:
-        *sizes, ceil_mode = options
-        y, places = F.max_pool3d(x, *sizes, ceil_mode=ceil_mode, return_indices=True)
+        kernel, stride, padding, dilation, ceil_mode = options
+        y, places = F.max_pool3d(
+            x, kernel, stride, padding, dilation, ceil_mode, return_indices=True
+        )
         ctx.save_for_backward(places.int())
         ctx.options, ctx.shape = options, x.shape
         return y

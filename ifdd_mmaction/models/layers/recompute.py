@@ -79,7 +79,7 @@ def autocast_dtype(device: str) -> torch.dtype | None:
 
 
 def in_autocast_dtype(x: Tensor) -> Tensor:
-    """Cast ``(...)`` as autocast does for a matrix product; without autocast not."""
+    """Cast ``(..., C)`` as autocast does for a product; without autocast not."""
     dtype = autocast_dtype(x.device.type)
     return x if dtype is None or x.dtype == torch.float64 else x.to(dtype)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from tests.helpers.golden import ROOT
 from tests.helpers.layouts import make_dfew
@@ -205,6 +206,53 @@ def test_fused_adamw(prepare, name):
         run.train()
     called = {event.key for event in profile.key_averages()}
     assert ('aten::_fused_adamw_' in called) == (name == 'fused_adamw')
+
+
+@pytest.mark.parametrize('scaled', [False, True])
+def test_fused_adamw_goes_on_to_the_bit(scaled, tmp_path):
+    def build():
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 3)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+        kind, options = OptimWrapper, {}
+        if scaled:  # in bfloat16, as float16 is for a GPU alone
+            kind, options = AmpOptimWrapper, dict(dtype='bfloat16', loss_scale=8.0)
+        clip = dict(max_norm=0.5)
+        return model, kind(optimizer=optimizer, clip_grad=clip, **options)
+
+    def step(model, wrapper):
+        with wrapper.optim_context(model):
+            loss = model(torch.ones(2, 4)).float().square().sum()
+        wrapper.update_params(loss)
+
+    whole = build()
+    for _ in range(2):
+        step(*whole)
+    torch.save([part.state_dict() for part in whole], tmp_path / 'state.pth')
+    resumed = build()
+    states = torch.load(tmp_path / 'state.pth', weights_only=True)
+    for part, state in zip(resumed, states, strict=True):
+        part.load_state_dict(state)
+    for _ in range(2):
+        step(*whole)
+        step(*resumed)
+    assert not torch.equal(whole[0].weight, build()[0].weight)
+    assert torch.equal(resumed[0].weight, whole[0].weight)
+
+
+def test_pinned_memory(prepare):
+    plain, pinned = (prepare(name) for name in (None, 'pinned_memory'))
+    loaders = [run.runner.train_loop.dataloader for run in (plain, pinned)]
+    assert [loader.pin_memory for loader in loaders] == [False, True]
+    copied = []
+
+    class Clip(torch.Tensor):
+        def to(self, device, non_blocking=False):
+            copied.append(non_blocking)
+            return self
+
+    pinned.model.data_preprocessor.cast_data([torch.zeros(1).as_subclass(Clip)])
+    assert copied == [True]
 
 
 def test_activation_checkpointing(prepare):

@@ -21,6 +21,8 @@ class ClipDataPreprocessor(ActionDataPreprocessor):
     Args:
         color_jitter: Arguments of :class:`ColorJitter`; by default none is applied. It
             is applied before normalization and blending, and not in testing.
+        non_blocking: Copy clips to a GPU without waiting, where the loader has them in
+            page-locked memory (``pin_memory=True``); MMAction2's waits.
         kwargs: See ``ActionDataPreprocessor``.
 
     Example:
@@ -38,9 +40,15 @@ class ClipDataPreprocessor(ActionDataPreprocessor):
     """
 
     def __init__(
-        self, *args: Any, color_jitter: dict | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        color_jitter: dict | None = None,
+        non_blocking: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        # ActionDataPreprocessor has no argument for what BaseDataPreprocessor takes.
+        self._non_blocking = non_blocking
         self.color_jitter = ColorJitter(**color_jitter) if color_jitter else None
 
     def preprocess(

@@ -11,6 +11,7 @@ from .inferencer import DFERInferencer
 from .models import build_model, class_names, get_model
 from .predictor import OnnxPredictor, Predictor, TorchPredictor, build_predictor
 from .preparing import prepare
+from .reliance import GivenModel, measure_reliance
 from .results import TrackResult, VideoResult, WindowResult
 from .static_first import train_static_first
 from .trained_model import TrainedModel, add_model_arguments
@@ -20,6 +21,7 @@ from .zoo import ZooError, get_checkpoint, get_config, list_models
 __all__ = [
     'FEATURES',
     'DFERInferencer',
+    'GivenModel',
     'OnnxPredictor',
     'Predictor',
     'TorchPredictor',
@@ -40,6 +42,7 @@ __all__ = [
     'get_model',
     'kfold',
     'list_models',
+    'measure_reliance',
     'prepare',
     'read_features',
     'test',

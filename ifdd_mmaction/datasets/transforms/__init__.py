@@ -4,6 +4,7 @@ from .add_flipped_views import AddFlippedViews
 from .clip_data_preprocessor import ClipDataPreprocessor
 from .load_frames import LoadFrames
 from .random_resized_crop_clip import RandomResizedCropClip
+from .replace_frames import ReplaceFrames
 from .resize_clip import ResizeClip
 from .sample_clip import SampleClip
 from .sample_frame import SampleFrame
@@ -13,6 +14,7 @@ __all__ = [
     'ClipDataPreprocessor',
     'LoadFrames',
     'RandomResizedCropClip',
+    'ReplaceFrames',
     'ResizeClip',
     'SampleClip',
     'SampleFrame',

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.helpers.golden import load_tool
@@ -44,7 +45,7 @@ def test_both_sides_compute_the_same(name, monkeypatch):
 
 def test_the_step_before_stores_more():
     tool = load_tool('analysis/benchmark_parts.py')
-    tool.init_default_scope('mmaction')
+    init_default_scope('mmaction')
     parts = tool.Parts(TINY, tool.Setup(), (8, 32, 32))
     stored = []
     for step in parts.whole_step():

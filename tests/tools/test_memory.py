@@ -23,9 +23,6 @@ def test_ours_stores_less_than_stock_and_less_again_with_checkpointing(
         assert rows['ours']['ratio'] == pytest.approx(peaks[1] / peaks[0], abs=0.01)
         assert peaks[0] > peaks[1] > peaks[2]
         assert all(p >= k for p, k in zip(peaks, kept, strict=True))
-    # Of one model in two dtypes: the one takes less than the other.
-    of_dtypes = [rows['ours']['kept_mib'] for rows in result['dtypes'].values()]
-    assert of_dtypes[1] < 0.9 * of_dtypes[0]
 
 
 @pytest.mark.parametrize(

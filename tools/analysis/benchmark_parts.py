@@ -139,7 +139,7 @@ class Parts:
             for dim, (k, s) in enumerate(((3, 2), (7, 4), (7, 4)), start=2):
                 windows = windows.unfold(dim, k, s)
             windows = windows.permute(0, 2, 3, 4, 1, 5, 6, 7).flatten(4)
-            return F.linear(windows, weight.flatten(1), conv.bias)
+            return F.linear(windows, weight.flatten(1), conv.bias).movedim(-1, 1)
 
         return both_ways(convolve, conv.weight), both_ways(multiply, conv.weight)
 

@@ -65,7 +65,8 @@ def compression(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a frame ``(H, W, 3)`` as a JPEG of quality 3 of 100 shows it."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     _, data = cv2.imencode('.jpg', np.ascontiguousarray(frame[..., ::-1]), quality)
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    shown: np.ndarray = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.ascontiguousarray(shown[..., ::-1])
 
 
 #: The corruptions by name.

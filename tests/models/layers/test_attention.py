@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.utils import digit_version
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -95,6 +96,10 @@ def test_a_compiler_takes_it_whole_and_equals_it(products):
         assert torch.equal(a, b)
 
 
+@pytest.mark.skipif(
+    digit_version(torch.__version__) < digit_version('2.5'),
+    reason='torch 2.4 counts no operators but its own',
+)
 def test_its_arithmetic_is_counted(products):
     counts = []
     for function in (attend, F.scaled_dot_product_attention):

@@ -91,31 +91,31 @@ def test_a_pickle_of_data_samples_as_mmaction2_writes_it(trained, data, tmp_path
     assert dump.stat().st_size > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason='about training on a CPU')
-@pytest.mark.parametrize('limit', ['AVX2', 'AVX512_CORE', 'ALL'])
+@pytest.mark.parametrize('limit', ['AVX512_CORE', 'ALL'])
 def test_a_processor_on_which_bfloat16_does_not_pay_is_named_once(
     trained, data, tmp_path, limit
 ):
     options = ['--cfg-options', *data_options(data, *LOADERS)]
+    # In new interpreters: oneDNN reads the variable once.
+    run = partial(run_tool, fresh=True, ONEDNN_MAX_CPU_ISA=limit)
     runs = (
-        run_tool(
+        run(
             'train.py', TINY, '--amp', '--work-dir', tmp_path / 'train', *options,
-            ONEDNN_MAX_CPU_ISA=limit,
         ),
-        run_tool(
+        run(
             'test.py', TINY, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'test',
-            *options, 'test_cfg.fp16=True', ONEDNN_MAX_CPU_ISA=limit,
+            *options, 'test_cfg.fp16=True',
         ),
-        run_tool(
+        run(
             'train.py', TINY, '--work-dir', tmp_path / 'float32', *options,
-            'train_cfg.max_epochs=1', ONEDNN_MAX_CPU_ISA=limit,
+            'train_cfg.max_epochs=1',
         ),
     )  # fmt: skip
     flags = set(Path('/proc/cpuinfo').read_text().split())
     pays = limit == 'ALL' and bool(flags & {'avx512_bf16', 'amx_bf16', 'bf16'})
-    said = [
-        (run.stdout + run.stderr).count('mixed precision does not pay') for run in runs
-    ]
+    said = [(r.stdout + r.stderr).count('mixed precision does not pay') for r in runs]
     assert said == [not pays, not pays, 0]
 
 

@@ -36,8 +36,9 @@ def once_per_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @wraps(function)
     def call(*args: Any) -> Tensor:
-        # A compiler folds constants itself, and traces with fake tensors.
-        if hasattr(torch.compiler, 'is_compiling') and torch.compiler.is_compiling():
+        # A compiler folds constants itself. Fake tensors, with which it and
+        # tools/analysis/memory.py trace, must not serve a later training.
+        if torch.compiler.is_compiling() or type(torch.empty(0)) is not Tensor:
             return function(*args)
         return cached(*args)
 

@@ -36,7 +36,7 @@ from .linear_probe import (
     largest_share,
 )
 from .temporal_reliance import compare_scores, temporal_reliance
-from .variant_predictions import to_probabilities
+from .variant_predictions import clip_probabilities
 from .variant_runs import VariantScores, clip_name, run_variants
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     'clip_groups',
     'clip_name',
     'clip_positions',
+    'clip_probabilities',
     'clip_variants',
     'cluster_bootstrap',
     'compare_scores',
@@ -80,5 +81,4 @@ __all__ = [
     'run_variants',
     'temporal_reliance',
     'to_frames',
-    'to_probabilities',
 ]

@@ -11,6 +11,7 @@ import torch
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor
 
+from ..evaluation import to_probabilities
 from ..models.necks import IFDDNeck
 
 
@@ -70,7 +71,7 @@ class Predictor:
         finally:
             if handle:
                 handle.remove()
-        scores = [to_probabilities(sample.pred_score) for sample in found]
+        scores = [clip_probabilities(sample.pred_score) for sample in found]
         if not self.neck:
             return scores, None
         parts = [self.neck.disentangle(feature) for feature in features]
@@ -82,7 +83,7 @@ class Predictor:
         return scores, torch.stack(views, dim=1).float().cpu().numpy()
 
 
-def to_probabilities(scores: Tensor) -> np.ndarray:
+def clip_probabilities(scores: Tensor) -> np.ndarray:
     """Return the probabilities of a clip, whatever the head averages.
 
     MMAction2's heads give probabilities, logits (``average_clips='score'``) or the
@@ -95,15 +96,11 @@ def to_probabilities(scores: Tensor) -> np.ndarray:
         ``(K,)``.
 
     Example:
-        >>> from ifdd_mmaction.analysis import to_probabilities
-        >>> to_probabilities(torch.tensor([0.25, 0.75]))
+        >>> from ifdd_mmaction.analysis import clip_probabilities
+        >>> clip_probabilities(torch.tensor([0.25, 0.75]))
         array([0.25, 0.75])
-        >>> to_probabilities(torch.tensor([[2.0, 2.0], [-1.0, -1.0]]))
+        >>> clip_probabilities(torch.tensor([[2.0, 2.0], [-1.0, -1.0]]))
         array([0.5, 0.5])
     """
-    rows = scores.detach().double().reshape(-1, scores.shape[-1])  # (views, K)
-    sums = rows.sum(dim=1)
-    # As exact as half precision is.
-    if (rows < 0).any() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-2):
-        rows = rows.softmax(dim=1)
-    return rows.mean(dim=0).cpu().numpy()
+    views = scores.detach().double().reshape(-1, scores.shape[-1])  # (views, K)
+    return to_probabilities(views.cpu().numpy()).mean(axis=0)

@@ -12,9 +12,9 @@ from mmengine.config import Config
 from ifdd_mmaction.analysis import (
     VariantPlan,
     clip_name,
+    clip_probabilities,
     disentangle,
     run_variants,
-    to_probabilities,
 )
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
@@ -75,7 +75,7 @@ def predict(model, inputs, name='0'):
     """The probabilities of one clip, as testing gives them."""
     sample = clips()[0]['data_samples']
     found = model.test_step(dict(inputs=[inputs], data_samples=[sample]))
-    return to_probabilities(found[0].pred_score)
+    return clip_probabilities(found[0].pred_score)
 
 
 @pytest.mark.parametrize('build, layout, views', [
@@ -252,5 +252,5 @@ def test_every_dataset_names_its_clips(info, expected):
     ([[0.0, np.log(3)], [0.0, 0.0]], [0.375, 0.625]),
 ])  # fmt: skip
 def test_probabilities_of_every_average(scores, expected):
-    found = to_probabilities(torch.tensor(scores, dtype=torch.float64))
+    found = clip_probabilities(torch.tensor(scores, dtype=torch.float64))
     np.testing.assert_allclose(found, expected)

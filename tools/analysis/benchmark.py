@@ -50,7 +50,7 @@ from contenders import (
     count_flops,
     peak_memory,
 )
-from measuring import DTYPES, Setup, matmul_peak, summarize, take_turns
+from measuring import DTYPES, Setup, add_clip, matmul_peak, summarize, take_turns
 from mmengine.registry import init_default_scope
 
 from ifdd_mmaction.fileio import write_atomic
@@ -85,14 +85,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='clips; `auto` finds the largest power of two that every contender can '
         'train with (GPU only) (default: %(default)s)',
     )
-    parser.add_argument(
-        '--clip',
-        nargs=3,
-        type=int,
-        metavar=('T', 'H', 'W'),
-        default=(16, 224, 224),
-        help='default: %(default)s',
-    )
+    add_clip(parser)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
         '--end-to-end',

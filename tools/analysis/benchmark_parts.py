@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from benchmark import add_setup, read_setup
 from contenders import Contender
-from measuring import DTYPES, Setup, summarize, take_turns
+from measuring import DTYPES, Setup, add_clip, summarize, take_turns
 from memory_live import autocast_of_gpu
 from torch import Tensor, nn
 
@@ -270,9 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('config', type=Path, metavar='CONFIG')
     parser.add_argument('--parts', nargs='*', choices=NAMES, default=NAMES)
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument(
-        '--clip', nargs=3, type=int, default=(16, 224, 224), metavar=('T', 'H', 'W')
-    )
+    add_clip(parser)
     parser.add_argument(
         '--losses', type=Path, metavar='CONFIG', help='whose loss to follow'
     )

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from contenders import Contender
-from measuring import DTYPES, Setup, summarize, take_turns
+from measuring import DTYPES, Setup, add_clip, summarize, take_turns
 from mmengine.registry import init_default_scope
 from torch._dynamo.utils import counters
 
@@ -42,14 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--dtype', choices=DTYPES, default='float32')
     parser.add_argument('--threads', type=int, default=1, help='of a CPU')
     parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument(
-        '--clip',
-        nargs=3,
-        type=int,
-        metavar=('T', 'H', 'W'),
-        default=(16, 224, 224),
-        help='default: %(default)s',
-    )
+    add_clip(parser)
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument('--backend', default='inductor', help='default: %(default)s')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/compile_report'))

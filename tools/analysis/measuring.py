@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import resource
@@ -67,6 +68,18 @@ class Setup:
         processor = environment.pop('processor')
         gpu = None if self.on_cpu else torch.cuda.get_device_name(self.device)
         return dict(device=gpu or processor, **environment)
+
+
+def add_clip(parser: argparse.ArgumentParser) -> None:
+    """Add ``--clip T H W``, the shape of the clips that are measured."""
+    parser.add_argument(
+        '--clip',
+        nargs=3,
+        type=int,
+        metavar=('T', 'H', 'W'),
+        default=(16, 224, 224),
+        help='default: %(default)s',
+    )
 
 
 def describe_environment(**own: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ from typing import Any
 
 import torch
 from contenders import applicable, model_config
-from measuring import DTYPES, Setup
+from measuring import DTYPES, Setup, add_clip
 from memory_live import LiveBytes, autocast_of_gpu
 from mmaction.registry import MODELS
 from mmengine.config import Config
@@ -62,14 +62,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--rules', choices=('gpu', 'cpu'), default='gpu')
     parser.add_argument('--batch-size', type=int, default=32)
-    parser.add_argument(
-        '--clip',
-        nargs=3,
-        type=int,
-        metavar=('T', 'H', 'W'),
-        default=(16, 224, 224),
-        help='default: %(default)s',
-    )
+    add_clip(parser)
     parser.add_argument('--largest', type=int, default=12, help='how many to list')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/memory'))
     args = parser.parse_args(argv)

@@ -50,6 +50,18 @@ def is_described(results: dict[str, Any]) -> bool:
     return any(key in results for key in DESCRIPTIONS)
 
 
+def count_frames(results: dict[str, Any]) -> int:
+    """Return ``total_frames`` of the results of a pipeline.
+
+    Where it is not known, ``source`` is found and opened, and both are added.
+    """
+    total = results.get('total_frames')
+    if total is None or (not total and is_described(results)):
+        results['source'] = find_source(results)
+        results['total_frames'] = len(results['source'])
+    return int(results['total_frames'])
+
+
 def find_source(results: dict[str, Any]) -> ClipSource:
     """Return the source of the clip that is described in the results of a pipeline.
 

@@ -6,7 +6,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from .find_source import find_source, is_described
+from .find_source import count_frames
 
 SHORT_CLIP_RULES = ('pad_last', 'spread_first', 'spread_last')
 WINDOWS = ('uniform', 'consecutive')
@@ -95,12 +95,9 @@ class SampleClip(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``frame_inds`` to the results."""
-        total = results.get('total_frames')
-        if total is None or (not total and is_described(results)):
-            results['source'] = find_source(results)
-            results['total_frames'] = len(results['source'])
+        total = count_frames(results)
         window = (self.clip_len - 1) * self.frame_interval + 1
-        frames = stretch(results['total_frames'], window, self.short_clip)
+        frames = stretch(total, window, self.short_clip)
         room = len(frames) - window
         if not self.test_mode:
             starts = np.random.randint(room + 1, size=1)

@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from ..errors import DatasetError
-from .find_source import find_source, is_described
+from .find_source import count_frames
 
 FRAMES = ('any', 'middle', 'intense')
 
@@ -90,10 +90,7 @@ class SampleFrame(BaseTransform):
             DatasetError: If ``frames='intense'`` and the clip has no intensity, or not
                 one number for each frame.
         """
-        total = results.get('total_frames')
-        if total is None or (not total and is_described(results)):
-            results['source'] = find_source(results)
-            total = results['total_frames'] = len(results['source'])
+        total = count_frames(results)
         if self.frames == 'intense':
             frame = self._intense(results, self._shares(results, total))
         elif self.frames == 'middle' or self.test_mode:

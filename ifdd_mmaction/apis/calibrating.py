@@ -6,7 +6,7 @@ import copy
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from safetensors.torch import save as to_safetensors
 
+from ..analysis import clip_name
 from ..checkpoints import read_checkpoint
 from ..datasets import set_fold
 from ..datasets.folds import innermost
@@ -159,7 +160,7 @@ def _refuse_known_clips(cfg: Config, dataset: BaseDataset) -> None:
     Raises:
         InputError: If there are some.
     """
-    own = {name for name, _ in _names(dataset)}
+    own = _names(dataset)
     roots = [_root(settings) for settings in _settings(cfg, 'val_dataloader')]
     for part in ('test', 'train'):
         known: set[str] = set()
@@ -167,7 +168,7 @@ def _refuse_known_clips(cfg: Config, dataset: BaseDataset) -> None:
             # Other folders have other clips, whatever their names.
             if _root(settings) in roots:
                 other = DATASETS.build({**settings, 'pipeline': []})
-                known.update(name for name, _ in _names(other))
+                known |= _names(other)
         if both := sorted(own & known):
             raise InputError(
                 f'{len(both)} of {len(own)} validation clips are in the {part} split, '
@@ -181,12 +182,8 @@ def _root(settings: Mapping[str, Any]) -> Path:
     return Path(settings.get('data_root') or '.').resolve()
 
 
-def _names(dataset: BaseDataset) -> Iterator[tuple[str, int]]:
-    """Yield name and label of each clip."""
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        keys = (key for key in ('video_id', 'filename', 'frame_dir') if key in info)
-        yield str(info[next(keys)]), info['label']
+def _names(dataset: BaseDataset) -> set[str]:
+    return {clip_name(dataset.get_data_info(i), i) for i in range(len(dataset))}
 
 
 @torch.no_grad()

@@ -30,6 +30,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--data-root', help='data root of all loaders')
     parser.add_argument(
+        '--frames-root', help='data root of the frames, if it is another'
+    )
+    parser.add_argument(
         '--known-intensity',
         action='store_true',
         help='choose frames by the intensity in envelope.npy of the dataset',

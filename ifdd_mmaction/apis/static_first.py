@@ -26,6 +26,7 @@ def train_static_first(
     *,
     work_dir: str | Path | None = None,
     data_root: str | Path | None = None,
+    frames_root: str | Path | None = None,
     known_intensity: bool = False,
     frame_options: Mapping[str, Any] | None = None,
     cfg_options: Mapping[str, Any] | None = None,
@@ -41,6 +42,8 @@ def train_static_first(
         work_dir: The stages are in ``frames`` and ``clips`` of it;
             ``work_dirs/<config>_static_first`` by default.
         data_root: Data root of all loaders; that of the config by default.
+        frames_root: Data root of the first stage, where it trains on the frames of
+            another dataset, such as a larger one; ``data_root`` by default.
         known_intensity: Whether the dataset has the intensity of each frame in
             ``envelope.npy``.
         frame_options: Values to set in the config of the frames, by dotted name.
@@ -72,9 +75,9 @@ def train_static_first(
     frames = load_config(zoo_root() / FRAMES[known_intensity], base=config)
     frames.merge_from_dict(dict(frame_options or {}))
     clips.merge_from_dict(dict(cfg_options or {}))
-    for cfg in (frames, clips):
-        if data_root is not None:
-            set_data_root(cfg, data_root)
+    for cfg, root in ((frames, frames_root or data_root), (clips, data_root)):
+        if root is not None:
+            set_data_root(cfg, root)
     learned = train(frames, work_dir=work_dir / 'frames', resume=True, **kwargs)
     weights, _ = latest_checkpoint(learned.work_dir)
     clips.load_from = str(weights)

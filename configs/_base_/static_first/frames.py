@@ -4,6 +4,9 @@
 _base_ = ['../../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
 
 model = dict(neck=dict(split=None, lifting=None))
+# A base may keep its backbone as it has learned it here.
+if _base_.model.backbone.get('frozen'):
+    model['backbone'] = dict(frozen=False)
 
 # Two frames are one temporal position of the backbones of the bases. Backbones that
 # take clips of one length only, such as VideoMAE and TSM, need clip_len copies.

@@ -11,6 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
+from ..layers.conv_stem import ConvStem
 from ..layers.fused_mvit_block import fuse
 
 #: The paper's initialization: biases start at 0 (MMAction2's MViT starts them at 0.02)
@@ -63,6 +64,9 @@ class PyramidMViT(MViT):
         fused: Compute attention without storing the attention map: same parameters,
             same output, less time and memory (docs/benchmarks.md). False runs
             MMAction2's own.
+        stem_channels: Channels of convolutions of stride 2 in front of the patches,
+            which then must not overlap; see :class:`ConvStem`. A small model learns
+            from few clips with them what it does not learn without.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
         kwargs: Everything else of MMAction2's ``MViT``.
 
@@ -89,6 +93,7 @@ class PyramidMViT(MViT):
         output_cls_token: bool = False,
         temporal_pool: int = 1,
         fused: bool = True,
+        stem_channels: Sequence[int] = (),
         init_cfg: Any = INIT_CFG,
         **kwargs: Any,
     ) -> None:
@@ -115,6 +120,8 @@ class PyramidMViT(MViT):
         if fused:
             for block in self.blocks:
                 fuse(block)
+        if stem_channels:
+            self.patch_embed = ConvStem(self.patch_embed.projection, stem_channels)
         if temporal_pool > 1:
             # A hook, so that no parameter changes its name.
             self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))

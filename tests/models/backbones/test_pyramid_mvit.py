@@ -88,3 +88,26 @@ def test_scales_are_given_in_every_form_of_mvit(scales, levels):
 def test_what_names_no_scale_is_refused(scales, error, message):
     with pytest.raises(error, match=message):
         build(scales)
+
+
+def test_a_convolutional_stem_changes_neither_tokens_nor_scales():
+    patches = dict(kernel_size=(3, 8, 8), stride=(2, 8, 8), padding=(1, 0, 0))
+    plain, stem = (
+        build([1, 2], patch_cfg=patches, stem_channels=channels)
+        for channels in ((), (4, 6))
+    )
+    x = torch.rand(2, 3, 4, 32, 32)
+    assert [level.shape for level in stem(x)] == [level.shape for level in plain(x)]
+    assert not torch.equal(stem(x)[0], plain(x)[0])
+    layers = [type(layer).__name__ for layer in stem.patch_embed.stem]
+    assert layers == ['Conv3d', 'InstanceNorm3d', 'GELU'] * 2
+    before = {name for name in plain.state_dict() if 'patch_embed' not in name}
+    assert before == {name for name in stem.state_dict() if 'patch_embed' not in name}
+
+
+def test_a_stem_for_overlapping_or_odd_patches_is_refused():
+    with pytest.raises(ValueError, match='multiple of 4 pixels that do not overlap'):
+        build([2], stem_channels=(4, 8))
+    odd = dict(kernel_size=(3, 6, 6), stride=(2, 6, 6), padding=(1, 0, 0))
+    with pytest.raises(ValueError, match='set patch_cfg'):
+        build([2], stem_channels=(4, 8), patch_cfg=odd)

@@ -54,6 +54,30 @@ def test_the_clips_start_from_the_weights_of_the_frames(data, tmp_path):
     assert not (tmp_path / 'frames' / 'epoch_2.pth').is_file()
 
 
+def test_a_frozen_backbone_learns_frames_of_another_set_and_stays_as_it_is(
+    data, tmp_path
+):
+    more = draw_set(tmp_path / 'more')
+    run_tool(
+        'static_first.py', 'ifdd_vit_sample_content', '--known-intensity',
+        '--data-root', data, '--frames-root', more, '--work-dir', tmp_path / 'work',
+        '--frame-options', *ONE_EPOCH, '--cfg-options', *ONE_EPOCH,
+    )  # fmt: skip
+    config = (tmp_path / 'work/frames/frames_of_known_intensity.py').read_text()
+    assert str(more) in config and str(data) not in config
+    frames = weights(tmp_path / 'work/frames/epoch_1.pth')
+    clips = weights(tmp_path / 'work/clips/epoch_1.pth')
+    backbone = [name for name in frames if name.startswith('backbone.')]
+    assert any('stem' in name for name in backbone)
+    assert all(torch.equal(clips[name], frames[name]) for name in backbone)
+    # Norms start at one, so that one epoch on frames has changed them.
+    norms = [frames[name] for name in backbone if name.endswith('norm1.weight')]
+    assert norms and not any(torch.all(norm == 1) for norm in norms)
+    assert not torch.equal(
+        clips['cls_head.fc_cls.weight'], frames['cls_head.fc_cls.weight']
+    )
+
+
 def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):
     known = data / 'envelope.npy'
     kept = known.read_bytes()

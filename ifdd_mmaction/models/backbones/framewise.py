@@ -40,7 +40,8 @@ class Framewise(BaseModule):
         >>> mvit = dict(
         ...     type='PyramidMViT', arch=arch, spatial_size=32, out_scales=(0, 1)
         ... )
-        >>> [tuple(level.shape) for level in Framewise(mvit)(torch.rand(1, 3, 8, 32, 32))]
+        >>> maps = Framewise(mvit)(torch.rand(1, 3, 8, 32, 32))
+        >>> [tuple(level.shape) for level in maps]
         [(1, 8, 4, 8, 8), (1, 16, 4, 4, 4)]
     """
 

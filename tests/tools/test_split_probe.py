@@ -1,0 +1,94 @@
+"""Rows trained on the features of a real checkpoint, on a small drawn set."""
+
+import json
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from tests.helpers.golden import load_tool
+from tests.helpers.tiny_models import draw_set
+from tests.helpers.tools import TINY, run_tool
+
+pytestmark = pytest.mark.slow
+
+TOOL = 'analysis/split_probe.py'
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return draw_set(tmp_path_factory.mktemp('drawn') / 'set')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A checkpoint of frames: split and lifting are not in it."""
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    state = MODELS.build(Config.fromfile(TINY).model).state_dict()
+    frames = {
+        name: value
+        for name, value in state.items()
+        if not name.startswith(('neck.split', 'neck.lifting'))
+    }
+    path = tmp_path_factory.mktemp('run') / 'frames.pth'
+    torch.save(dict(state_dict=frames), path)
+    return path
+
+
+def test_all_rows_are_trained_with_all_seeds_and_the_oracle_is_best_timed(
+    data, checkpoint, tmp_path
+):
+    out = tmp_path / 'probe'
+    result = run_tool(
+        TOOL, TINY, checkpoint, '--data-root', data, '--seeds', 0, 1, '--epochs', 2,
+        '--out', out,
+    )  # fmt: skip
+    record = json.loads(out.with_suffix('.json').read_text())
+    tool = load_tool(TOOL)
+    rows = {row['row']: row for row in record['rows']}
+    assert list(rows) == tool.ROWS
+    assert (record['train_clips'], record['test_clips']) == (56, 14)
+    for name, row in rows.items():
+        assert len(row['seeds']) == row['UAR']['n'] == 2
+        assert all(0 <= score <= 1 for score in row['seeds'])
+        assert ('dynamics' in row) == (name not in tool.POOLINGS)
+    best = record['best_frames']
+    for name, row in rows.items():
+        if name.startswith('oracle'):
+            assert row['dynamics']['mean'] == pytest.approx(best, abs=1e-5)
+            assert row['dynamics_minus_fixed']['low'] > 0
+        elif name.startswith('interval'):
+            assert row['dynamics_minus_fixed'] == dict(mean=0, low=0, high=0)
+    assert f'best frames {best:.3f}' in out.with_suffix('.md').read_text()
+    assert result.stdout.count('UAR') == 2 * len(rows) + 1
+
+
+def test_a_seed_gives_the_same_numbers(data, checkpoint, tmp_path):
+    for out in ('one', 'two'):
+        run_tool(
+            TOOL, TINY, checkpoint, '--data-root', data, '--seeds', 3, '--epochs', 1,
+            '--rows', 'attention', 'issm + average', '--out', tmp_path / out,
+        )  # fmt: skip
+    assert (tmp_path / 'one.json').read_text() == (tmp_path / 'two.json').read_text()
+
+
+def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
+    split = load_tool(TOOL).OracleSplit(in_channels=1, num_frames=4)
+    split.intensity = torch.tensor([[0.1, 0.9, 0.2, 0.8]])
+    x_s, x_d = split(torch.arange(4.0).view(1, 1, 4, 1, 1))
+    assert (x_s.flatten().tolist(), x_d.flatten().tolist()) == ([0, 2], [1, 3])
+
+
+def test_a_checkpoint_of_another_model_or_no_intensity_is_refused(
+    data, checkpoint, tmp_path
+):
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict={}), other)
+    refused = run_tool(TOOL, TINY, other, '--data-root', data, check=2).stderr
+    assert 'weights, backbone' in refused and 'other.pth lacks' in refused
+    (tmp_path / 'none').mkdir()
+    result = run_tool(TOOL, TINY, checkpoint, '--data-root', tmp_path / 'none', check=2)
+    assert 'does not exist' in result.stderr

@@ -9,8 +9,5 @@ backbone.update(temporal_size=2)
 
 model = dict(
     backbone=dict(_delete_=True, type='Framewise', backbone=backbone, frozen=True),
-    neck=dict(
-        split=dict(receptive_field=4.0),
-        lifting=dict(norm=False, output_attention=False, compress=False),
-    ),
+    neck=dict(lifting=dict(norm=False, output_attention=False, compress=False)),
 )

@@ -9,10 +9,7 @@ backbone.update(temporal_size=2, stem_channels=(16, 32))
 
 model = dict(
     backbone=dict(_delete_=True, type='Framewise', backbone=backbone, frozen=True),
-    neck=dict(
-        split=dict(receptive_field=4.0),
-        lifting=dict(norm=False, output_attention=False, compress=False),
-    ),
+    neck=dict(lifting=dict(norm=False, output_attention=False, compress=False)),
 )
 
 # A face lies at another place of the image in each subject.

@@ -13,6 +13,7 @@ it says how much the right indexes would bring. Writes OUT.md and OUT.json. Exit
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ from ifdd_mmaction.cli import add_cfg_options, describe
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.evaluation import mean_std, percent, write_table
+from ifdd_mmaction.models.losses import global_context_loss
+from ifdd_mmaction.models.necks.ladm import context_gap
 from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
 from ifdd_mmaction.progress import track
 from ifdd_mmaction.randomness import seed_generators
@@ -118,16 +121,18 @@ class Readout(nn.Module):
                 dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
             )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return scores ``(N, K)``."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores ``(N, K)`` and the value of the constraint on the context."""
+        constraint = x.new_zeros(())
         if self.split is not None:
-            vector, _ = self.lifting(*self.split(x))
+            vector, y_s = self.lifting(*self.split(x))
+            constraint = global_context_loss(context_gap(x, y_s))
         elif self.row == 'attention':
             frames = x.transpose(1, 2).flatten(2)  # (N, T, C * H * W)
             vector = (self.query(frames).softmax(dim=1) * frames).sum(dim=1)
         else:
             vector = x.mean(dim=(2, 3, 4))
-        return self.head(F.dropout(vector, DROPOUT, self.training))
+        return self.head(F.dropout(vector, DROPOUT, self.training)), constraint
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -138,6 +143,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--fold', type=int, help='fold (that of the config)')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument('--epochs', type=int, default=15, help='(%(default)s)')
+    parser.add_argument(
+        '--loss-weights',
+        nargs='+',
+        type=float,
+        default=[0.1],
+        help='weights of the constraint on the context, each with every row '
+        '(%(default)s)',
+    )
     parser.add_argument(
         '--rows', nargs='+', choices=ROWS, default=ROWS, metavar='ROW', help='(all)'
     )
@@ -190,7 +203,9 @@ def collect(model: Any, cfg: Config, args: argparse.Namespace, split: str) -> Pa
     return Part(features, part['labels'], curves, subjects, shown)
 
 
-def train(row: str, seed: int, part: Part, head: nn.Linear, epochs: int) -> Readout:
+def train(
+    row: str, weight: float, seed: int, part: Part, head: nn.Linear, epochs: int
+) -> Readout:
     """Train one row on the features of the training clips."""
     seed_generators(seed)
     model = Readout(row, part.x.shape[1:], head)
@@ -203,10 +218,12 @@ def train(row: str, seed: int, part: Part, head: nn.Linear, epochs: int) -> Read
         for clips in torch.randperm(len(part.x))[: steps * BATCH].split(BATCH):
             x = part.x[clips]
             flipped = torch.rand(len(x), 1, 1, 1, 1) < 0.5
-            scores = predict(model, torch.where(flipped, x.flip(4), x), part, clips)
+            x = torch.where(flipped, x.flip(4), x)
+            scores, constraint = predict(model, x, part, clips)
             loss = F.cross_entropy(
                 scores, part.labels[clips], label_smoothing=SMOOTHING
             )
+            loss = loss + weight * constraint
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), CLIPPING)
@@ -215,8 +232,10 @@ def train(row: str, seed: int, part: Part, head: nn.Linear, epochs: int) -> Read
     return model.eval()
 
 
-def predict(model: Readout, x: Tensor, part: Part, clips: Tensor) -> Tensor:
-    """Return scores; the oracle is told the intensity of the clips."""
+def predict(
+    model: Readout, x: Tensor, part: Part, clips: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return scores and constraint; the oracle is told the intensity of the clips."""
     if isinstance(model.split, OracleSplit):
         model.split.intensity = part.curves[clips, 0]
     return model(x)
@@ -226,7 +245,8 @@ def predict(model: Readout, x: Tensor, part: Part, clips: Tensor) -> Tensor:
 def measure(model: Readout, part: Part) -> dict[str, Any]:
     """Return the UAR, and the intensity at the dynamics frames of emotional clips."""
     every = torch.arange(len(part.x))
-    right = predict(model, part.x, part, every).argmax(dim=1) == part.labels
+    scores, constraint = predict(model, part.x, part, every)
+    right = scores.argmax(dim=1) == part.labels
     recalls = [right[part.labels == k].float().mean() for k in part.labels.unique()]
     found: dict[str, Any] = dict(UAR=torch.stack(recalls).mean().item())
     if model.split is not None:
@@ -236,14 +256,19 @@ def measure(model: Readout, part: Part) -> dict[str, Any]:
         own = mean_at(curves, frames)[:, 0]
         fixed = mean_at(curves, frames.mean(dim=0).expand_as(frames))[:, 0]
         found.update(dynamics=own.mean().item(), gains=(own - fixed).tolist())
+        found['constraint'] = constraint.item()
     return found
 
 
-def summarize(row: str, runs: list[dict[str, Any]], part: Part) -> dict[str, Any]:
+def summarize(
+    row: str, weight: float, runs: list[dict[str, Any]], part: Part
+) -> dict[str, Any]:
     """Return the record of a row over its seeds."""
-    record: dict[str, Any] = dict(row=row, UAR=mean_std([run['UAR'] for run in runs]))
-    record['seeds'] = [run['UAR'] for run in runs]
+    scores = [run['UAR'] for run in runs]
+    record: dict[str, Any] = dict(row=row, UAR=mean_std(scores), seeds=scores)
     if 'dynamics' in runs[0]:
+        record['loss_weight'] = weight
+        record['constraint'] = mean_std([run['constraint'] for run in runs])
         subjects = [part.subjects[i] for i in part.shown.tolist()] * len(runs)
         gains = [gain for run in runs for gain in run['gains']]
         record['dynamics'] = mean_std([run['dynamics'] for run in runs])
@@ -252,20 +277,23 @@ def summarize(row: str, runs: list[dict[str, Any]], part: Part) -> dict[str, Any
 
 
 def to_markdown(records: Sequence[dict[str, Any]], best: float) -> str:
-    """Return the table; the last two columns are in units of the intensity."""
+    """Return the table; intensities are those of the set, from 0 to 1."""
     lines = [
-        '| split + lifting | UAR (%) | intensity at the dynamics frames '
-        f'(best frames {best:.3f}) | minus the same indexes in every clip |',
-        '| --- | --- | --- | --- |',
+        '| split + lifting | loss weight | UAR (%) | intensity at the dynamics frames '
+        f'(best frames {best:.3f}) | minus the same indexes in every clip | '
+        'constraint |',
+        '| --- | --- | --- | --- | --- | --- |',
     ]
     for record in records:
-        cells = [record['row'], percent(record['UAR'], 1), '', '']
+        cells = [record['row'], '', percent(record['UAR'], 1), '', '', '']
         if 'dynamics' in record:
             gain = record['dynamics_minus_fixed']
-            cells[2] = f'{record["dynamics"]["mean"]:.3f}'
-            cells[3] = (
+            cells[1] = f'{record["loss_weight"]:g}'
+            cells[3] = f'{record["dynamics"]["mean"]:.3f}'
+            cells[4] = (
                 f'{gain["mean"]:+.3f} ({gain["low"]:+.3f} to {gain["high"]:+.3f})'
             )
+            cells[5] = f'{record["constraint"]["mean"]:.4f}'
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines)
 
@@ -287,13 +315,20 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         best_frames=best.mean().item(),
     )
     records: list[dict[str, Any]] = []
-    for row in args.rows:
+    for row, weight in itertools.product(args.rows, args.loss_weights):
+        if row in POOLINGS and weight != args.loss_weights[0]:
+            continue  # without a context there is no constraint
         runs = []
         for seed in args.seeds:
-            readout = train(row, seed, training, model.cls_head.fc_cls, args.epochs)
+            head = model.cls_head.fc_cls
+            readout = train(row, weight, seed, training, head, args.epochs)
             runs.append(measure(readout, test))
-            print(f'{row}, seed {seed}: UAR {100 * runs[-1]["UAR"]:.1f} %', flush=True)
-        records.append(summarize(row, runs, test))
+            print(
+                f'{row}, weight {weight:g}, seed {seed}: UAR '
+                f'{100 * runs[-1]["UAR"]:.1f} %',
+                flush=True,
+            )
+        records.append(summarize(row, weight, runs, test))
         table = to_markdown(records, settings['best_frames'])
         write_table(args.out, table, dict(settings, rows=records))
     print(f'{table}\n\nin {args.out}.md and {args.out}.json')

@@ -13,10 +13,13 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,9 +129,10 @@ def execute_all(
 ) -> Iterator[tuple[Run, dict[str, dict[str, Any]] | RunError]]:
     """Execute runs, ``jobs`` at a time, and yield each with its scores or its error.
 
-    An interrupt ends those that are running and starts no other.
+    An interrupt ends those that are running and starts no other, and so does SIGTERM,
+    which is a ``KeyboardInterrupt`` meanwhile.
     """
-    with ThreadPoolExecutor(jobs) as pool:
+    with _sigterm_interrupts(), ThreadPoolExecutor(jobs) as pool:
         futures = {pool.submit(execute, run): run for run in runs}
         try:
             for future in as_completed(futures):
@@ -144,6 +148,19 @@ def execute_all(
             for process in tuple(_running):  # threads change it
                 process.terminate()
             raise
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Have SIGTERM do what Ctrl+C does: by default the runs would go on alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _read(config: Path, base: str | None) -> dict[str, Any]:

@@ -183,7 +183,10 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_ends_the_run_starts_no_other_and_it_goes_on_later(make, tmp_path):
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_run_starts_no_other_and_it_goes_on_later(
+    make, tmp_path, how
+):
     run = make(trap='wait')
     script, output = tmp_path / 'interrupted.py', tmp_path / 'output.txt'
     script.write_text(INTERRUPTED)
@@ -192,7 +195,7 @@ def test_an_interrupt_ends_the_run_starts_no_other_and_it_goes_on_later(make, tm
     while not waiting.exists():
         assert process.exitcode is None, output.read_text()
         time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, how)
     process.join(50)
     assert process.exitcode == 130
     with pytest.raises(ProcessLookupError):

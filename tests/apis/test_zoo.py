@@ -34,8 +34,18 @@ ENTRIES = {entry['Name']: entry for entry in METAFILE['Models']}
 VIT = 'ifdd_vit_sample'
 #: Clips of the held-out subjects that are drawn and classified again.
 REDRAWN = 10
-#: SHA-256 of their pixels where the zoo's scores were computed.
-PIXELS = '813501fec48c9179efe30e522266f5357c0446e2df14d0b6798535a88f577916'
+#: Timing of the set that a model was trained on, and the SHA-256 of the pixels of those
+#: clips where the zoo's scores were computed.
+DRAWN = {
+    'Drawn-Sample': (
+        'narrow',
+        '813501fec48c9179efe30e522266f5357c0446e2df14d0b6798535a88f577916',
+    ),
+    'Drawn-Wide': (
+        'wide',
+        '00f53da8be7b34afba0df8cf45a258c821dc3666178a6e0d786fc94817e89d1f',
+    ),
+}
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -119,7 +129,7 @@ def test_both_files_hold_the_weights_and_what_they_are_of(name):
         assert torch.equal(value, safe['state_dict'][key])
 
 
-def draw_test_clips(root):
+def draw_test_clips(root, timing):
     """Draw the first clips of fold 1's test subjects, as the whole set has them."""
     tool = load_tool('data/make_sample_dfew.py')
     rng = tool.stream(0)
@@ -130,18 +140,17 @@ def draw_test_clips(root):
     clips = root / 'Clip' / 'clip_64x64_16f'
     clips.mkdir(parents=True)
     for video, label, subject in rows:
-        tool.draw_clip(
-            tool.Clip(0, subject, label, 64, 16, str(clips / f'{video:05d}'))
-        )
+        folder = str(clips / f'{video:05d}')
+        tool.draw_clip(tool.Clip(0, subject, label, 64, 16, folder, timing=timing))
     for part, listed in (('test', [row[:2] for row in rows]), ('train', [(9999, 1)])):
         folder = root / 'EmoLabel_DataSplit' / f'{part}(single-labeled)'
         tool.write_csv(folder / 'set_1.csv', ('video_name', 'label'), listed)
 
 
-def effect_of_a_gray_level(model, batch, samples):
+def effect_of_a_gray_level(model, batch, samples, pixels):
     """Return what another JPEG encoder may do to scores, 0 if it is the same one."""
     clips = torch.stack(batch['inputs'])
-    if hashlib.sha256(clips.numpy().tobytes()).hexdigest() == PIXELS:
+    if hashlib.sha256(clips.numpy().tobytes()).hexdigest() == pixels:
         return 0.0
     noise = torch.randint(-1, 2, clips.shape)
     batch['inputs'] = list((clips + noise).clamp(0, 255).to(clips.dtype))
@@ -153,16 +162,18 @@ def effect_of_a_gray_level(model, batch, samples):
 
 @pytest.mark.slow
 def test_the_models_say_again_what_they_said_of_each_clip(tmp_path):
-    draw_test_clips(tmp_path)
+    for data, (timing, _) in DRAWN.items():
+        draw_test_clips(tmp_path / data, timing)
     for name, entry in ENTRIES.items():
+        data = entry['Metadata']['Training Data']
         model = get_model(name, pretrained=True)
         settings = model.cfg.test_dataloader.dataset.copy()
-        settings.data_root = str(tmp_path)
+        settings.data_root = str(tmp_path / data)
         dataset = DATASETS.build(settings)
         batch = pseudo_collate([dataset[i] for i in range(len(dataset))])
         with torch.inference_mode():
             samples = model.test_step(deepcopy(batch))
-        bound = effect_of_a_gray_level(model, batch, samples)
+        bound = effect_of_a_gray_level(model, batch, samples, DRAWN[data][1])
         weights = ROOT / entry['Weights']
         path = weights.with_name(f'{weights.stem}_predictions.json')
         published = {c['clip']: c for c in json.loads(path.read_text())['clips']}
@@ -183,7 +194,7 @@ def test_models_are_listed_by_pattern():
     assert {'ifdd_vit_dfew', VIT, 'ifdd_cnn_mafw'} <= set(everything)
     assert list_models('*_ferv39k') == ['ifdd_cnn_ferv39k', 'ifdd_vit_ferv39k']
     assert list_models(pretrained=True) == sorted(ENTRIES)
-    assert list_models('*vit*', pretrained=True) == [VIT]
+    assert list_models('*vit*', pretrained=True) == [VIT, f'{VIT}_content']
     assert list_models('nothing*') == []
 
 

@@ -16,7 +16,8 @@ class Framewise(BaseModule):
 
     What a backbone has learned from single frames it does to the frames of a clip too
     only if it does not mix them: attention over eight times as many tokens, or a
-    temporal padding that is gone, changes its features. Here the neck alone sees time.
+    temporal padding that is gone, changes its features. Here the neck alone sees time
+    (our design, docs/content.md).
 
     Args:
         backbone: Config of a backbone that returns maps ``(n, C_i, t, H_i, W_i)`` of

@@ -121,7 +121,8 @@ class PyramidMViT(MViT):
             for block in self.blocks:
                 fuse(block)
         if stem_channels:
-            self.patch_embed = ConvStem(self.patch_embed.projection, stem_channels)
+            stem = ConvStem(self.patch_embed.projection, stem_channels)
+            self.add_module('patch_embed', stem)
         if temporal_pool > 1:
             # A hook, so that no parameter changes its name.
             self.patch_embed.register_forward_hook(partial(pool_time, temporal_pool))

@@ -50,7 +50,7 @@ class ConvStem(BaseModule):
             projection.out_channels,
             (depth, *left),
             (step, *left),
-            (projection.padding[0], 0, 0),
+            (int(projection.padding[0]), 0, 0),
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int, int]]:

@@ -38,7 +38,7 @@ RELEASED = {
 #: What is measured over seeds; the ViT is at chance on the wide set.
 RUNS = (('ViT', 'narrow'), ('CNN', 'narrow'), ('CNN', 'wide'))
 PAIRS = (('CNN', 'order'), ('CNN', 'speed'))
-MVIT = 'configs/_base_/models/mvit_sample.py'
+MVIT, MVIT_RUNS = 'configs/_base_/models/mvit_sample.py', f'{WORK}/mvit_narrow'
 CALIBRATION = '--cfg-options test_evaluator.calibration=True'
 PARTS = (
     'components_backbone', 'components_aggregation', 'components_issm',
@@ -293,14 +293,12 @@ EXPERIMENTS = {
         {
             'models': 'python tools/analysis/temporal_reliance.py '
             f'configs/{CONFIGS["ViT"]}.py {RELEASED["ViT"]} --name IFDD-ViT '
-            f'--compare IFDD-CNN configs/{CONFIGS["CNN"]}.py {RELEASED["CNN"]} --compare MViT {MVIT} '
-            f'{WORK}/mvit_narrow/mvit_sample/seed0/epoch_20.pth --out {{folder}}'
+            f'--compare IFDD-CNN configs/{CONFIGS["CNN"]}.py {RELEASED["CNN"]} '
+            f'--compare MViT {MVIT} {MVIT_RUNS}/mvit_sample/seed0/epoch_20.pth '
+            '--out {folder}'
         },
         'temporal_reliance.json',
-        (
-            f'python tools/analysis/ablate.py {MVIT} --seeds 0 '
-            f'--work-dir {WORK}/mvit_narrow',
-        ),
+        (f'python tools/analysis/ablate.py {MVIT} --seeds 0 --work-dir {MVIT_RUNS}',),
         tables={
             'orders': temporal_reliance_tables.order_sections,
             'bad_frames': lambda report: '\n'.join(

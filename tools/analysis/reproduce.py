@@ -38,7 +38,7 @@ from temporal_reliance_tables import to_json
 
 from ifdd_mmaction.cli import describe
 from ifdd_mmaction.fileio import write_atomic
-from ifdd_mmaction.provenance import provenance
+from ifdd_mmaction.provenance import provenance, source_commit
 
 TOOL = 'tools/analysis/reproduce.py'
 
@@ -74,7 +74,7 @@ class Reproduction:
         self.state: dict[str, Any] = dict(cpu_minutes=0.0, made={})
         if self.log.is_file():
             self.state = json.loads(self.log.read_text())
-        draws = [SETS[name][1] for name in experiment.sets]
+        draws = [SETS[data][1] for data in experiment.sets]
         self.before = [*filter(None, draws), *experiment.before]
         self.steps = list(self._steps())
 
@@ -223,6 +223,8 @@ def show(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the experiments one after the other; return the exit code."""
     failed = 0
+    if (commit := source_commit()).endswith('dirty'):
+        print(f'warning: results are marked {commit}: commit the code', file=sys.stderr)
     rendered = str(args.rendered.absolute()) if args.rendered else None
     for count, (name, experiment) in enumerate(args.chosen.items(), start=1):
         print(f'experiment {count} of {len(args.chosen)}: {name}', flush=True)

@@ -202,6 +202,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         if not path.exists():
             parser.error(f'no {path}: run it in the clone')
     args.known = runpy.run_path(str(args.experiments))['EXPERIMENTS']
+    pages = {args.docs / experiment.page for experiment in args.known.values()}
+    if missing := [str(page) for page in sorted(pages) if not page.is_file()]:
+        parser.error(f'no page {", ".join(missing)}: create it, or give --docs')
     for name in args.names:
         if name not in args.known:
             near = difflib.get_close_matches(name, args.known, n=1, cutoff=0)[0]

@@ -25,7 +25,7 @@ TABLE = re.compile(
 def write_tables(experiments: Mapping[str, Experiment], docs: Path) -> None:
     """Write the tables of experiments into their pages."""
     pages = {docs / experiment.page for experiment in experiments.values()}
-    for page in sorted({*pages, docs / 'results' / 'README.md'}):
+    for page in sorted({*pages, *docs.glob('results/README.md')}):
         before = page.read_text('utf-8')
         after = with_tables(before, experiments, docs / 'results')
         if after != before:

@@ -20,6 +20,7 @@ from typing import Any
 from ifdd_mmaction.apis import calibrate
 from ifdd_mmaction.cli import add_cfg_options, describe, exit_code
 from ifdd_mmaction.fileio import write_atomic
+from ifdd_mmaction.provenance import provenance
 
 #: The scores, and what each is multiplied by to be printed in its unit.
 SCORES = {
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
     print(table(found))
     print(f'temperature {found["temperature"]:.4f}: {args.out or args.checkpoint}')
     if report:
-        write_atomic(report, f'{json.dumps(found, indent=1)}\n'.encode())
+        record = found | provenance()
+        write_atomic(report, f'{json.dumps(record, indent=1)}\n'.encode())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

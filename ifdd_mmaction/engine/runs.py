@@ -26,6 +26,7 @@ from typing import Any
 
 from ..deprecations import former_settings
 from ..fileio import write_atomic
+from ..provenance import source_commit
 from .load_config import load_config
 from .resume import EXIT_PREEMPTED
 
@@ -108,7 +109,8 @@ def execute(run: Run) -> dict[str, dict[str, Any]]:
 
     Returns:
         For each of ``run.tests``: ``epoch`` of the checkpoint, ``WAR``, ``UAR``,
-        ``F1``, all of this one checkpoint. ``scores.json`` holds the same.
+        ``F1``, all of this one checkpoint. ``scores.json`` holds the same, and the
+        commit of the code.
 
     Raises:
         RunError: If training or a test failed.
@@ -116,10 +118,11 @@ def execute(run: Run) -> dict[str, dict[str, Any]]:
     path = run.folder / 'scores.json'
     scores = json.loads(path.read_text())['scores'] if path.is_file() else {}
     if missing := [name for name in run.tests if name not in scores]:
+        commit = source_commit()
         _train(run)
         for name in missing:
             scores[name] = _test(run, name)
-        record = dict(fold=run.fold, seed=run.seed, scores=scores)
+        record = dict(fold=run.fold, seed=run.seed, commit=commit, scores=scores)
         write_atomic(path, json.dumps(record, indent=1).encode())
     return {name: scores[name] for name in run.tests}
 

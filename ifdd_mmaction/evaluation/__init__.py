@@ -10,7 +10,14 @@ from .calibration import (
     to_probabilities,
 )
 from .dfer_metric import DFERMetric, dfer_scores
-from .tables import fold_table, mean_std, percent, write_table
+from .tables import (
+    fold_table,
+    mean_interval,
+    mean_std,
+    percent,
+    signed_percent,
+    write_table,
+)
 from .temperature import fit_temperature, tempered
 
 __all__ = [
@@ -21,11 +28,13 @@ __all__ = [
     'dfer_scores',
     'fit_temperature',
     'fold_table',
+    'mean_interval',
     'mean_std',
     'negative_log_likelihood',
     'percent',
     'reliability',
     'risk_coverage',
+    'signed_percent',
     'tempered',
     'to_probabilities',
     'write_table',

@@ -8,6 +8,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scipy.special import stdtrit
+
 from ..fileio import write_atomic
 
 #: Checkpoints of a fold; WAR and UAR of a pair of cells are of the same checkpoint.
@@ -39,6 +41,37 @@ def percent(summary: Mapping[str, Any], digits: int = 2) -> str:
     """
     parts = [summary[k] for k in ('mean', 'std') if summary[k] is not None]
     return ' ± '.join(f'{100 * part:.{digits}f}' for part in parts) or '-'
+
+
+def mean_interval(values: Sequence[float]) -> dict[str, Any]:
+    """Return ``mean``, its 95 % interval ``low`` to ``high`` by Student's t, and ``n``.
+
+    Example:
+        >>> from ifdd_mmaction.evaluation import mean_interval
+        >>> {k: round(v, 3) for k, v in mean_interval([0.5, 0.75, 1.0]).items()}
+        {'mean': 0.75, 'low': 0.129, 'high': 1.371, 'n': 3}
+    """
+    summary = mean_std(values)
+    mean, std, n = summary['mean'], summary['std'], summary['n']
+    if std is None:
+        return dict(mean=mean, low=None, high=None, n=n)
+    half = float(stdtrit(n - 1, 0.975)) * std / n**0.5
+    return dict(mean=mean, low=mean - half, high=mean + half, n=n)
+
+
+def signed_percent(interval: Mapping[str, Any], digits: int = 1) -> str:
+    """Format a difference of fractions as ``mean [low, high]`` in points.
+
+    Example:
+        >>> from ifdd_mmaction.evaluation import mean_interval, signed_percent
+        >>> signed_percent(mean_interval([0.5, 0.75, 1.0]))
+        '+75.0 [+12.9, +137.1]'
+    """
+    mean, low, high = (
+        '-' if interval[k] is None else f'{100 * interval[k]:+.{digits}f}'
+        for k in ('mean', 'low', 'high')
+    )
+    return mean if low == '-' else f'{mean} [{low}, {high}]'
 
 
 def fold_table(rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -53,3 +53,38 @@ def test_a_config_is_described_by_its_first_sentence(tmp_path):
     assert tool.first_sentence(config) == 'Logits are adjusted (Menon et al., 2021)'
     config.write_text('x = 1\n# Not it.\n')
     assert tool.first_sentence(config) == 'leaf'
+
+
+def test_rows_are_compared_with_the_reference_by_seed(tmp_path):
+    tool = load_tool('analysis/ablate.py')
+    for name in ('one', 'base'):
+        (tmp_path / f'{name}.py').write_text('# A config.\n')
+
+    def runs(*uar):
+        scores = dict(fold=None, epoch=1, WAR=0.5, F1=0.5)
+        return [dict(scores, seed=seed, UAR=found) for seed, found in enumerate(uar)]
+
+    results = {
+        tmp_path / 'one.py': runs(0.6, 0.8, 0.9),
+        tmp_path / 'base.py': runs(0.5, 0.4, 0.6, 0.1),
+    }
+    one, base = tool.summarize(results, 'base')
+    found = one['difference']
+    # 0.1, 0.4 and 0.3; the mean plus and minus 4.303 times its standard error.
+    assert found['n'] == 3 and found['mean'] == pytest.approx(0.8 / 3)
+    assert found['high'] - found['mean'] == pytest.approx(4.30265 * 0.0881917, rel=1e-5)
+    assert 'difference' not in base
+    table = tool.to_markdown(dict(reference='base', rows=[one, base])).splitlines()
+    assert table[0].endswith('| n | UAR - `base` |')
+    assert table[2].endswith('| 3 | +26.7 [-11.3, +64.6] |')
+    assert table[3].endswith('| 4 |  |')
+    plain = tool.to_markdown(dict(rows=tool.summarize(results, None)))
+    assert 'UAR -' not in plain and '+26.7' not in plain
+
+
+def test_a_reference_that_is_no_config_is_refused(tmp_path):
+    (tmp_path / 'a.py').write_text('')
+    result = run_tool(
+        'analysis/ablate.py', tmp_path / 'a.py', '--reference', 'b', check=2
+    )
+    assert '--reference b is none of a' in result.stderr

@@ -6,28 +6,36 @@
 
 A run that is finished is not run again and an interrupted one is resumed, so the same
 command continues where it stopped. The table holds mean, standard deviation (n - 1)
-and n of the last epoch's scores, as Markdown and JSON. Exit codes: 0 all runs
-are in the table, 1 some failed, 2 wrong arguments, 130 interrupted.
+and n of the last epoch's scores, as Markdown and JSON, and with ``--reference NAME``
+the difference of UAR from that config, paired by seed and fold, with its 95 % interval
+by Student's t. Exit codes: 0 all runs are in the table, 1 some failed, 2 wrong
+arguments, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import platform
 import re
 import sys
 import time
+from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ifdd_mmaction.cli import add_base, add_cfg_options, describe
 from ifdd_mmaction.engine.runs import SCORES, Run, RunError, claim, execute_all
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.evaluation import mean_std, percent, write_table
+from ifdd_mmaction.evaluation import (
+    mean_interval,
+    mean_std,
+    percent,
+    signed_percent,
+    write_table,
+)
+from ifdd_mmaction.provenance import provenance
 
 TOOLS = Path(__file__).resolve().parents[1]
 
@@ -43,6 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, help='write OUT.md and OUT.json (default: WORK_DIR/table)'
     )
+    parser.add_argument('--reference', metavar='NAME', help='config to compare with')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     add_cfg_options(parser, 'KEY=VALUE into every config', as_words=True)
     args = parser.parse_args()
@@ -51,6 +60,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'no config {", ".join(missing)}')
     if len(set(names)) < len(names):
         parser.error(f'two configs of one name: {", ".join(sorted(names))}')
+    if args.reference not in (None, *names):
+        parser.error(f'--reference {args.reference} is none of {", ".join(names)}')
     return args
 
 
@@ -89,10 +100,10 @@ def first_sentence(config: Path) -> str:
     return re.split(r'\.(?:\s+(?=[A-Z])|$)', comment)[0] or config.stem
 
 
-def table(results: dict[Path, list[dict]]) -> tuple[str, list[dict]]:
-    """Return the results as Markdown and as rows."""
-    lines = ['| config | what | WAR (%) | UAR (%) | macro F1 (%) | n |']
-    lines.append('| --- | --- | --- | --- | --- | --- |')
+def summarize(
+    results: dict[Path, list[dict]], reference: str | None
+) -> list[dict[str, Any]]:
+    """Return a row for each config: mean, deviation and n of each score."""
     rows = []
     for config, runs in results.items():
         row: dict[str, Any] = dict(
@@ -100,10 +111,43 @@ def table(results: dict[Path, list[dict]]) -> tuple[str, list[dict]]:
         )
         row |= {score: mean_std([run[score] for run in runs]) for score in SCORES}
         rows.append(row)
+    for other in (row for row in rows if row['config'] == reference):
+        for row in rows:
+            if row is not other:
+                row['difference'] = difference(row['runs'], other['runs'])
+    return rows
+
+
+def difference(runs: list[dict], others: list[dict]) -> dict[str, Any]:
+    """Return the mean difference of UAR, paired by fold and seed, and its interval."""
+    ours, theirs = (
+        {(run['fold'], run['seed']): run['UAR'] for run in given}
+        for given in (runs, others)
+    )
+    return mean_interval([ours[k] - theirs[k] for k in ours if k in theirs])
+
+
+def to_markdown(record: Mapping[str, Any]) -> str:
+    """Lay out the table of a record, as its JSON has it."""
+    reference = record.get('reference')
+    heading = ['config', 'what', 'WAR (%)', 'UAR (%)', 'macro F1 (%)', 'n']
+    heading += [f'UAR - `{reference}`'] if reference else []
+    lines = [heading, ['---'] * len(heading)]
+    for row in record['rows']:
         cells = [percent(row[score], digits=1) for score in SCORES]
-        cells = [f'`{config.stem}`', row['what'], *cells, str(len(runs))]
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(lines), rows
+        cells = [f'`{row["config"]}`', row['what'], *cells, str(len(row['runs']))]
+        if reference:
+            found = row.get('difference')
+            cells.append(signed_percent(found) if found else '')
+        lines.append(cells)
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def commits(runs: list[Run]) -> str:
+    """Return the commits that finished runs were made with."""
+    files = [run.folder / 'scores.json' for run in runs]
+    read = [json.loads(f.read_text()) for f in files if f.is_file()]
+    return ', '.join(sorted({scores.get('commit', 'unknown') for scores in read}))
 
 
 def main() -> int:
@@ -133,20 +177,19 @@ def main() -> int:
         return 130
     for found in results.values():
         found.sort(key=lambda run: (run['fold'] or 0, run['seed']))
-    markdown, rows = table(results)
     out = args.out or args.work_dir / 'table'
     record = dict(
-        rows=rows,
-        seeds=args.seeds,
-        folds=args.folds,
+        provenance(),
+        commit=commits(runs),
+        configs=[str(config) for config in args.configs],
         base=args.base,
         cfg_options=args.cfg_options,
-        environment=dict(
-            torch=torch.__version__,
-            python=platform.python_version(),
-            cpus=os.cpu_count(),
-        ),
+        seeds=args.seeds,
+        folds=args.folds,
+        reference=args.reference,
+        rows=summarize(results, args.reference),
     )
+    markdown = to_markdown(record)
     write_table(out, markdown, record)
     print(f'\n{markdown}\n\nwritten to {out}.md and {out}.json')
     return 0 if sum(map(len, results.values())) == len(runs) else 1

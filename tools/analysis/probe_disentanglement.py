@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from disentanglement_report import to_json, to_markdown
+from disentanglement_report import plain, to_json, to_markdown
 from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -51,6 +51,7 @@ from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.models.necks import IFDDNeck
 from ifdd_mmaction.progress import track
+from ifdd_mmaction.provenance import provenance
 from ifdd_mmaction.visualization import ClipTiming, plot_split_timing, save_figure
 
 NEUTRAL = 'neutral'
@@ -326,12 +327,14 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         num_frames=test['num_frames'],
         pooling=args.pooling,
         accuracy=test['right'].float().mean().item(),
+        timing=plain(timing),
+        probes=plain(probes),
+        **provenance(),
     )
     out = args.out or args.checkpoint.parent
-    text = to_markdown(report, timing, probes)
+    text = to_markdown(report)
     write_atomic(out / 'disentanglement.md', text.encode())
-    numbers = to_json(dict(report, timing=timing, probes=probes))
-    write_atomic(out / 'disentanglement.json', numbers.encode())
+    write_atomic(out / 'disentanglement.json', to_json(report).encode())
     written = ['disentanglement.md', 'disentanglement.json']
     if args.clips:
         shown = [timing_of(test, i) for i in choose(test, args.clips)]

@@ -27,6 +27,7 @@ from ifdd_mmaction.analysis import KINDS, VariantPlan
 from ifdd_mmaction.apis import GivenModel, add_model_arguments, measure_reliance
 from ifdd_mmaction.cli import describe, exit_code
 from ifdd_mmaction.fileio import write_atomic
+from ifdd_mmaction.provenance import provenance
 from ifdd_mmaction.visualization import (
     plot_bad_frames,
     plot_bad_frames_read,
@@ -97,7 +98,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def measure(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Test all models."""
-    return measure_reliance(
+    report = measure_reliance(
         args.models,
         out / f'{STEM}_scores',
         VariantPlan(
@@ -112,6 +113,7 @@ def measure(args: argparse.Namespace, out: Path) -> dict[str, Any]:
         data_root=args.data_root,
         cfg_options=args.cfg_options,
     )
+    return report | provenance()
 
 
 def write(report: dict[str, Any], out: Path) -> None:

@@ -56,6 +56,14 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     return '\n'.join(lines).rstrip() + '\n'
 
 
+def order_sections(report: Mapping[str, Any]) -> str:
+    """Lay out what was tested, and the orders of frames of each model."""
+    lines = [*sentences(report)]
+    for name, model in report['models'].items():
+        lines += ['', f'### {name}', '', *order_table(model)]
+    return '\n'.join(lines)
+
+
 def sentences(report: Mapping[str, Any]) -> Iterator[str]:
     """Say what was tested, and what is peculiar."""
     groups = report['groups']

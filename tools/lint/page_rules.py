@@ -26,7 +26,7 @@ REASONS = ('gated data', 'a GPU', 'SLURM', 'the network', 'data of your own')
 #: What a command may begin with besides a tool of this repository.
 PROGRAMS = ('python', 'make', 'pip', 'source', 'sbatch', 'mim', 'ifdd', 'git')
 BLOCK = re.compile(
-    r'(?:^<!-- (?P<mark>.*?) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$',
+    r'(?:^<!-- (?P<mark>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$',
     re.MULTILINE | re.DOTALL,
 )
 

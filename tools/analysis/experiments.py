@@ -14,6 +14,7 @@ from typing import Any
 
 import ablate
 import disentanglement_report
+import split_probe
 import temporal_reliance_tables
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -23,6 +24,10 @@ DRAW = 'python tools/data/make_sample_dfew.py'
 SETS = {
     'narrow': ('data/sample_dfew', f'{DRAW} data/sample_dfew'),
     'wide': ('data/sample_wide', f'{DRAW} data/sample_wide --timing wide'),
+    'wide_frames': (
+        'data/sample_wide_frames',
+        f'{DRAW} data/sample_wide_frames --timing wide --subjects 600 --seed 1',
+    ),
     'order': ('data/sample_order', f'{DRAW} data/sample_order --task order'),
     'speed': ('data/sample_speed', f'{DRAW} data/sample_speed --task speed'),
     'validation': ('data/sample_val', f'{DRAW} data/sample_val --subjects 60 --seed 1'),
@@ -40,6 +45,11 @@ RUNS = (('ViT', 'narrow'), ('CNN', 'narrow'), ('CNN', 'wide'))
 PAIRS = (('CNN', 'order'), ('CNN', 'speed'))
 MVIT, MVIT_RUNS = 'configs/_base_/models/mvit_sample.py', f'{WORK}/mvit_narrow'
 CALIBRATION = '--cfg-options test_evaluator.calibration=True'
+CONTENT, CONTENT_RUNS = 'ifdd_vit_sample_content', f'{WORK}/content_wide'
+STATIC_FIRST = (
+    f'python tools/static_first.py {CONTENT} --known-intensity '
+    f'--data-root {SETS["wide"][0]} --frames-root {SETS["wide_frames"][0]} '
+)
 PARTS = (
     'components_backbone', 'components_aggregation', 'components_issm',
     'components_ladm', 'components_issm_ladm', 'components_all', 'split_interval',
@@ -285,6 +295,34 @@ EXPERIMENTS = {
             for name in ('Y_S', 'Y_D', 'v')
         },
         *RUNS,
+    ),
+    'content_wide': Experiment(
+        'static first, and indexes that follow the content, drawn faces of wide timing',
+        'content.md',
+        ('wide', 'wide_frames'),
+        {
+            f'`{CONTENT}`': f'{STATIC_FIRST} --seed {{seed}} --work-dir '
+            f'{CONTENT_RUNS}/seed{{seed}} && python tools/test.py configs/{CONTENT}.py '
+            f'{CONTENT_RUNS}/seed{{seed}}/clips/epoch_20.pth --work-dir {{folder}} '
+            '--dump {folder}/predictions.json --cfg-options '
+            f'test_dataloader.dataset.data_root={SETS["wide"][0]}'
+        },
+        'predictions.json',
+        (),
+        {f'{k} (%)': Column(k) for k in ('WAR', 'UAR', 'F1')},
+    ),
+    'split_probe_wide': Experiment(
+        'splits and readouts on frozen features, drawn faces of wide timing',
+        'content.md',
+        ('wide', 'wide_frames'),
+        {
+            'splits': f'python tools/analysis/split_probe.py configs/{CONTENT}.py '
+            f'{CONTENT_RUNS}/seed0/frames/epoch_20.pth --data-root {SETS["wide"][0]} '
+            '--out {folder}/probe'
+        },
+        'probe.json',
+        (f'{STATIC_FIRST} --seed 0 --work-dir {CONTENT_RUNS}/seed0',),
+        tables={'': split_probe.to_markdown},
     ),
     'temporal_reliance': Experiment(
         'other orders of frames, bad frames: the zoo and a stock MViT, drawn faces',

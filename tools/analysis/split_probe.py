@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ from ifdd_mmaction.models.losses import global_context_loss
 from ifdd_mmaction.models.necks.ladm import context_gap
 from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
 from ifdd_mmaction.progress import track
+from ifdd_mmaction.provenance import provenance
 from ifdd_mmaction.randomness import seed_generators
 
 #: Rows without a neck, then (split, lifting) of those with one.
@@ -276,24 +277,24 @@ def summarize(
     return record
 
 
-def to_markdown(records: Sequence[dict[str, Any]], best: float) -> str:
+def to_markdown(record: Mapping[str, Any]) -> str:
     """Return the table; intensities are those of the set, from 0 to 1."""
     lines = [
         '| split + lifting | loss weight | UAR (%) | intensity at the dynamics frames '
-        f'(best frames {best:.3f}) | minus the same indexes in every clip | '
-        'constraint |',
+        f'(best frames {record["best_frames"]:.3f}) | minus the same indexes in every '
+        'clip | constraint |',
         '| --- | --- | --- | --- | --- | --- |',
     ]
-    for record in records:
-        cells = [record['row'], '', percent(record['UAR'], 1), '', '', '']
-        if 'dynamics' in record:
-            gain = record['dynamics_minus_fixed']
-            cells[1] = f'{record["loss_weight"]:g}'
-            cells[3] = f'{record["dynamics"]["mean"]:.3f}'
+    for row in record['rows']:
+        cells = [row['row'], '', percent(row['UAR'], 1), '', '', '']
+        if 'dynamics' in row:
+            gain = row['dynamics_minus_fixed']
+            cells[1] = f'{row["loss_weight"]:g}'
+            cells[3] = f'{row["dynamics"]["mean"]:.3f}'
             cells[4] = (
                 f'{gain["mean"]:+.3f} ({gain["low"]:+.3f} to {gain["high"]:+.3f})'
             )
-            cells[5] = f'{record["constraint"]["mean"]:.4f}'
+            cells[5] = f'{row["constraint"]["mean"]:.4f}'
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines)
 
@@ -305,7 +306,8 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
     if both := set(training.subjects) & set(test.subjects):
         raise ProbeError(f'{len(both)} subjects are in both splits of the fold')
     best = test.curves[test.shown, 0].topk((test.x.shape[2] + 1) // 2, dim=1).values
-    settings = dict(
+    record: dict[str, Any] = dict(
+        provenance(),
         config=str(args.config),
         checkpoint=str(args.checkpoint),
         epochs=args.epochs,
@@ -313,8 +315,8 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         train_clips=len(training.x),
         test_clips=len(test.x),
         best_frames=best.mean().item(),
+        rows=[],
     )
-    records: list[dict[str, Any]] = []
     for row, weight in itertools.product(args.rows, args.loss_weights):
         if row in POOLINGS and weight != args.loss_weights[0]:
             continue  # without a context there is no constraint
@@ -328,10 +330,9 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
                 f'{100 * runs[-1]["UAR"]:.1f} %',
                 flush=True,
             )
-        records.append(summarize(row, weight, runs, test))
-        table = to_markdown(records, settings['best_frames'])
-        write_table(args.out, table, dict(settings, rows=records))
-    print(f'{table}\n\nin {args.out}.md and {args.out}.json')
+        record['rows'].append(summarize(row, weight, runs, test))
+        write_table(args.out, to_markdown(record), record)
+    print(f'{to_markdown(record)}\n\nin {args.out}.md and {args.out}.json')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

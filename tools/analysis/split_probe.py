@@ -56,7 +56,7 @@ SPLITS = dict(
     interval=dict(type='IntervalSplit'),
     issm=dict(type='ISSM', receptive_field=2.0),
     issm_4=dict(type='ISSM', receptive_field=4.0),
-    oracle=dict(type='OracleSplit'),
+    oracle=dict(),  # of this tool: not registered
 )
 LIFTINGS = dict(
     paper=dict(type='LADM', num_heads=4, drop_path=0.0),
@@ -81,7 +81,6 @@ class Part(NamedTuple):
     shown: Tensor  # numbers of the clips that are not neutral
 
 
-@MODELS.register_module()
 class OracleSplit(TemporalSplit):
     """The half of the frames with the highest known intensity to the dynamics group.
 
@@ -117,7 +116,12 @@ class Readout(nn.Module):
             self.head = nn.Linear(c * h * w, head.out_features)
         elif row not in POOLINGS:
             split, lifting = row.split(' + ')
-            self.split = MODELS.build(dict(SPLITS[split], in_channels=c, num_frames=t))
+            sizes = dict(in_channels=c, num_frames=t)
+            self.split = (
+                OracleSplit(**sizes)
+                if split == 'oracle'
+                else MODELS.build(SPLITS[split] | sizes)
+            )
             self.lifting = MODELS.build(
                 dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
             )

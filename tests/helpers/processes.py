@@ -75,6 +75,9 @@ def _call(target, args, kwargs, group):
     if group:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python's own: from a fork server it inherits that, so that each pool and loader of
+    # a tool would start one, which imports everything again.
+    multiprocessing.set_start_method(None, force=True)
     try:
         target(*args, **kwargs)
     finally:  # the exit of a program, which multiprocessing skips

@@ -8,7 +8,7 @@ def format_configs_once() -> None:
     """Format a config once for the log, its files and each checkpoint (mmcv#2466).
 
     ``Config.pretty_text`` calls yapf each time it is read: four times when a training
-    starts and once for each checkpoint, which takes up to a second each.
+    starts and once for each checkpoint; that of the sample takes 0.3 s each.
     """
     from mmengine.config import config
 

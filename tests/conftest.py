@@ -1,6 +1,7 @@
 """Shared settings and fixtures of all tests."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -27,6 +28,15 @@ atexit.register(shutil.rmtree, os.environ['IFDD_CACHE'], ignore_errors=True)
 
 # Background jobs and their children ignore SIGINT, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported out of each collection of garbage.
+
+    MMEngine collects garbage for each dataset that it builds: 0.2 s with all of it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

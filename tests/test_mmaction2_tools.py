@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import mmaction
 import pytest
 
 from tests.helpers.backbone_matrix import CASES, is_3d
+from tests.helpers.interpreters import run_python
 from tests.helpers.layouts import make_dfew
 
 TOOLS = Path(mmaction.__path__[0]) / '.mim' / 'tools'
@@ -64,14 +63,9 @@ randomness = dict(seed=0)
 
 
 def run(tool: str, *args: object, cwd: Path) -> str:
-    """Run a tool of MMAction2 in a new interpreter, and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', str(TOOLS / tool), *map(str, args)],
-        cwd=cwd,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'},
-        capture_output=True,
-        text=True,
-    )
+    """Run a tool of MMAction2 where nothing is corrected; return what it printed."""
+    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'}
+    done = run_python(['-W', 'ignore', TOOLS / tool, *args], cwd, env)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-5000:]
     return said

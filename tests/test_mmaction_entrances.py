@@ -6,8 +6,6 @@ Its ``demo/`` is in no wheel: what those scripts call is called here.
 import os
 import pickle
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -24,6 +22,7 @@ from mmengine.dataset import Compose, pseudo_collate
 
 from ifdd_mmaction.decoding import VideoReader
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.layouts import make_dfew, write_lines
 from tests.helpers.scenes import face, write_video
 from tests.helpers.tools import TINY, data_options, run_tool
@@ -235,10 +234,8 @@ def test_confusion_matrix(trained, data, tmp_path):
     out, picture = tmp_path / 'cm.pkl', tmp_path / 'cm.png'
     command = [tool, TINY, trained / 'epoch_2.pth', '--out', out]
     command += ['--show-path', picture, '--cfg-options', *data_options(data, 'test')]
-    subprocess.run(
-        [sys.executable, '-c', code, *map(str, command)],
-        check=True, cwd=ROOT, env={**os.environ, 'MPLBACKEND': 'Agg'},
-    )  # fmt: skip
+    done = run_python(['-c', code, *command], env={**os.environ, 'MPLBACKEND': 'Agg'})
+    assert done.returncode == 0, done.stderr
     matrix = pickle.loads(out.read_bytes())
     assert matrix.sum(1).tolist() == [1] * 7 and cv2.imread(str(picture)) is not None
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 
 CODE = """
 import json, sys
@@ -22,13 +23,17 @@ print(list(track(iter(range(40)), 40 + options.get('done', 0), 'Working', **opti
 def run(options, terminal=False):
     """Return what a process says on standard output and on standard error."""
     env = {**os.environ, 'PYTHONPATH': str(ROOT), 'TERM': 'xterm', 'COLUMNS': '80'}
-    command = [sys.executable, '-W', 'ignore', '-c', CODE, json.dumps(options)]
+    command = ['-W', 'ignore', '-c', CODE, json.dumps(options)]
     if not terminal:
-        result = subprocess.run(command, env=env, capture_output=True, text=True)
+        result = run_python(command, env=env)
         return result.stdout, result.stderr
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=follower, text=True
+        [sys.executable, *command],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        text=True,
     ) as process:
         os.close(follower)
         shown = b''

@@ -14,6 +14,7 @@ from .distributed import (
     wrap_ddp_on_cpu,
 )
 from .drawing import draw_labels
+from .formatting import format_configs_once
 from .imports import (
     accept_newer_mmcv,
     disable_broken_multimodal,
@@ -55,6 +56,7 @@ def apply() -> None:
     require_matching_weights()
     load_without_workers()
     load_yaml_safely()
+    format_configs_once()
     init_dist_on_cpu()
     wait_for_gloo_threads()
     wrap_ddp_on_cpu()

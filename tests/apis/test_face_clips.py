@@ -1,8 +1,5 @@
 """Windows, face crops and the test pipeline of inference."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -10,6 +7,7 @@ from ifdd_mmaction.apis.face_clips import cut_clips, plan_windows, smooth_window
 from ifdd_mmaction.faces import Track
 from ifdd_mmaction.video import Frame
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.scenes import numbered_frames, numbers_of
 
 
@@ -126,7 +124,5 @@ def test_the_pipeline_needs_no_default_scope():
         f'cfg = Config.fromfile({str(ROOT / "configs/ifdd_vit_sample.py")!r})\n'
         'print(ClipPipeline(cfg).clip_len)'
     )
-    result = subprocess.run(
-        [sys.executable, '-c', script], capture_output=True, text=True, cwd=ROOT
-    )
+    result = run_python(['-c', script])
     assert result.stdout.strip().endswith('16'), result.stderr

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from ifdd_mmaction.decoding.decord_decoder import DecordVideo
 from ifdd_mmaction.decoding.index import FOLDER, IndexCache
 from ifdd_mmaction.decoding.open_video import checksum
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 from tests.helpers.video_zoo import FFMPEG, ZOO
 
@@ -177,12 +176,7 @@ def without_pyav(tmp_path, code, program, *words, **env):
         'IFDD_CACHE': str(tmp_path / 'another cache'),
         **env,
     }
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', program, *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=env,
-    )
+    result = run_python(['-W', 'ignore', '-c', program, *words], env=env)
     assert not result.returncode, result.stderr
     return result
 
@@ -351,12 +345,7 @@ def test_other_decoders_are_not_imported_by_default(video):
         f'VideoReader({str(video)!r}).read([0])\n'
         "print(sorted({'av', 'decord', 'torchcodec'} & set(sys.modules)))"
     )
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    result = run_python(['-W', 'ignore', '-c', code])
     assert result.stdout.splitlines()[-1] == "['av']", result.stderr
     assert result.stdout.count('videos are read by PyAV') == 1
 

@@ -1,7 +1,5 @@
 import ctypes
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -13,6 +11,7 @@ from ifdd_mmaction.decoding.pyav_decoder import PyAVVideo
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.layouts import make_mafw
 from tests.helpers.layouts import write_video as write_clip
 from tests.helpers.runners import log_of, tiny_runner
@@ -145,10 +144,8 @@ def test_a_run_that_wants_every_clip_ends_with_one_line(tmp_path):
         'val_dataloader = val_cfg = val_evaluator = None\n'
         'model = dict(cls_head=dict(num_classes=11))\n'
     )
-    result = subprocess.run(
-        [sys.executable, ROOT / 'tools/train.py', config, '--work-dir', tmp_path / 'w'],
-        capture_output=True,
-        text=True,
+    result = run_python(
+        [ROOT / 'tools/train.py', config, '--work-dir', tmp_path / 'w'],
         env=dict(
             PATH='/usr/bin:/bin',
             HOME=str(tmp_path),

@@ -83,10 +83,12 @@ def train(model, steps, dtype=torch.float32):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize('training', [True, False])
 def test_backbone_neck_and_head_are_one_graph_each(training, dtype):
-    model = build().train(training)
+    # A block of each shape: compiling one takes a second.
+    model = build(arch=ARCH | dict(num_layers=SHAPES)).train(training)
     parts, backend = (model.backbone, model.neck, model.cls_head), Backend()
     features = batch()['inputs'][:, 0]
     for number, part in enumerate(parts, start=1):
@@ -166,6 +168,7 @@ def test_the_probability_follows_the_model_to_its_device_alone(target):
     assert 'kept' not in ' '.join(name for name, _ in model.named_buffers())
 
 
+@pytest.mark.slow
 def test_a_backbone_without_blocks_is_compiled_whole():
     plain, compiled, backend = build(kind='cnn'), build(kind='cnn'), Backend()
     assert list(find_regions(compiled)) == ['backbone', 'neck', 'cls_head']

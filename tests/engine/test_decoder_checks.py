@@ -1,7 +1,6 @@
 """Transforms of MMAction2 that need decord, where it works and where it does not."""
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ from ifdd_mmaction.decoding import attempts
 from ifdd_mmaction.engine import check_decoders
 from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 
 WRAPPED = dict(
     type='RepeatDataset',
@@ -76,13 +76,10 @@ def test_training_is_refused_in_one_line(tmp_path):
         "ann_file='a.txt', pipeline=[dict(type='DecordInit')]))\n"
     )
     folders = [str(tmp_path), str(ROOT), os.environ.get('PYTHONPATH', '')]
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', ROOT / 'tools/train.py', path,
-         '--work-dir', tmp_path / 'run'],
-        capture_output=True,
-        text=True,
+    result = run_python(
+        ['-W', 'ignore', ROOT / 'tools/train.py', path, '--work-dir', tmp_path / 'run'],
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(folders)},
-    )  # fmt: skip
+    )
     assert result.returncode == 2, result.stderr
     (line,) = result.stderr.strip().splitlines()
     assert 'needs decord, which is not usable: does not load: version `GLIBC' in line

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import ifdd_mmaction
+from tests.helpers.interpreters import run_python
 
 PACKAGE = Path(ifdd_mmaction.__file__).parent
 
@@ -142,14 +142,19 @@ def run(
     file.write_text(
         before + APPLY.format(path=str(PACKAGE), without=list(without)) + script
     )
-    done = subprocess.run(
-        [sys.executable, *launch, str(file)],
-        cwd=cwd,
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1', **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '-1'}
+    environment |= env
+    if launch or 'LD_PRELOAD' in env:
+        done = subprocess.run(
+            [sys.executable, *launch, str(file)],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    else:
+        done = run_python([file], cwd, environment)
     error = done.stderr.strip().splitlines()
     return SimpleNamespace(
         ok=done.returncode == 0,
@@ -163,9 +168,6 @@ def run(
 def with_and_without(
     correction: str, *args: Any, **kwargs: Any
 ) -> Iterator[SimpleNamespace]:
-    """:func:`run` with every correction and without the named one, at the same time."""
-    with ThreadPoolExecutor() as pool:
-        removals: list[tuple[str, ...]] = [(), (correction,)]
-        yield from pool.map(
-            lambda without: run(*args, without=without, **kwargs), removals
-        )
+    """:func:`run` with every correction and without the named one."""
+    removals: list[tuple[str, ...]] = [(), (correction,)]
+    return (run(*args, without=without, **kwargs) for without in removals)

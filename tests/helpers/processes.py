@@ -3,8 +3,8 @@
 Starting a tool takes five seconds of imports on a busy core. ``multiprocessing``'s fork
 server imports them once for each process of pytest and does nothing else, so that what
 is forked from it inherits no thread. A child has its own arguments, environment,
-folder, streams and exit code, and may be killed. That each tool starts from nothing,
-too, is tested in tests/tools/test_help.py.
+folder, streams and exit code, and may be killed. That each tool does its own imports
+is tested in tests/tools/test_help.py.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
+import warnings
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
@@ -36,6 +38,8 @@ PRELOAD = (
     'mmengine.visualization',
     'matplotlib.pyplot',
     'scipy.optimize',
+    'torch._dynamo',  # every optimizer imports it
+    'torch.utils.cpp_extension',  # MMEngine logs the environment with it
     'tests.helpers.forked_runs',
 )
 
@@ -71,6 +75,9 @@ def _call(target, args, kwargs, group):
     if group:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python's own: from a fork server it inherits that, so that each pool and loader of
+    # a tool would start one, which imports everything again.
+    multiprocessing.set_start_method(None, force=True)
     try:
         target(*args, **kwargs)
     finally:  # the exit of a program, which multiprocessing skips
@@ -96,10 +103,21 @@ def start_script(
     words = [str(word) for word in command]
     environment = dict(os.environ if env is None else env)
     streams = str(stdout), str(stderr)
-    return fork(_script, words, streams, str(cwd), environment)
+    return fork(run_as_main, words, streams, str(cwd), environment)
 
 
-def _script(words, streams, cwd, env):
+def run_as_main(
+    words: list[str], streams: Sequence[str], cwd: str, env: Mapping[str, str]
+) -> None:
+    """Let this process, a fork, run ``python WORD ...`` in an environment.
+
+    Args:
+        words: A script, or ``-c`` and code, and the arguments; before them perhaps
+            ``-W ignore``.
+        streams: The files that standard output and standard error are appended to.
+        cwd: The folder to go to.
+        env: The whole environment.
+    """
     os.environ.clear()
     os.environ.update(env)
     for descriptor, name in enumerate((os.devnull, *streams)):
@@ -109,12 +127,20 @@ def _script(words, streams, cwd, env):
         os.close(file)
     os.chdir(cwd)
     torch.set_num_threads(int(env.get('OMP_NUM_THREADS', torch.get_num_threads())))
-    script = Path(words[0]).absolute()
+    if words[:2] == ['-W', 'ignore']:
+        warnings.simplefilter('ignore')
+        words = words[2:]
+    code = words.pop(1) if words[0] == '-c' else None
+    folder = '' if code else str(Path(words[0]).absolute().parent)
     given = [entry for entry in env.get('PYTHONPATH', '').split(os.pathsep) if entry]
     elsewhere = [entry for entry in sys.path if entry not in ('', str(ROOT), *given)]
-    sys.path[:] = [str(script.parent), *given, *elsewhere]
+    sys.path[:] = [folder, *given, *elsewhere]
     sys.argv[:] = words
-    runpy.run_path(words[0], run_name='__main__')
+    if code:
+        main = sys.modules['__main__'] = types.ModuleType('__main__')
+        exec(compile(code, '<string>', 'exec'), vars(main))
+    else:
+        runpy.run_path(words[0], run_name='__main__')
 
 
 def run_script(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.processes import run_script
 
 TINY = ROOT / 'tests' / 'data' / 'tiny_dfew.py'
@@ -19,17 +20,16 @@ def run_tool(
     """Run ``tools/<tool>``; assert its exit code unless ``check`` is None.
 
     Args:
-        fresh: Whether a new interpreter is started, which imports everything, instead
-            of a process that has the imports done; of a shell script it always is.
+        fresh: Whether it imports this package, MMEngine and MMAction2 as after a start
+            from nothing, instead of a process that has the imports done.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
     environment = {**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', **env}
     command = [str(ROOT / 'tools' / tool), *map(str, args)]
-    if tool.endswith('.py') and not fresh:
-        result = run_script(command, env=environment)
+    if tool.endswith('.py'):
+        run = run_python if fresh else run_script
+        result = run(command, env=environment)
     else:
-        if tool.endswith('.py'):
-            command.insert(0, sys.executable)
         result = subprocess.run(
             command, capture_output=True, text=True, env=environment, cwd=ROOT
         )

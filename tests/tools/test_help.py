@@ -1,4 +1,4 @@
-"""Every tool starts from nothing, says its options, and has those of the pages."""
+"""Every tool starts without our imports, and has the options of the pages."""
 
 import re
 

@@ -254,13 +254,16 @@ def unprivileged():
 def test_a_read_only_root_is_checked_and_a_split_goes_elsewhere(capsys):
     with tempfile.TemporaryDirectory() as folder:
         root = differ(make_dfew(Path(folder) / 'dfew', 1, folds=5))
+        split = '--subset', '--val-split', '0.5'
+        # Its imports: the files of Python itself may be for root alone.
+        first = Path(folder) / 'first'
+        prepare(first, 'dfew', root, *split, '--lists', first / 'lists')
         for path in (root, *root.rglob('*')):
             path.chmod(0o555 if path.is_dir() else 0o444)
         Path(folder).chmod(0o755)
         out = Path(folder) / 'user'
         out.mkdir()
         out.chmod(0o777)
-        split = '--subset', '--val-split', '0.5'
         try:
             with unprivileged():
                 prepare(out, 'dfew', root, '--subset')

@@ -1,8 +1,6 @@
 """Frames and times of files, folders and arrays."""
 
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import FileVideo, find_videos, open_video, result_folders
+from tests.helpers.interpreters import run_python
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 
 
@@ -206,9 +205,7 @@ for read in (FileVideo, lambda path: len(VideoClipSource(path))):
     except ValueError as error:
         print(json.dumps([h264_encoder(), str(error)]))
 """
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
-    )
+    result = run_python(['-W', 'ignore', '-c', code])
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 2 and lines[0] == lines[1]
     encoder, error = lines[0]

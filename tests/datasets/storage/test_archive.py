@@ -1,8 +1,6 @@
 import multiprocessing
 import pickle
 import shutil
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -14,6 +12,7 @@ from ifdd_mmaction.datasets.storage import (
     PackedArchive,
     write_archive,
 )
+from tests.helpers.interpreters import run_python
 from tests.helpers.layouts import write_frames
 
 METADATA = dict(dataset='DFEWDataset', release='Clip/jpg_256', classes=['happy', 'sad'])
@@ -89,13 +88,8 @@ def test_a_source_is_tiny_and_reads_in_a_fresh_process(tmp_path, clips, packed):
         'source = pickle.load(open(sys.argv[1], "rb"))\n'
         'print("mean", source.read([2])[0].mean())'
     )
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code, tmp_path / 'source.pkl'],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert 'mean 30.0' in result.stdout
+    result = run_python(['-W', 'ignore', '-c', code, tmp_path / 'source.pkl'])
+    assert 'mean 30.0' in result.stdout, result.stderr
 
 
 def test_an_archive_pickles_as_its_path(packed):

@@ -1,8 +1,6 @@
 """The switch between implementations, and a GPU without Triton."""
 
 import os
-import subprocess
-import sys
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +12,7 @@ from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models.layers.depthwise import choice, depthwise_pool, using
 from tests.helpers.depthwise import CASES, draw, exact
 from tests.helpers.golden import ROOT
+from tests.helpers.interpreters import run_python
 from tests.helpers.numeric import assert_close
 from tests.models.layers.test_fused_mvit_block import build_pair
 
@@ -43,14 +42,8 @@ print(*sorted(name for name in operators if name.startswith('ifdd')))
     ],
 )  # fmt: skip
 def test_the_environment_chooses(choice, operators):
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', SCRIPT],
-        cwd=ROOT,
-        env=os.environ | {'PYTHONPATH': str(ROOT), 'IFDD_DEPTHWISE': choice},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    env = os.environ | {'PYTHONPATH': str(ROOT), 'IFDD_DEPTHWISE': choice}
+    result = run_python(['-W', 'ignore', '-c', SCRIPT], env=env)
     assert result.stdout.strip() == operators, result.stderr
 
 

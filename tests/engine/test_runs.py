@@ -9,6 +9,7 @@ import pytest
 
 from ifdd_mmaction.deprecations import SPLIT_OF_MODE
 from ifdd_mmaction.engine.runs import Run, RunError, claim, execute, execute_all
+from ifdd_mmaction.provenance import source_commit
 from tests.helpers.processes import start_script
 
 TRAIN = """
@@ -84,7 +85,7 @@ def test_a_run_trains_tests_both_checkpoints_and_is_not_run_again(make):
     claim([run])
     assert execute(run) == expected and len(log(run)) == 3
     record = json.loads((run.folder / 'scores.json').read_text())
-    assert record == dict(fold=2, seed=5, scores=expected)
+    assert record == dict(fold=2, seed=5, commit=source_commit(), scores=expected)
 
 
 def test_a_failed_run_says_where_to_look_and_is_resumed(make):

@@ -98,7 +98,8 @@ def make_set(args: argparse.Namespace) -> str:
                 '--photo-clips needs the London set'
             )
     if args.people:
-        people = people[: args.people]
+        order = np.random.default_rng([args.seed, 6]).permutation(len(people))
+        people = [people[i] for i in sorted(order[: args.people].tolist())]
     facts = describe(args, people)
     root = layout.start(args.out, facts, args.force)
     if root is None:
@@ -183,7 +184,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--clips', type=int, default=4, help='clips of each class and person'
     )
-    parser.add_argument('--people', type=int, default=0, help='only the first n people')
+    parser.add_argument('--people', type=int, default=0, help='only n of the people')
     parser.add_argument('--size', type=int, default=112, help='frame edge, pixels')
     parser.add_argument('--frames', type=int, default=16, help='frames of a clip')
     parser.add_argument('--seed', type=int, default=0)

@@ -22,7 +22,7 @@ UNITS: dict[str, dict[str, float]] = {
     '9': {'noseSneer': 0.75},
     '10': {'mouthUpperUp': 0.6, 'noseSneer': 0.15},
     '11': {'mouthUpperUp': 0.3, 'noseSneer': 0.1},
-    '12': {'mouthSmile': 1.0},
+    '12': {'mouthSmile': 1.0, 'mouthStretch': 0.15, 'mouthUpperUp': 0.15},
     '15': {'mouthFrown': 1.0},
     '16': {'mouthLowerDown': 0.7},
     '17': {'mouthShrugLower': 0.8, 'mouthShrugUpper': 0.2},

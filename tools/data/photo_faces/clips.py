@@ -51,7 +51,7 @@ def draw_clip(
     script = write_script(rng, shapes, label, frames)
     scale = OVERSAMPLING * size / (1.2 * BOX)
     edge = round(SEEN * scale)
-    camera = Camera(rng, edge)
+    camera = Camera(rng, edge, portrait.brightness)
     room = draw_background(rng, edge)
     if rng.random() < OWN_BACKGROUND:
         room = np.broadcast_to(portrait.background, room.shape).astype(np.float32)
@@ -61,7 +61,7 @@ def draw_clip(
     share = float(rng.uniform(0, 0.75)) * (rng.random() < 0.8)
     distance = rng.uniform(45, 120)
     flicker = 1 + 0.015 * wander(rng, frames, 3.0)
-    place = rng.uniform(-1.5, 1.5, 2) + (0, 1.0)
+    place = rng.uniform(-0.8, 0.8, 2) + (0, 1.0)
 
     shown, middles = [], []
     for i in range(frames):

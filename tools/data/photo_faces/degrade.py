@@ -11,7 +11,7 @@ Array = np.ndarray
 
 #: Ranges that are drawn from uniformly.
 RANGES = {
-    'gain': (0.65, 1.25),
+    'exposure': (0.33, 0.6),
     'contrast': (0.75, 1.2),
     'saturation': (0.3, 1.2),
     'resolution': (0.3, 1.0),
@@ -31,24 +31,27 @@ class Camera:
     Args:
         rng: Random numbers.
         edge: Width and height of the rendered frames, in pixels.
+        brightness: Brightness of the face in them, 0..1. Cameras expose for faces: they
+            make up for most of it.
 
     Attributes:
         drawn: What was drawn, by name.
     """
 
-    def __init__(self, rng: np.random.Generator, edge: int) -> None:
+    def __init__(self, rng: np.random.Generator, edge: int, brightness: float) -> None:
         self._rng = rng
         drawn: dict[str, Any] = {
             name: float(rng.uniform(*ends)) for name, ends in RANGES.items()
         }
         drawn['noise'] *= rng.random()
         drawn['quality'] = round(drawn['quality'])
+        gain = np.clip((drawn['exposure'] / brightness) ** 0.7, 0.6, 2.2)
         self.drawn = drawn
         self.size = max(32, round(edge * drawn['resolution']))
         tint = np.array([1 + rng.normal(0, 0.05), 1, 1 + rng.normal(0, 0.07)])
         gray, own = np.full((3, 3), 1 / 3), np.eye(3)
         colors = gray + drawn['saturation'] * (own - gray)
-        colors *= drawn['contrast'] * drawn['gain'] * tint[:, None]
+        colors *= drawn['contrast'] * gain * tint[:, None]
         offset = np.full((3, 1), MIDDLE * (1 - drawn['contrast']))
         self._colors = (255 * np.concatenate([colors, offset], 1)).astype(np.float32)
         # Frames take parts of one field of noise: most of it is gray.

@@ -36,7 +36,10 @@ def person_matte(image: Array, outline: Array, inside: Array) -> Array:
     ys, xs = np.mgrid[:EDGE, :EDGE]
     near = (abs(xs - (left + right) / 2) < 0.85 * width) & (ys > top - 0.5 * width)
     mask[near] = cv2.GC_PR_FGD
-    mask[(ys > bottom + 0.35 * width)] = cv2.GC_PR_FGD
+    # Shoulders: white clothes look like the background.
+    middle = abs(xs - (left + right) / 2)
+    body = middle < 0.3 * width + 1.6 * (ys - bottom - 0.25 * width)
+    mask[(ys > bottom + 0.25 * width) & body] = cv2.GC_FGD
     far = (abs(xs - (left + right) / 2) > 1.25 * width) & (ys < bottom)
     columns = np.flatnonzero(known.any(0))
     rows = np.flatnonzero(known.any(1))

@@ -61,6 +61,7 @@ class Portrait:
         expression: Displacements of the shapes, ``(k, n * 3)`` float32.
         blink: Factors of the blink of each side that close the eyes.
         background: Mean color of the photo's background, ``(3,)``.
+        brightness: Mean of RGB of nose and cheeks, 0..1.
         fit: The fit.
     """
 
@@ -76,6 +77,7 @@ class Portrait:
     expression: Array
     blink: tuple[float, float]
     background: Array
+    brightness: float
     fit: Fit
 
 
@@ -112,7 +114,8 @@ def build_portrait(
     posed = fit.points[DRAWN].copy()
     colors = np.ones((len(DRAWN) + len(relief), 3), np.float32)
     _place_eyes(model, fit, posed, anchors)
-    _color_mouth(colors, posed, rng)
+    brightness = _brightness(texture, fit, to_texture)
+    _color_mouth(colors, posed, rng, float(np.clip(brightness / 0.6, 0.65, 1.05)))
     _color_eyes(colors, posed, texture, lids, anchors, fit, to_texture)
 
     number = np.full(heads.USED, -1, np.int32)
@@ -146,6 +149,7 @@ def build_portrait(
         expression=expression,
         blink=_blink_gains(model, points),
         background=background,
+        brightness=brightness,
         fit=fit,
     )
 
@@ -169,7 +173,11 @@ def _cut(photo: Array, square: Array, edge: int) -> tuple[Array, Array]:
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
     ones = np.ones(photo.shape[:2], np.uint8)
-    return cut, cv2.warpAffine(ones, matrix, (edge, edge)) > 0
+    inside = cv2.warpAffine(ones, matrix, (edge, edge)) > 0
+    # Below the photo its last row goes on: a body has no lower end.
+    below = int(np.flatnonzero(inside.any(1))[-1])
+    inside[below:] = inside[below - 2]
+    return cut, inside
 
 
 def _without_eyes(texture: Array, lids: list[Array]) -> Array:
@@ -267,9 +275,19 @@ def _place_eyes(model: HeadModel, fit: Fit, posed: Array, anchors: Anchors) -> N
         posed[here] = (ball + move)[DRAWN[here] - eye.start]
 
 
-def _color_mouth(colors: Array, posed: Array, rng: np.random.Generator) -> None:
+def _brightness(texture: Array, fit: Fit, to_texture) -> float:
+    """Mean of RGB of nose and cheeks."""
+    at = to_texture(fit.project(fit.points[heads.LANDMARKS[[2, 14, 29, 30, 31, 35]]]))
+    edge = texture.shape[0]
+    x, y = np.clip(at * edge, 0, edge - 1).astype(int).T
+    return max(float(np.median(texture[y, x].mean(1))), 0.05)
+
+
+def _color_mouth(
+    colors: Array, posed: Array, rng: np.random.Generator, brightness: float
+) -> None:  # fmt: skip
     """Dark inside the mouth, brighter teeth in front."""
-    tooth = np.array([0.80, 0.77, 0.70]) * rng.uniform(0.82, 1.0)
+    tooth = np.array([0.80, 0.77, 0.70]) * rng.uniform(0.8, 1.0) * brightness
     for parts, color in (
         ((heads.MOUTH,), (0.20, 0.07, 0.07)),
         ((heads.GUMS,), (0.46, 0.22, 0.21)),

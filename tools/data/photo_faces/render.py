@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .fit import rotation_matrix
+from .heads import EYES, LANDMARKS
 from .portrait import DRAWN, SKIN, TEXTURES, VIEW, Portrait
 from .raster import draw_triangles, vertex_normals
 
@@ -24,6 +25,9 @@ STUDIO, STUDIO_SHARE = np.array([0.0, 0.25, 0.97], np.float32), 0.6
 FOLDS, DEEP, LIMITS = 1.4, (0.45, 1.12), (0.3, 1.6)
 #: Axes of the ellipsoid whose normals take the light of a clip.
 ELLIPSOID = np.array([9.0, 13.0, 11.0], np.float32)
+
+
+MOUTH_INSIDE = slice(SKIN, int(np.searchsorted(DRAWN, EYES[0].start)))
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def draw_person(
     place[:, 2] = turned[:, 2]
 
     shade = portrait.colors * _light(portrait, points, turned, view)[:, None]
+    shade[MOUTH_INSIDE] *= _mouth_light(portrait.points, points)
     shade = (shade * view.tint).astype(np.float32)
     image = background.copy()
     depth = np.full((edge, edge), -1e3, np.float32)
@@ -90,6 +95,13 @@ def draw_person(
     white = np.ones((1, 1, 4), np.float32)
     draw_triangles(image, depth, place, rest, white, uv, shade)
     return image, place[:SKIN, :2]
+
+
+def _mouth_light(rest: Array, points: Array) -> float:
+    """Share of light that falls into the mouth, by how far it is opened, 0..1."""
+    upper, lower = LANDMARKS[[61, 62, 63]], LANDMARKS[[67, 66, 65]]
+    gap, closed = ((p[upper, 1] - p[lower, 1]).mean() for p in (points, rest))
+    return float(0.25 + 0.75 * np.clip((gap - closed) / 0.4, 0, 1))
 
 
 def _turn(points: Array, view: View) -> Array:

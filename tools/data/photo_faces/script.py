@@ -121,7 +121,8 @@ def write_script(
     """Draw what happens in a clip of a class (its index)."""
     variant, gains = draw_expression(rng, label)
     timing, course = draw_envelope(rng, frames)
-    intensity = rng.uniform(*RANGES['intensity'])
+    low, high = RANGES['intensity']
+    intensity = low + (high - low) * rng.random() ** 0.6  # rather strong than weak
     lean = rng.normal(0, 0.1)
     strength = intensity * course * (label != NEUTRAL)
     weights = strength[:, None] * shapes.combine(gains, lean)
@@ -151,7 +152,7 @@ def write_script(
         bump = np.exp(-0.5 * ((np.arange(frames) - at) / width) ** 2)
         unit = shapes.unit(str(rng.choice(TWITCHES)), rng.normal(0, 0.3))
         weights = weights + rng.uniform(0.15, 0.45) * bump[:, None] * unit
-    weights = np.clip(weights, 0, 1.1)
+    weights = np.clip(weights, 0, 1.15)
     blinks = _blinks(rng, frames)[:, None]
     blink = shapes.unit('45')
     # A lid that closes leaves no wide or narrow eye.

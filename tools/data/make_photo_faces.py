@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from photo_faces import layout
 from photo_faces.actions import LABELS, PROTOTYPES, UNITS
-from photo_faces.heads import read_model, save_model
+from photo_faces.heads import model_checksum, read_model, save_model
 from photo_faces.people import (
     ATTRIBUTION,
     Person,
@@ -75,7 +75,8 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
     }
     if not args.photo_clips:
         facts['attribution'].append(HEADS)
-        facts |= {'prototypes': PROTOTYPES, 'units': UNITS}
+        heads = model_checksum(args.heads)
+        facts |= {'heads': heads, 'prototypes': PROTOTYPES, 'units': UNITS}
     return json.loads(json.dumps(facts))  # as it is read back
 
 
@@ -123,10 +124,26 @@ def make_set(args: argparse.Namespace) -> str:
     what = f'Making the clips of {len(jobs)} people'
     for job, record in zip(left, track(made, len(jobs), what, done=done), strict=True):
         records[job.subject] = record
+    write_pictures(root, jobs, records)
     write_tables(root, people, [folds[p.name] for p in people], records, args)
     layout.finish(root, args.out)
     count = len(jobs) * len(labels) * each
     return f'{args.out}: {count} clips of {len(jobs)} people.'
+
+
+def write_pictures(root: Path, jobs: list[Any], records: dict[int, Any]) -> None:
+    """Write pages of people and clips to look at."""
+    from photo_faces import sheet
+
+    pictures = [layout.picture_path(root, job.subject) for job in jobs]
+    rows = [row for job in jobs for row in records[job.subject]['rows']]
+    rows = sorted(rows, key=lambda row: row['id'])[: sheet.CLIPS]
+    folder = layout.clip_folder(root, jobs[0].size, jobs[0].frames)
+    sheet.write_sheets(
+        root,
+        [path for path in pictures if path.is_file()],
+        [(folder / f'{row["id"]:05d}', LABELS[row['label'] - 1]) for row in rows],
+    )
 
 
 def write_tables(

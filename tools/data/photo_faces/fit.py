@@ -25,6 +25,7 @@ class Fit:
     Attributes:
         points: Vertices of the head in the photo's pose, bent, ``(n, 3)`` float32;
             model units, y up.
+        smooth: The same before the bending, which leaves small dents.
         rotation: Rotation ``(3, 3)`` from the frontal head to that pose.
         scale: Pixels of the photo per model unit.
         offset: Position of the model's origin in the photo, ``(2,)``, in pixels.
@@ -34,6 +35,7 @@ class Fit:
     """
 
     points: Array
+    smooth: Array
     rotation: Array
     scale: float
     offset: Array
@@ -112,7 +114,8 @@ def fit_head(model: HeadModel, anchors: Anchors) -> Fit:
         return float(np.sqrt(squares.sum() / weights.sum()))
 
     return Fit(
-        bent, rotation, scale, offset * (1, -1), rms(left), rms(remaining)
+        points=bent, smooth=posed, rotation=rotation, scale=scale,
+        offset=offset * (1, -1), error=rms(left), bent=rms(remaining),
     )  # fmt: skip
 
 

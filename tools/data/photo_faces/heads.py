@@ -6,6 +6,7 @@ https://github.com/ICT-VGL/ICT-FaceKit, MIT license.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,17 @@ IRISES = slice(22221, 23021), slice(23791, 24591)
 USED = 24591
 #: The teeth from canine to canine: farther ones come through the cheeks of some heads.
 FRONT_TEETH = slice(17868, 18391), slice(20079, 20619)
+#: Vertices that are drawn: the face within hairline, ears and neck; mouth; eyes.
+SKIN = 6706
+DRAWN = np.concatenate(
+    [
+        np.arange(SKIN),
+        *(
+            np.arange(part.start, part.stop)
+            for part in (MOUTH, GUMS, *FRONT_TEETH, *EYES)
+        ),
+    ]
+)
 #: Vertices of the 68 landmarks of Multi-PIE (README of ICT-FaceKit).
 LANDMARKS = np.array([
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608,
@@ -97,6 +109,27 @@ def find_model(folder: Path) -> Path:
     )
 
 
+def model_checksum(folder: Path) -> str:
+    """Return the SHA-256 of the OBJ files of the head model, in order of their names.
+
+    Raises:
+        InputError: If there is no head model, or a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in _files(find_model(folder)):
+            digest.update(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f'{error.filename} cannot be read: {error.strerror}'
+        ) from error
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob('*.obj') if not p.name.startswith('.'))
+
+
 def read_model(folder: Path) -> HeadModel:
     """Read the head model from its OBJ files.
 
@@ -105,7 +138,7 @@ def read_model(folder: Path) -> HeadModel:
     """
     folder = find_model(folder)
     mean, polygons = read_obj(folder / MESH, polygons=True)
-    files = sorted(p for p in folder.glob('*.obj') if not p.name.startswith('.'))
+    files = _files(folder)
     modes = [p for p in files if p.name.startswith('identity')]
     shapes = [p for p in files if p not in modes and p.name != MESH]
     for kind, found in (('identity modes', modes), ('expression shapes', shapes)):

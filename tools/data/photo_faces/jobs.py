@@ -14,8 +14,8 @@ import numpy as np
 
 from ifdd_mmaction.errors import InputError
 
-from . import layout
-from .actions import LABELS, Shapes
+from . import layout, sheet
+from .actions import Shapes
 from .clips import draw_clip, encode
 from .framing import Framing
 from .heads import HeadModel, load_model
@@ -116,6 +116,9 @@ def do_job(job: Job) -> dict[str, Any]:
             'bent': round(portrait.fit.bent, 4),
         }
         shapes = Shapes(_model.names, portrait.blink)
+        if job.subject < sheet.PEOPLE:
+            row = sheet.person_row(portrait, shapes, photo, anchors)
+            layout.picture_path(job.root, job.subject).write_bytes(encode(row))
     for number, label, repetition in job.clips:
         rng = np.random.default_rng([job.seed, job.subject, label, repetition, 4])
         if job.mode == 'expressions':
@@ -171,6 +174,3 @@ def plan_jobs(
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip
-
-
-__all__ = ['LABELS', 'Job', 'do_jobs', 'plan_jobs']

@@ -110,6 +110,11 @@ def record_path(root: Path, subject: int) -> Path:
     return root / RECORDS / f'{subject:05d}.json'
 
 
+def picture_path(root: Path, subject: int) -> Path:
+    """Return the file with the picture of a person's fit and expressions."""
+    return record_path(root, subject).with_suffix('.jpg')
+
+
 def read_record(root: Path, subject: int) -> dict[str, Any] | None:
     """Return the record of a person, None if the clips are not complete."""
     try:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from .fit import rotation_matrix
-from .heads import EYES, LANDMARKS
-from .portrait import DRAWN, SKIN, TEXTURES, VIEW, Portrait
+from .heads import DRAWN, EYES, LANDMARKS, SKIN
+from .portrait import Portrait
 from .raster import draw_triangles, vertex_normals
+from .texture import TEXTURES, VIEW
 
 Array = np.ndarray
 
@@ -80,7 +81,7 @@ def draw_person(
     place[:, 1] = edge / 2 - (turned[:, 1] + view.shift[1]) * away * view.scale
     place[:, 2] = turned[:, 2]
 
-    shade = portrait.colors * _light(portrait, points, turned, view)[:, None]
+    shade = portrait.colors * _light(portrait, moved, turned, view)[:, None]
     shade[MOUTH_INSIDE] *= _mouth_light(portrait.points, points)
     shade = (shade * view.tint).astype(np.float32)
     image = background.copy()
@@ -116,16 +117,15 @@ def _turn(points: Array, view: View) -> Array:
     return follow * (around @ head.T) + (1 - follow) * (around @ body.T) + PIVOT
 
 
-def _light(portrait: Portrait, points: Array, turned: Array, view: View) -> Array:
+def _light(portrait: Portrait, moved: Array, turned: Array, view: View) -> Array:
     """Brightness of each vertex (n + g,) relative to the photo."""
-    n = len(DRAWN)
     ambient = 1 - STUDIO_SHARE
-    normals = vertex_normals(points[:n], portrait.triangles[0])
+    normals = vertex_normals(portrait.smooth + moved, portrait.triangles[0])
 
     def studio(normal: Array) -> Array:
         return ambient + STUDIO_SHARE * np.clip(normal @ STUDIO, 0, None)
 
-    folds = np.ones(len(points), np.float32)
+    folds = np.ones(len(turned), np.float32)
     ratio = studio(normals[:SKIN]) / studio(portrait.normals[:SKIN])
     folds[:SKIN] = np.clip(ratio**FOLDS, *DEEP)
     round_normals = turned / ELLIPSOID**2

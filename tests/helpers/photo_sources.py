@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def multi_pie() -> np.ndarray:
 def write_heads(folder: Path) -> None:
     """Write a head with the vertices of ICT-FaceKit's, two modes and few shapes."""
     from photo_faces import heads
+    from photo_faces.actions import UNITS
 
     rng = np.random.default_rng(0)
     points = np.zeros((heads.USED, 3))
@@ -115,6 +117,16 @@ def write_heads(folder: Path) -> None:
     moved[:skin, 1] -= 1.5 * (points[:skin, 1] < -6.2)
     moved[lower, 1] = points[lower, 1] - 1.5
     _write(folder / 'jawOpen.obj', moved, triangles)
+    # The other shapes move nothing.
+    single = {
+        'jawOpen', 'mouthFunnel', 'mouthLeft', 'mouthPucker', 'mouthRight',
+        'mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper',
+    }  # fmt: skip
+    for shape in {shape for unit in UNITS.values() for shape in unit}:
+        for side in ('',) if shape in single else ('_L', '_R'):
+            path = folder / f'{shape}{side}.obj'
+            if not path.exists():
+                os.link(folder / heads.MESH, path)
 
 
 def _in_openings(middle: np.ndarray, marks: np.ndarray) -> np.ndarray:

@@ -82,6 +82,7 @@ def test_layout(made: Path) -> None:
         ('london_022', '29', 'male', 'white'),
     ]
     assert all(float(person['bent']) < float(person['fit']) for person in people)
+    assert cv2.imread(str(made / 'people.jpg')).shape == (2 * 128, 9 * 128, 3)
     said = (made / 'ATTRIBUTION.txt').read_text()
     assert 'DeBruine' in said and 'CC BY 4.0' in said and 'ICT-FaceKit' in said
 
@@ -104,10 +105,10 @@ def test_folds_are_disjoint_in_people(made: Path) -> None:
             )
 
 
-def test_an_expression_moves_the_face(made: Path) -> None:
-    """The face is found in every clip, and pictures change with time."""
-    for clip in read(made / 'clips.csv'):
-        assert float(clip['detected']) > 0.5
+def test_the_face_is_found_and_moves(made: Path) -> None:
+    clips = read(made / 'clips.csv')
+    assert np.mean([float(clip['detected']) for clip in clips]) > 0.9
+    for clip in clips:
         folder = made / 'Clip' / 'clip_32x32_4f' / f'{int(clip["id"]):05d}'
         first, last = (cv2.imread(str(folder / f'{i}.jpg'), 0) for i in (1, 4))
         assert cv2.absdiff(first, last).mean() > 0.5
@@ -273,7 +274,8 @@ def no_face(photos: Path, heads: Path) -> None:
         (points(189, 3), '022_03.tem has points outside'),
         (no_face, '022_03.jpg: the detector found no face'),
         (remove('FaceXModel'), 'holds no generic_neutral_mesh.obj'),
-        (remove('FaceXModel/identity000.obj'), 'identity'),
+        (remove('FaceXModel/identity000.obj'), 'holds no identity000.obj'),
+        (remove('FaceXModel/cheekPuff_L.obj'), 'holds no cheekPuff_L.obj'),
         (cut('FaceXModel/jawOpen.obj'), 'jawOpen.obj'),
         (cut('FaceXModel/generic_neutral_mesh.obj'), 'generic_neutral_mesh.obj'),
     ],

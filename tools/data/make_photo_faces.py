@@ -69,6 +69,7 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
             person.name: {
                 'sha256': checksum(person.photo),
                 'template': checksum(person.template) if person.template else None,
+                **({'smile': checksum(person.smile)} if args.photo_clips else {}),
             }
             for person in people
         },

@@ -14,6 +14,8 @@ import numpy as np
 
 from ifdd_mmaction.errors import InputError
 
+from .actions import UNITS
+
 Array = np.ndarray
 
 MESH = 'generic_neutral_mesh.obj'
@@ -141,9 +143,17 @@ def read_model(folder: Path) -> HeadModel:
     files = _files(folder)
     modes = [p for p in files if p.name.startswith('identity')]
     shapes = [p for p in files if p not in modes and p.name != MESH]
-    for kind, found in (('identity modes', modes), ('expression shapes', shapes)):
-        if not found:
-            raise InputError(f'{folder} holds no {kind} (*.obj): the copy is partial')
+    needed = [f'identity{i:03d}' for i in range(len(modes) or 1)]
+    present = {path.stem for path in files}
+    for shape in sorted({shape for unit in UNITS.values() for shape in unit}):
+        sided = shape not in present
+        needed += [shape + side for side in ('_L', '_R')] if sided else []
+    missing = [name for name in needed if name not in present]
+    if missing:
+        raise InputError(
+            f'{folder} holds no {missing[0]}.obj ({len(missing)} files are missing): '
+            'the copy is partial, get it again'
+        )
     if len(mean) < USED or not polygons:
         raise InputError(
             f'{folder / MESH} has {len(mean)} vertices and {len(polygons)} polygons: '

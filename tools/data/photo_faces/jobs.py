@@ -100,9 +100,9 @@ def do_job(job: Job) -> dict[str, Any]:
     photo = read_photo(person.photo)
     rows, strengths, facts = [], [], {}
     folder = layout.clip_folder(job.root, job.size, job.frames)
-    anchors = find_anchors(person, photo, _framing)
     if job.mode == 'expressions':
         assert _model is not None
+        anchors = find_anchors(person, photo, _framing)
         rng = np.random.default_rng([job.seed, job.subject, 2])
         portrait = build_portrait(_model, photo, anchors, rng)
         if portrait.fit.error > MAX_ERROR:

@@ -8,8 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from ifdd_mmaction.errors import InputError
 
@@ -143,10 +143,14 @@ def read_photo(path: Path) -> Array:
     Raises:
         InputError: If it cannot be decoded.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f'{path} cannot be decoded: it is damaged, get it again')
-    return np.ascontiguousarray(image[..., ::-1])
+    try:
+        with Image.open(path) as image:
+            # OpenCV returns a part of a truncated file without saying so.
+            return np.array(ImageOps.exif_transpose(image).convert('RGB'))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f'{path} cannot be decoded, get it again or remove it: {error}'
+        ) from error
 
 
 def checksum(path: Path) -> str:

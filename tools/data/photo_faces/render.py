@@ -23,7 +23,7 @@ NECK, FOLLOW = (-11.0, -19.0), 0.25
 STUDIO, STUDIO_SHARE = np.array([0.0, 0.25, 0.97], np.float32), 0.6
 #: Power by which folds are deeper than the mesh's normals say, limits of their shading
 #: (what the photo has in shadow is no brighter in the light), and of all shading.
-FOLDS, DEEP, LIMITS = 1.4, (0.45, 1.12), (0.3, 1.6)
+FOLDS, DEEP, LIMITS = 1.4, (0.6, 1.12), (0.3, 1.6)
 #: Axes of the ellipsoid whose normals take the light of a clip.
 ELLIPSOID = np.array([9.0, 13.0, 11.0], np.float32)
 

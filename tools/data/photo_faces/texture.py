@@ -80,7 +80,7 @@ def without_eyes(texture: Array, lids: list[Array]) -> Array:
     for outline in lids:
         middle = outline.mean(0)
         around, inner = (np.zeros((edge, edge), np.uint8) for _ in range(2))
-        for stretch, drawn in (((1.1, 2.2), around), ((1.04, 1.3), inner)):
+        for stretch, drawn in (((1.1, 1.8), around), ((1.04, 1.3), inner)):
             polygon = middle + (outline - middle) * stretch
             cv2.fillPoly(drawn, [np.rint(polygon * edge).astype(np.int32)], 1)
         ring = (around > 0) & (inner == 0)

@@ -89,7 +89,7 @@ def test_fit_finds_pose_and_shape():
     identity[0, LANDMARKS, 0] = 0.05 * flat[:, 0]
     identity[1, LANDMARKS, 1] = 0.05 * flat[:, 1] * (flat[:, 1] < 0)
     model = HeadModel(mean, np.zeros((0, 3), np.int32), identity, identity, ('a', 'b'))
-    chosen, angles = np.array([1.5, -1.0]), np.radians((8, -5, 6))
+    chosen, angles = np.array([1.5, -1.0]), np.radians((4, -3, 5))
     head = mean + np.tensordot(chosen, identity, 1)
     turned = head[LANDMARKS] @ rotation_matrix(*angles).T
     pixels = turned[:, :2] * (30, -30) + (400, 500)
@@ -108,10 +108,12 @@ def test_fit_finds_pose_and_shape():
 
 
 NAMES = tuple(
-    sorted(
+    f'{shape}{side}'
+    for shape in sorted(
         {shape for unit in actions.UNITS.values() for shape in unit}
-        | {f'eye{look}_{side}' for look in ('LookIn', 'LookOut') for side in 'LR'}
+        | {'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeLookDown'}
     )
+    for side in ('_L', '_R')
 )
 
 

@@ -14,6 +14,9 @@ Array = np.ndarray
 ITERATIONS = 12
 #: Weight of the prior of the identity modes (standard normal) against the landmarks.
 PRIOR = 0.02
+#: Standard deviation of the angles, in radians: without depth, modes of identity can
+#: take the place of a pitch, and portraits are frontal.
+POSE = 0.02
 #: Widths of the two Gaussian kernels of the bending, and the ridge of each.
 KERNELS = ((3.0, 0.15), (0.9, 0.1))
 
@@ -92,16 +95,21 @@ def fit_head(model: HeadModel, anchors: Anchors) -> Fit:
             (points @ rotation_matrix(*(angles + step)).T)[:, :2] - flat
             for step in 1e-3 * np.eye(3)
         ]
-        columns = [np.stack(turned) / 1e-3, (modes @ rotation.T)[..., :2]]
-        jacobian = np.concatenate(columns).reshape(3 + count, -1).T
+        # Scale and offset are solved for in `residual`, but change with the others.
+        shifts = np.eye(2)[:, None] * np.ones((1, len(flat), 1))
+        rigid = np.concatenate([flat[None], shifts])
+        columns = [np.stack(turned) / 1e-3, (modes @ rotation.T)[..., :2], rigid]
+        jacobian = np.concatenate(columns).reshape(6 + count, -1).T
         each = np.repeat(weights, 2)[:, None]
-        ridge = np.concatenate([np.full(3, 1e-3), np.full(count, prior)])
-        pull = ridge * np.concatenate([np.zeros(3), -chosen])
+        ridge = np.concatenate(
+            [np.full(3, PRIOR / POSE**2), np.full(count, prior), [1e-6] * 3]
+        )
+        pull = ridge * np.concatenate([-angles, -chosen, np.zeros(3)])
         step = np.linalg.solve(
             (jacobian * each).T @ jacobian + np.diag(ridge),
             (jacobian * each).T @ left.reshape(-1) + pull,
         )
-        angles, chosen = angles + step[:3], chosen + step[3:]
+        angles, chosen = angles + step[:3], chosen + step[3:-3]
 
     _, left, scale, offset = residual()
     rotation = rotation_matrix(*angles)

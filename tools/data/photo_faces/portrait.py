@@ -30,7 +30,7 @@ class Portrait:
     The relief is a surface with the rest of the photo: hair, ears, neck, clothes.
 
     Attributes:
-        points: Vertices of the frontal head at rest, ``(n + g, 3)`` float32, units.
+        points: Vertices at rest in the photo's pose, ``(n + g, 3)`` float32, units.
         uv: Their positions in the photo's square, 0..1, ``(n + g, 2)`` float32.
         triangles: Of the face, the relief, and mouth and eyes, ``(m, 3)`` int32 each.
         textures: Square textures ``(S, S, 4)`` float32 in 0..1, of TEXTURES.
@@ -110,15 +110,14 @@ def build_portrait(
     tree = cKDTree(posed[:SKIN, :2])
     distance, near = tree.query(relief[:, :2], k=4)
     share = np.exp(-((distance / REACH) ** 2)) / 4
-    back = fit.rotation.astype(np.float32)
-    points = np.concatenate([posed, relief]).astype(np.float32) @ back
-    smooth = fit.smooth[DRAWN].astype(np.float32) @ back
-    expression = model.expression[:, DRAWN].reshape(len(model.names), -1)
+    # The pose of the photo is the frontal one: drawn in it, a portrait is its photo.
+    points = np.concatenate([posed, relief]).astype(np.float32)
+    smooth = fit.smooth[DRAWN].astype(np.float32)
+    turned = model.expression[:, DRAWN] @ fit.rotation.T.astype(np.float32)
+    uv = square.relative(fit.project(posed))
     return Portrait(
         points=points,
-        uv=np.concatenate([square.relative(fit.project(posed)), relief_uv]).astype(
-            'f4'
-        ),
+        uv=np.concatenate([uv, relief_uv]).astype(np.float32),
         triangles=(face, relief_triangles + len(DRAWN), rest),
         textures=textures,
         solid=tuple(
@@ -130,25 +129,27 @@ def build_portrait(
         normals=vertex_normals(smooth, face),
         near=near.astype(np.int32),
         share=share.astype(np.float32),
-        expression=np.ascontiguousarray(expression),
-        blink=_blink_gains(model, points),
+        expression=turned.reshape(len(model.names), -1),
+        blink=_blink_gains(model.names, turned, points),
         background=background,
         brightness=brightness,
         fit=fit,
     )
 
 
-def _blink_gains(model: HeadModel, points: Array) -> tuple[float, float]:
+def _blink_gains(
+    names: tuple[str, ...], expression: Array, points: Array
+) -> tuple[float, float]:
     """Factors of the blink of the left and right side that close the eyes."""
     upper, lower = ((43, 44), (37, 38)), ((47, 46), (41, 40))
     gains = []
     for side, top, bottom in zip(('_L', '_R'), upper, lower, strict=True):
         tops, bottoms = LANDMARKS[list(top)], LANDMARKS[list(bottom)]
         name = 'eyeBlink' + side
-        if name not in model.names:
+        if name not in names:
             gains.append(1.0)
             continue
-        moved = model.expression[model.names.index(name)]
+        moved = expression[names.index(name)]
         gap = (points[tops, 1] - points[bottoms, 1]).mean()
         closing = (moved[bottoms, 1] - moved[tops, 1]).mean()
         gains.append(float(np.clip(gap / max(closing, 1e-3) + 0.05, 0.7, 1.8)))

@@ -50,7 +50,7 @@ def person_row(
 
 def _shaded(portrait: Portrait, photo: Array, zoom: float, shift: Array) -> Array:
     """The fitted head without texture, over the photo."""
-    turned = portrait.points[: len(DRAWN)] @ portrait.fit.rotation.T.astype('f4')
+    turned = portrait.points[: len(DRAWN)]
     pixels = portrait.fit.project(turned) * zoom + shift
     points = np.concatenate([pixels, turned[:, 2:]], 1).astype(np.float32)
     face, _, rest = portrait.triangles

@@ -86,7 +86,7 @@ def without_eyes(texture: Array, lids: list[Array]) -> Array:
         ring = (around > 0) & (inner == 0)
         if not ring.any():
             continue
-        skin = np.median(painted[ring], axis=0)
+        skin = np.percentile(painted[ring], 70, axis=0)
         own = np.zeros((edge, edge), np.uint8)
         cv2.fillPoly(own, [np.rint(outline * edge).astype(np.int32)], 1)
         soft = cv2.GaussianBlur((own & mask).astype(np.float32), (0, 0), 0.8)[..., None]

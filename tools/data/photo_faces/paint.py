@@ -14,12 +14,15 @@ from .heads import (
     IRISES,
     LANDMARKS,
     MOUTH,
-    HeadModel,
 )
 from .landmarks import Anchors
 from .texture import VIEW, Square
 
 Array = np.ndarray
+
+#: The eyes lie this much deeper than the model has them, in units: lids that are bent
+#: to those of the photo must not cut into them.
+EYE_BEHIND = 0.15
 
 
 def drawn_part(part: slice) -> Array:
@@ -27,17 +30,13 @@ def drawn_part(part: slice) -> Array:
     return (part.start <= DRAWN) & (part.stop > DRAWN)
 
 
-def place_eyes(model: HeadModel, fit: Fit, posed: Array, anchors: Anchors) -> None:
+def place_eyes(fit: Fit, posed: Array, anchors: Anchors) -> None:
     """Move the eyes as a whole: the bending of the face would deform them."""
     targets = (anchors.pupils - fit.offset) / fit.scale * (1, -1)
-    turn = fit.rotation.T.astype(np.float32)
     for eye, iris, target in zip(EYES, IRISES, targets, strict=True):
         here = drawn_part(eye)
-        ball = model.mean[eye] @ turn
-        iris_at = (model.mean[iris] @ turn).mean(0)
-        old = fit.points[iris].mean(0)
-        move = np.array([*(target - iris_at[:2]), old[2] - iris_at[2] - 0.08])
-        posed[here] = (ball + move)[DRAWN[here] - eye.start]
+        move = np.array([*(target - fit.smooth[iris, :2].mean(0)), -EYE_BEHIND])
+        posed[here] = (fit.smooth[eye] + move)[DRAWN[here] - eye.start]
 
 
 def skin_brightness(texture: Array, fit: Fit, square: Square) -> float:

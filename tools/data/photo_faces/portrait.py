@@ -95,7 +95,7 @@ def build_portrait(
     relief, relief_uv, relief_triangles = build_relief(fit, square, depth, outline)
     posed = fit.points[DRAWN].copy()
     colors = np.ones((len(DRAWN) + len(relief), 3), np.float32)
-    place_eyes(model, fit, posed, anchors)
+    place_eyes(fit, posed, anchors)
     brightness = skin_brightness(texture, fit, square)
     color_mouth(colors, posed, rng, float(np.clip(brightness / 0.6, 0.65, 1.05)))
     color_eyes(colors, posed, texture, lids, anchors, fit, square)

@@ -1,0 +1,1 @@
+"""Clips of photographed people with expressions: the parts of make_photo_faces.py."""

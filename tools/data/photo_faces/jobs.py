@@ -1,0 +1,176 @@
+"""Draw all clips of a set, one process for each person at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ifdd_mmaction.errors import InputError
+
+from . import layout, sheet
+from .actions import Shapes
+from .clips import draw_clip, encode
+from .framing import Framing
+from .heads import HeadModel, load_model
+from .landmarks import Anchors, five_anchors, read_template, template_anchors
+from .people import Person, read_photo
+from .portrait import build_portrait
+from .smiles import photo_clips
+
+#: Fits with a larger error, in units of about 1 cm, are of points of something else.
+MAX_ERROR = 1.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """The clips of one person.
+
+    Attributes:
+        person: The person.
+        subject: Number of the person.
+        clips: Number (the folder), label (from 1) and repetition of each clip.
+        seed: Seed of the set.
+        size: Width and height of a frame, in pixels.
+        frames: Number of frames.
+        root: Folder to write into.
+        mode: ``'expressions'``, or ``'photos'`` for clips of the photos themselves.
+    """
+
+    person: Person
+    subject: int
+    clips: list[tuple[int, int, int]]
+    seed: int
+    size: int
+    frames: int
+    root: Path
+    mode: str
+
+
+_model: HeadModel | None = None
+_framing: Framing | None = None
+
+
+def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors:
+    """Return the landmarks of a photo: of its template, or detected.
+
+    Raises:
+        InputError: If the template does not fit the photo, or no face is found.
+    """
+    if person.template is None:
+        points = framing.landmarks(photo)
+        if points is None:
+            raise InputError(
+                f'{person.photo}: the detector found no face in it; remove the photo, '
+                'or add a template (.tem)'
+            )
+        return five_anchors(points)
+    points = read_template(person.template)
+    height, width = photo.shape[:2]
+    # Outside are at most points of hair and neck.
+    anchors = template_anchors(points)
+    if not ((anchors.targets > 0) & (anchors.targets < (width, height))).all():
+        raise InputError(
+            f'{person.template} has points outside of {person.photo.name}, which is '
+            f'{width} x {height} pixels: it is the template of another photo'
+        )
+    return anchors
+
+
+def start_worker(model: Path | None) -> None:
+    """Prepare a process: it leaves interrupts to the parent, and reads the model."""
+    global _model, _framing
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+    _model = load_model(model) if model else None
+    _framing = Framing()
+
+
+def do_job(job: Job) -> dict[str, Any]:
+    """Write the clips of a person, then the record, which it returns."""
+    assert _framing is not None
+    person = job.person
+    photo = read_photo(person.photo)
+    rows, strengths, facts = [], [], {}
+    folder = layout.clip_folder(job.root, job.size, job.frames)
+    if job.mode == 'expressions':
+        assert _model is not None
+        anchors = find_anchors(person, photo, _framing)
+        rng = np.random.default_rng([job.seed, job.subject, 2])
+        portrait = build_portrait(_model, photo, anchors, rng)
+        if portrait.fit.error > MAX_ERROR:
+            raise InputError(
+                f'{person.template or person.photo}: the head model misses its '
+                f'landmarks by {portrait.fit.error:.1f} cm on average: they are not '
+                'those of a frontal face'
+            )
+        facts = {
+            'fit': round(portrait.fit.error, 4),
+            'bent': round(portrait.fit.bent, 4),
+        }
+        shapes = Shapes(_model.names, portrait.blink)
+        if job.subject < sheet.PEOPLE:
+            row = sheet.person_row(portrait, shapes, photo, anchors)
+            layout.picture_path(job.root, job.subject).write_bytes(encode(row))
+    for number, label, repetition in job.clips:
+        rng = np.random.default_rng([job.seed, job.subject, label, repetition, 4])
+        if job.mode == 'expressions':
+            frames, strength, drawn = draw_clip(
+                portrait, shapes, _framing, rng, label - 1, job.frames, job.size
+            )
+        else:
+            frames, strength, drawn = photo_clips(
+                person, photo, _framing, rng, label - 1, job.frames, job.size
+            )
+        layout.write_clip(folder / f'{number:05d}', [encode(one) for one in frames])
+        row = {'id': number, 'label': label, 'subject': job.subject}
+        rows.append(row | {name: _plain(value) for name, value in drawn.items()})
+        strengths.append([float(one) for one in np.float16(strength)])
+    record = {'rows': rows, 'strengths': strengths, 'facts': facts}
+    layout.write_json(layout.record_path(job.root, job.subject), record)
+    return record
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is written in tables."""
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    return round(float(value), 4) if isinstance(value, float | np.floating) else value
+
+
+def do_jobs(jobs: list[Job], model: Path | None, workers: int) -> Iterator[dict]:
+    """Yield the records of jobs as they are done, in their order."""
+    if workers == 1:
+        handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        start_worker(model)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        yield from map(do_job, jobs)
+        return
+    with multiprocessing.Pool(workers, start_worker, (model,)) as pool:
+        yield from pool.imap(do_job, jobs)
+
+
+def plan_jobs(
+    people: list[Person], labels: list[int], each: int, root: Path,
+    seed: int, size: int, frames: int, mode: str,
+) -> list[Job]:  # fmt: skip
+    """Return the job of each person; a shuffled id tells neither class nor subject."""
+    kinds = [(label, k) for label in labels for k in range(each)]
+    order = np.random.default_rng([seed, 3]).permutation(len(people) * len(kinds))
+    numbers = (1 + np.argsort(order)).reshape(len(people), len(kinds))
+    return [
+        Job(
+            person, subject,
+            [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
+            seed, size, frames, root, mode,
+        )
+        for subject, person in enumerate(people)
+    ]  # fmt: skip

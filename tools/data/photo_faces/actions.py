@@ -17,7 +17,7 @@ UNITS: dict[str, dict[str, float]] = {
     '2': {'browOuterUp': 1.0},
     '4': {'browDown': 1.0},
     '5': {'eyeWide': 1.0},
-    '6': {'cheekSquint': 0.9, 'cheekRaiser': 0.5, 'eyeSquint': 0.35},
+    '6': {'cheekSquint': 0.75, 'cheekRaiser': 0.4, 'eyeSquint': 0.15},
     '7': {'eyeSquint': 1.0},
     '9': {'noseSneer': 0.75},
     '10': {'mouthUpperUp': 0.6, 'noseSneer': 0.15},

@@ -32,6 +32,8 @@ def source_commit(root: Path = ROOT) -> str:
         ``'unknown'`` outside a checkout.
 
     Example:
+        >>> from pathlib import Path
+        >>> from ifdd_mmaction.provenance import source_commit
         >>> source_commit(Path('/dev'))
         'unknown'
     """
@@ -61,6 +63,7 @@ def command_line(words: Sequence[str]) -> str:
         words: As ``sys.argv`` has them.
 
     Example:
+        >>> from ifdd_mmaction.provenance import ROOT, command_line
         >>> command_line([str(ROOT / 'tools' / 'test.py'), 'my config.py'])
         "python tools/test.py 'my config.py'"
         >>> command_line(['ifdd test', 'config.py'])
@@ -83,6 +86,7 @@ def provenance() -> dict[str, Any]:
         ``environment``: number of CPUs and versions of packages.
 
     Example:
+        >>> from ifdd_mmaction.provenance import provenance
         >>> list(provenance())
         ['command', 'commit', 'date', 'environment']
     """

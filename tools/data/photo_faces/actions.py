@@ -47,10 +47,9 @@ SPEECH = 'talk', 'round', 'pucker', 'teeth', 'closed', '25', '26'
 #: Units that move by chance in any class, one at a time and briefly.
 TWITCHES = '1', '2', '14', 'left', 'right', 'puff', '7', '23'
 
-#: Units of each class, one variant of which is drawn for each clip. Ekman, Friesen and
-#: Hager: FACS Investigator's Guide (2002), table 10-1 (prototypes and major variants);
-#: Du, Tao and Martinez (2014), table 1, for disgust 4+9+10+17 and sad 1+4+15 with 6;
-#: Lucey et al. (CK+, 2010), table 1, for happy 12+25 and angry 4+5+7+23 with 17.
+#: Units of each class, one variant of which is drawn for each clip, after the
+#: prototypes and variants of Ekman, Friesen and Hager (FACS Investigator's Guide),
+#: Du, Tao and Martinez (2014) and Lucey et al. (CK+, 2010); not all are listed there.
 PROTOTYPES: dict[str, tuple[str, ...]] = {
     'Happy': ('6+12', '12+25', '6+12+25', '6+12+25+26', '12'),
     'Sad': ('1+4+15', '1+4+11+15', '4+15+17', '1+4+15+17', '1+4+6+15'),

@@ -89,9 +89,13 @@ def test_a_checkpoint_of_another_model_or_no_intensity_is_refused(
     data, checkpoint, tmp_path
 ):
     other = tmp_path / 'other.pth'
-    torch.save(dict(state_dict={}), other)
-    refused = run_tool(TOOL, TINY, other, '--data-root', data, check=2).stderr
-    assert 'weights, backbone' in refused and 'other.pth lacks' in refused
+    weights = torch.load(checkpoint, weights_only=True)['state_dict']
+    head = weights.pop('cls_head.fc_cls.weight')
+    for state in (weights, weights | {'cls_head.fc_cls.weight': head[:, 1:]}):
+        torch.save(dict(state_dict=state), other)
+        refused = run_tool(TOOL, TINY, other, '--data-root', data, check=2).stderr
+        assert 'other.pth does not fit' in refused
+        assert ': 1 of ' in refused and 'cls_head.fc_cls.weight for one' in refused
     (tmp_path / 'none').mkdir()
     result = run_tool(TOOL, TINY, checkpoint, '--data-root', tmp_path / 'none', check=2)
     assert 'does not exist' in result.stderr

@@ -169,19 +169,26 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def load_model(cfg: Config, path: Path) -> BaseModel:
-    """Build the model; the checkpoint may lack split and lifting, which are new."""
+    """Build the model; split and lifting are not read: each row has its own."""
     model = MODELS.build(cfg.model).eval()
     found = read_checkpoint(path, map_location='cpu')
     weights = found.get('state_dict', found)
-    missing = [
-        name
-        for name in model.load_state_dict(weights, strict=False).missing_keys
+    own = {
+        name: value
+        for name, value in model.state_dict().items()
         if not name.startswith(('neck.split.', 'neck.lifting.'))
+    }
+    wrong = [
+        name
+        for name, value in own.items()
+        if name not in weights or weights[name].shape != value.shape
     ]
-    if missing:
+    if wrong:
         raise CheckpointError(
-            f'{path} lacks {len(missing)} weights, {missing[0]} for one'
+            f'{path} does not fit {cfg.filename}: {len(wrong)} of {len(own)} weights '
+            f'are missing or of another shape, {wrong[0]} for one'
         )
+    model.load_state_dict({name: weights[name] for name in own}, strict=False)
     return model
 
 

@@ -30,6 +30,7 @@ __all__ = [
     'add_cfg_options',
     'add_launcher',
     'cfg_option_words',
+    'check_ranges',
     'describe',
     'exit_code',
     'main',
@@ -142,6 +143,24 @@ def add_abstain_below(parser: argparse.ArgumentParser) -> None:
         help='"not sure" in place of a class where its probability is below P, from 0 '
         'to 1',
     )
+
+
+def check_ranges(
+    parser: argparse.ArgumentParser,
+    args: argparse.Namespace,
+    ranges: Sequence[tuple[str, int, int, str]],
+) -> None:
+    """End with an error of the parser where an option is out of its range.
+
+    Args:
+        parser: What has read the options.
+        args: The options.
+        ranges: Name, smallest value, largest value and reason of each.
+    """
+    for name, low, high, why in ranges:
+        value = getattr(args, name)
+        if not low <= value <= high:
+            parser.error(f'--{name} is {value}, choose {low} to {high}: {why}')
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,7 @@ from photo_faces.people import (
     find_people,
 )
 
+from ifdd_mmaction.cli import check_ranges
 from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
@@ -212,17 +213,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.heads is None and not args.photo_clips:
         parser.error('--heads is missing: the folder of a clone of ICT-FaceKit')
-    for name, low, high, why in (
+    ranges = (
         ('clips', 1, 99, 'ids have five digits'),
         ('people', 0, 9999, '0 is all'),
         ('size', 32, 224, 'photos have no more pixels'),
         ('frames', 4, 999, 'fewer frames show no course'),
         ('seed', 0, 2**31, 'it is a seed'),
         ('workers', 1, 4096, 'somebody has to draw'),
-    ):
-        value = getattr(args, name)
-        if not low <= value <= high:
-            parser.error(f'--{name} is {value}, choose {low} to {high}: {why}')
+    )
+    check_ranges(parser, args, ranges)
     args.out = args.out.resolve()
     return args
 

@@ -43,6 +43,7 @@ from sample_timing import (
     stream,
 )
 
+from ifdd_mmaction.cli import check_ranges
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_sample_dfew'
@@ -338,21 +339,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     if args.task == 'speed' and args.timing != DEFAULTS['timing']:
         parser.error('--task speed has no --timing: its emotion comes and goes evenly')
     each = len(clips_of_subject(args.task))
-    for name, low, high, why in (
-        (
-            'subjects',
-            FOLDS,
-            99999 // each,
-            'five folds, ids of five digits',
-        ),
+    ranges = (
+        ('subjects', FOLDS, 99999 // each, 'five folds, ids of five digits'),
         ('size', 32, 1024, 'smaller frames show no facial actions'),
         ('frames', 8, 999, 'fewer frames show no onset, apex and offset'),
         ('seed', 0, 2**63, 'NumPy takes no other seeds'),
         ('workers', 1, 4096, 'somebody has to draw'),
-    ):
-        value = getattr(args, name)
-        if not low <= value <= high:
-            parser.error(f'--{name} is {value}, choose {low} to {high}: {why}')
+    )
+    check_ranges(parser, args, ranges)
     args.out = args.out.resolve()
     return args
 

@@ -2,23 +2,13 @@
 # or any other part of this package, for comparison.
 _base_ = ['../../ifdd_vit_sample.py']
 
+backbone = _base_.model.backbone
+backbone.update(type='MViT', temporal_size=16, out_scales=[1])
+
 model = dict(
     _delete_=True,
     type='Recognizer3D',
-    backbone=dict(
-        type='MViT',
-        arch=dict(embed_dims=32, num_layers=4, num_heads=1, downscale_indices=[2]),
-        spatial_size=64,
-        temporal_size=16,
-        out_scales=[1],
-        patch_cfg=dict(kernel_size=(3, 8, 8), stride=(2, 8, 8), padding=(1, 0, 0)),
-        adaptive_kv_stride=(1, 4, 4),
-        use_abs_pos_embed=True,
-        init_cfg=[
-            dict(type='TruncNormal', layer='Linear', std=0.08, bias=0.0),
-            dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
-        ],
-    ),
+    backbone=backbone,
     cls_head=dict(
         type='MViTHead',
         num_classes=7,

@@ -24,7 +24,12 @@ UNITS: dict[str, dict[str, float]] = {
     '9': {'noseSneer': 0.75},
     '10': {'mouthUpperUp': 0.6, 'noseSneer': 0.15},
     '11': {'mouthUpperUp': 0.3, 'noseSneer': 0.1},
-    '12': {'mouthSmile': 1.0, 'mouthStretch': 0.1},
+    '12': {
+        'mouthSmile': 1.0,
+        'mouthStretch': 0.1,
+        'mouthRollUpper': 0.2,
+        'mouthRollLower': 0.25,
+    },
     '15': {'mouthFrown': 0.75},
     '16': {'mouthLowerDown': 0.7},
     '17': {'mouthShrugLower': 0.8, 'mouthShrugUpper': 0.2},

@@ -27,9 +27,9 @@ EYES = slice(21451, 23021), slice(23021, 24591)
 IRISES = slice(22221, 23021), slice(23791, 24591)
 #: Vertices used; the rest are fluids, shells and lashes of the eyes.
 USED = 24591
-#: The upper and lower teeth to the first premolars: farther ones come through the
+#: The upper and lower teeth to the second premolars: farther ones come through the
 #: cheeks of some heads, and are in the dark.
-FRONT_TEETH = slice(17730, 18556), slice(19952, 20746)
+FRONT_TEETH = slice(17607, 18679), slice(19814, 20884)
 #: Vertices that are drawn: the face within hairline, ears and neck; mouth; eyes.
 SKIN = 6706
 DRAWN = np.concatenate(

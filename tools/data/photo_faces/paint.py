@@ -27,6 +27,9 @@ EYE_BEHIND = 0.3
 #: Factor of the height of the teeth, and how far the edge of the upper ones is below
 #: the line between the lips; how far the lower ones reach behind the upper ones. Units.
 TOOTH_LENGTH, TOOTH_EDGE, OVERBITE = (1.05, 1.25), (0.4, 0.6), 0.1
+#: The gums lie this much higher (the lower ones lower) and deeper than the model has
+#: them: it has low crowns, and a smile would show mostly gums.
+GUM_SHIFT = np.array([0.35, -0.12])
 
 
 def drawn_part(part: slice) -> Array:
@@ -77,6 +80,8 @@ def place_teeth(
             moved = own[chosen].copy()
             moved[:, 0] += 0.7 * (lips[0] - middle)
             moved[:, 1] = high + length * (moved[:, 1] - anchor)
+            if part is GUMS:
+                moved[:, 1:] += GUM_SHIFT if above else (-GUM_SHIFT[0], GUM_SHIFT[1])
             posed[here[chosen]] = moved
 
 

@@ -154,7 +154,7 @@ def draw_background(rng: np.random.Generator, edge: int) -> Array:
     """Return a blurred room ``(edge, edge, 3)`` float32, RGB in 0..1."""
     count = int(rng.integers(2, 7))
     colors = rng.uniform(0, 1, (count, count, 3))
-    gray = rng.uniform(0.2, 0.9)  # rooms are rather pale
+    gray = rng.uniform(0.45, 0.97)  # rooms are rather pale
     colors = gray * colors.mean(2, keepdims=True) + (1 - gray) * colors
     room = cv2.resize(colors.astype(np.float32), (edge, edge), None, 0, 0, 2)
     for _ in range(int(rng.integers(0, 6))):

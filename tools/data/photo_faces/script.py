@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .actions import LABELS, NEUTRAL, SPEECH, TWITCHES, Shapes, draw_expression
+from .actions import (
+    LABELS,
+    NEUTRAL,
+    SPEECH,
+    TWITCHES,
+    Shapes,
+    draw_expression,
+    draw_rest,
+)
 
 Array = np.ndarray
 
@@ -25,6 +33,8 @@ RANGES = {
 }
 #: Probabilities: speech, a second and weaker expression, a twitch of another unit.
 SPEAKS, BLENDS, TWITCHING = 0.5, 0.2, 0.3
+#: Probability that the mouth is ajar, and the units that open it.
+AJAR, AJAR_UNITS = 0.25, ('25', 'teeth', 'talk', '25s')
 #: Standard deviations over clips, and within a clip, of yaw, pitch and roll, degrees.
 POSE, MOTION = (11.0, 6.0, 4.0), (3.5, 2.5, 1.5)
 
@@ -129,7 +139,7 @@ def write_script(
     drawn: dict[str, Any] = {
         'variant': variant or '-', 'timing': timing if label != NEUTRAL else '-',
         'intensity': intensity if label != NEUTRAL else 0.0, 'second': '-',
-        'talks': False,
+        'talks': False, 'ajar': False,
     }  # fmt: skip
 
     # A face at rest is not that of the photo: traces of any class.
@@ -147,12 +157,16 @@ def write_script(
         drawn['talks'] = True
         spoken = _speech(rng, shapes, frames)
         weights = weights + spoken * (1 - 0.4 * strength[:, None])
+    if rng.random() < AJAR:
+        mouth = shapes.unit(str(rng.choice(AJAR_UNITS)))
+        weights = weights + rng.uniform(0.1, 0.6) * mouth
+        drawn['ajar'] = True
     if rng.random() < TWITCHING:
         at, width = rng.uniform(0, frames), rng.uniform(0.8, 2.0)
         bump = np.exp(-0.5 * ((np.arange(frames) - at) / width) ** 2)
         unit = shapes.unit(str(rng.choice(TWITCHES)), rng.normal(0, 0.3))
         weights = weights + rng.uniform(0.15, 0.45) * bump[:, None] * unit
-    weights = np.clip(weights, 0, 1.15)
+    weights = np.clip(weights, 0, 1.15) + draw_rest(rng, shapes)
     blinks = _blinks(rng, frames)[:, None]
     blink = shapes.unit('45')
     # A lid that closes leaves no wide or narrow eye.

@@ -139,8 +139,7 @@ def test_every_unit_of_a_prototype_is_defined():
         unit
         for variants in actions.PROTOTYPES.values()
         for variant in variants
-        for unit in variant.split('+')
-        if unit
+        for unit in actions.units_of(variant)
     }
     assert units <= set(actions.UNITS)
     assert set(actions.PROTOTYPES) == set(actions.LABELS)

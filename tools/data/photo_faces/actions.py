@@ -63,42 +63,42 @@ SPEECH = 'talk', 'round', 'pucker', 'teeth', 'closed', '25', '26'
 #: Units that move by chance in any class, one at a time and briefly.
 TWITCHES = '1', '2', '14', 'left', 'right', 'puff', '7', '23'
 
-#: Units of each class, one variant of which is drawn for each clip, after the
-#: prototypes and variants of Ekman, Friesen and Hager (FACS Investigator's Guide),
-#: Du, Tao and Martinez (2014) and Lucey et al. (CK+, 2010); not all are listed there.
+#: Units of each class, one variant of which is drawn for each clip. ``B`` is FACS's
+#: second of five grades, half the intensity. Sources: E: Ekman, Friesen and Hager, FACS
+#: Investigator's Guide (2002), prototypes and major variants; D: Du, Tao and Martinez,
+#: PNAS 111(15), 2014, Table 1, with units that only a part of the people showed; C: Lucey
+#: et al., CK+ (2010), what a combination has to have.
 PROTOTYPES: dict[str, tuple[str, ...]] = {
-    'Happy': ('12', '6+12', '12+25s', '6+12+25s', '6+12+25s+26s', '6+12+25s+25+26s'),
-    'Sad': ('1+4+15', '1+4+11+15', '1+4+15+17', '4+15+17', '1+4+6+15', '1+4+15+25'),
+    'Happy': (
+        '12', '6+12',  # E
+        '12+25s', '6+12+25s',  # D
+        '6+12+25s+26s', '6+12+25s+25+26s',  # C, jaw opened as in a laugh
+    ),
+    'Sad': (
+        '1+4+15', '1+4+11+15B', '1+4+15B+17',  # E
+        '1+4+15+25',  # E, which allows for AU 25 or 26 in all combinations
+        '4+15+17', '1+4+6+15',  # D
+    ),
     'Neutral': ('',),
     'Angry': (
-        '4+5+7+23',
-        '4+7+24',
-        '4+7+17+24',
-        '4+5+7+17+23',
-        '4+5+7+10+23+25',
-        '4+5+7+10+23+25+26',
-        '4+5+7+10+22+23+25',
+        '4+5+7+23', '4+5+7+24', '4+5+7+17+23', '4+5+7+17+24',  # E
+        '4+5+7+10+23+25', '4+5+7+10+22+23+25', '4+5+7+10+23+25+26',  # E
+        '4+7+24', '4+7+17+24',  # D
     ),
-    'Surprise': ('1+2+5+26', '1+2+5+27', '1+2+26', '1+2+5', '1+2+25+26'),
+    'Surprise': (
+        '1+2+5B+26', '1+2+5B+27', '1+2+5B', '1+2+26',  # E
+        '1+2+25+26', '1+2+5+25+26',  # D
+    ),
     'Disgust': (
-        '9',
-        '9+17',
-        '9+10+17',
-        '4+9+10+17',
-        '10+17',
-        '9+15+16+26',
-        '10+16+25',
-        '9+10+25',
+        '9', '9+17', '9+15+16+26', '10', '10+17', '10+16+25',  # E
+        '9+10+17', '4+9+10+17',  # D
+        '9+10+25',  # C
     ),
     'Fear': (
-        '1+2+4+5+20+25',
-        '1+2+4+5+20+26',
-        '1+2+4+5+25',
-        '1+4+20+25',
-        '1+4+5+20+25+26',
-        '1+2+4+5+26',
+        '1+2+4+5+20+25', '1+2+4+5+20+26', '1+2+4+5+25', '1+2+4+5+26', '1+2+4+5',  # E
+        '1+4+20+25', '1+4+5+20+25+26',  # D
     ),
-}
+}  # fmt: skip
 #: Factor of each unit, drawn from this range for each clip, and the probability that a
 #: unit beyond the first two is missing.
 GAIN, MISSING = (0.7, 1.1), 0.08
@@ -159,10 +159,12 @@ class Shapes:
         return weights
 
 
-def units_of(variant: str) -> list[str]:
-    """Return the keys of UNITS of a variant such as ``'1+4+15'``."""
+def units_of(variant: str) -> dict[str, float]:
+    """Return the units, keys of UNITS, and intensities of a variant: ``'1+4+15B'``."""
     units = [unit for unit in variant.split('+') if unit]
-    return ['4i' if unit == '4' and '1' in units else unit for unit in units]
+    keys = {unit.removesuffix('B'): 0.5 if 'B' in unit else 1.0 for unit in units}
+    together = '4' in keys and '1' in keys
+    return {'4i' if k == '4' and together else k: grade for k, grade in keys.items()}
 
 
 def draw_rest(rng: np.random.Generator, shapes: Shapes) -> Array:
@@ -184,8 +186,8 @@ def draw_expression(
     variants = PROTOTYPES[LABELS[label]]
     variant = variants[rng.integers(len(variants))]
     gains: dict[str, float] = {}
-    for i, unit in enumerate(units_of(variant)):
+    for i, (unit, grade) in enumerate(units_of(variant).items()):
         gain, kept = float(rng.uniform(*GAIN)), rng.random() >= MISSING
         if i < 2 or kept:
-            gains[unit] = gain
+            gains[unit] = gain * grade
     return variant, gains

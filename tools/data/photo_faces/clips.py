@@ -22,7 +22,7 @@ BOX, SEEN = 18.0, 38.0
 OVERSAMPLING = 1.6
 #: Standard deviations of the logarithm of the brightness and of RGB of the skin; depth
 #: of the lines of the skin.
-TONE, HUE, LINES = 0.12, 0.05, (0.05, 1.0)
+TONE, HUE, LINES = 0.12, 0.035, (0.05, 1.0)
 #: Probability that the photo's own background is kept.
 OWN_BACKGROUND = 0.25
 
@@ -99,6 +99,7 @@ def draw_clip(
             script.drawn[name] = -script.drawn[name]
     speeds = np.gradient(np.stack(middles), axis=0)
     taken = [camera.take(*pair) for pair in zip(shown, speeds, strict=True)]
+    taken = camera.record(taken)
     boxes, found = framing.boxes(taken)
     if boxes is None:
         # The box that the detector has on average, around the face.

@@ -7,6 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .codec import compress_video, draw_codec
+
 Array = np.ndarray
 
 #: Ranges that are drawn from uniformly.
@@ -45,9 +47,11 @@ class Camera:
         }
         drawn['noise'] *= rng.random()
         drawn['quality'] = round(drawn['quality'])
+        drawn |= draw_codec(rng)
         gain = np.clip((drawn['exposure'] / brightness) ** 0.7, 0.6, 2.2)
         self.drawn = drawn
-        self.size = max(32, round(edge * drawn['resolution']))
+        # Codecs take even sizes.
+        self.size = max(32, 2 * round(edge * drawn['resolution'] / 2))
         tint = np.array([1 + rng.normal(0, 0.05), 1, 1 + rng.normal(0, 0.07)])
         gray, own = np.full((3, 3), 1 / 3), np.eye(3)
         colors = gray + drawn['saturation'] * (own - gray)
@@ -61,7 +65,7 @@ class Camera:
         self._noise = (255 * drawn['noise'] * field).astype(np.float32)
 
     def take(self, frame: Array, speed: Array) -> Array:
-        """Return a frame ``(s, s, 3)`` uint8 as the camera's file has it.
+        """Return a frame ``(s, s, 3)`` uint8 as the camera sees it.
 
         Args:
             frame: ``(S, S, 3)`` float32, RGB in 0..1.
@@ -76,10 +80,15 @@ class Camera:
         if drawn['noise'] > 0.001:
             x, y = self._rng.integers(0, NOISE, 2)
             frame += self._noise[y : y + self.size, x : x + self.size]
-        pixels = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
-        code = [cv2.IMWRITE_JPEG_QUALITY, drawn['quality']]
-        written = cv2.imencode('.jpg', pixels[..., ::-1], code)[1]
-        return np.ascontiguousarray(cv2.imdecode(written, 1)[..., ::-1])
+        return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+
+    def record(self, frames: list[Array]) -> list[Array]:
+        """Return frames ``(s, s, 3)`` uint8 as the camera's file has them."""
+        if self.drawn['codec'] != 'jpeg':
+            return compress_video(frames, self.drawn['codec'], self.drawn['rate'])
+        code = [cv2.IMWRITE_JPEG_QUALITY, self.drawn['quality']]
+        files = (cv2.imencode('.jpg', one[..., ::-1], code)[1] for one in frames)
+        return [np.ascontiguousarray(cv2.imdecode(f, 1)[..., ::-1]) for f in files]
 
     def _move(self, frame: Array, path: Array) -> Array:
         """Blur along a path (2,) in pixels."""

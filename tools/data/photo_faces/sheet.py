@@ -21,7 +21,7 @@ PEOPLE, CLIPS, FRAMES, EDGE = 12, 28, 8, 128
 #: Height that a picture of a person shows, in units of the head model.
 SHOWN = 27.0
 #: The variant of a class that a picture of a person shows, if it is not the first.
-SHEET = {'Happy': 4, 'Disgust': 2}
+SHEET = {'Happy': 4, 'Angry': 4, 'Disgust': 6}
 
 
 def person_row(
@@ -44,7 +44,7 @@ def person_row(
     row = [marked, _shaded(portrait, seen, zoom, shift)]
     for label in LABELS:
         units = units_of(PROTOTYPES[label][SHEET.get(label, 0)])
-        weights = shapes.combine(dict.fromkeys(units, 0.95))
+        weights = shapes.combine({unit: 0.95 * grade for unit, grade in units.items()})
         image, _ = draw_person(portrait, weights, front, wall)
         row.append((255 * np.clip(image, 0, 1)).astype(np.uint8))
     return np.concatenate(row, 1)

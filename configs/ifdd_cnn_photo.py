@@ -50,12 +50,17 @@ model = dict(
 )
 
 train_pipeline = _base_.train_pipeline
-train_pipeline[2]['aspect_ratio_range'] = (0.9, 1.1)
+train_pipeline[2].update(area_range=(0.65, 1.0), aspect_ratio_range=(0.9, 1.1))
 data_root = 'data/photo_faces'
 train_dataloader = dict(
     batch_size=64, dataset=dict(data_root=data_root, pipeline=train_pipeline)
 )
 val_dataloader = dict(batch_size=64, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
+
+max_epochs = 15
+train_cfg = dict(max_epochs=max_epochs)
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(T_max=max_epochs - _base_.warmup_epochs, end=max_epochs)
 
 custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.002)]

@@ -51,6 +51,7 @@ def write_heads(folder: Path) -> None:
     """Write a head with the vertices of ICT-FaceKit's, two modes and few shapes."""
     from photo_faces import heads
     from photo_faces.actions import UNITS
+    from photo_faces.wrinkles import MOVES
 
     rng = np.random.default_rng(0)
     points = np.zeros((heads.USED, 3))
@@ -122,7 +123,7 @@ def write_heads(folder: Path) -> None:
         'jawOpen', 'mouthFunnel', 'mouthLeft', 'mouthPucker', 'mouthRight',
         'mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper',
     }  # fmt: skip
-    for shape in {shape for unit in UNITS.values() for shape in unit}:
+    for shape in {shape for unit in UNITS.values() for shape in unit} - set(MOVES):
         for side in ('',) if shape in single else ('_L', '_R'):
             path = folder / f'{shape}{side}.obj'
             if not path.exists():

@@ -22,6 +22,7 @@ from .heads import HeadModel, load_model
 from .landmarks import Anchors, five_anchors, read_template, template_anchors
 from .people import Person, read_photo
 from .portrait import build_portrait
+from .script import LEAST
 from .smiles import photo_clips
 
 #: Fits with a larger error, in units of about 1 cm, are of points of something else.
@@ -41,6 +42,8 @@ class Job:
         frames: Number of frames.
         root: Folder to write into.
         mode: ``'expressions'``, or ``'photos'`` for clips of the photos themselves.
+        change: How much faces differ in shape from those of the photos.
+        intensity: Smallest intensity of an expression at its apex.
     """
 
     person: Person
@@ -51,6 +54,8 @@ class Job:
     frames: int
     root: Path
     mode: str
+    change: float
+    intensity: float
 
 
 _model: HeadModel | None = None
@@ -123,8 +128,10 @@ def do_job(job: Job) -> dict[str, Any]:
         rng = np.random.default_rng([job.seed, job.subject, label, repetition, 4])
         if job.mode == 'expressions':
             frames, strength, drawn = draw_clip(
-                portrait, shapes, _framing, rng, label - 1, job.frames, job.size
-            )
+                portrait, shapes, _framing, rng, label - 1, job.frames, job.size,
+                job.change,
+                job.intensity,
+            )  # fmt: skip
         else:
             frames, strength, drawn = photo_clips(
                 person, photo, _framing, rng, label - 1, job.frames, job.size
@@ -160,7 +167,8 @@ def do_jobs(jobs: list[Job], model: Path | None, workers: int) -> Iterator[dict]
 
 def plan_jobs(
     people: list[Person], labels: list[int], each: int, root: Path,
-    seed: int, size: int, frames: int, mode: str,
+    seed: int, size: int, frames: int, mode: str, change: float = 0.0,
+    intensity: float = LEAST,
 ) -> list[Job]:  # fmt: skip
     """Return the job of each person; a shuffled id tells neither class nor subject."""
     kinds = [(label, k) for label in labels for k in range(each)]
@@ -170,7 +178,7 @@ def plan_jobs(
         Job(
             person, subject,
             [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
-            seed, size, frames, root, mode,
+            seed, size, frames, root, mode, change, intensity,
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .fit import Fit
 from .heads import (
@@ -22,7 +23,13 @@ Array = np.ndarray
 
 #: The eyes lie this much deeper than the model has them, in units: lids that are bent
 #: to those of the photo must not cut into them.
-EYE_BEHIND = 0.15
+EYE_BEHIND = 0.3
+#: Factor of the height of the teeth, and how far the edge of the upper ones is below
+#: the line between the lips; how far the lower ones reach behind the upper ones. Units.
+TOOTH_LENGTH, TOOTH_EDGE, OVERBITE = (1.05, 1.25), (0.4, 0.6), 0.1
+#: The gums lie this much higher (the lower ones lower) and deeper than the model has
+#: them: it has low crowns, and a smile would show mostly gums.
+GUM_SHIFT = np.array([0.35, -0.12])
 
 
 def drawn_part(part: slice) -> Array:
@@ -47,14 +54,46 @@ def skin_brightness(texture: Array, fit: Fit, square: Square) -> float:
     return max(float(np.median(texture[y, x].mean(1))), 0.05)
 
 
-def color_mouth(
-    colors: Array, posed: Array, rng: np.random.Generator, brightness: float
+def place_teeth(
+    fit: Fit, posed: Array, jaw: Array, rng: np.random.Generator
 ) -> None:  # fmt: skip
-    """Dark inside the mouth, brighter teeth in front."""
-    tooth = np.array([0.80, 0.77, 0.70]) * rng.uniform(0.8, 1.0) * brightness
+    """Move teeth and gums to the mouth of the photo: the bending would deform them.
+
+    Args:
+        fit: The fitted head.
+        posed: Vertices that are drawn, ``(n, 3)``; changed in place.
+        jaw: Displacements of the opened jaw, ``(USED, 3)``: what moves is below.
+        rng: Draws how long the teeth are.
+    """
+    lips = fit.points[LANDMARKS[[62, 66]]].mean(0)
+    length, edge = rng.uniform(*TOOTH_LENGTH), rng.uniform(*TOOTH_EDGE)
+    upper, lower = (fit.smooth[part] for part in FRONT_TEETH)
+    middle = (upper[:, 0].min() + upper[:, 0].max()) / 2
+    for above, anchor, high in (
+        (True, upper[:, 1].min(), lips[1] - edge),
+        (False, lower[:, 1].max(), lips[1] - edge + OVERBITE),
+    ):
+        for part in (GUMS, *FRONT_TEETH):
+            here = np.flatnonzero(drawn_part(part))
+            own = fit.smooth[DRAWN[here]]
+            chosen = (jaw[DRAWN[here], 1] > -0.5) == above
+            moved = own[chosen].copy()
+            moved[:, 0] += 0.7 * (lips[0] - middle)
+            moved[:, 1] = high + length * (moved[:, 1] - anchor)
+            if part is GUMS:
+                moved[:, 1:] += GUM_SHIFT if above else (-GUM_SHIFT[0], GUM_SHIFT[1])
+            posed[here[chosen]] = moved
+
+
+def color_mouth(
+    colors: Array, posed: Array, jaw: Array, rng: np.random.Generator,
+    brightness: float,
+) -> None:  # fmt: skip
+    """Dark inside the mouth, bright teeth in front, a tongue between them."""
+    tooth = np.array([0.93, 0.90, 0.83]) * rng.uniform(0.85, 1.0) * brightness
     for parts, color in (
-        ((MOUTH,), (0.20, 0.07, 0.07)),
-        ((GUMS,), (0.46, 0.22, 0.21)),
+        ((MOUTH,), (0.30, 0.12, 0.11)),
+        ((GUMS,), (0.50, 0.27, 0.26)),
         (FRONT_TEETH, tooth),
     ):
         for part in parts:
@@ -62,6 +101,60 @@ def color_mouth(
             front = posed[here, 2] - posed[here, 2].max()
             shade = np.clip(1 + front / 5.0, 0.15, 1)
             colors[here] = np.asarray(color) * shade[:, None]
+    # The tongue is the part of the lower gums that lies within the row of teeth.
+    gums = np.flatnonzero(drawn_part(GUMS))
+    teeth = posed[drawn_part(FRONT_TEETH[1])]
+    gap = cKDTree(teeth).query(posed[gums])[0]
+    below = jaw[DRAWN[gums], 1] < -0.5
+    side = abs(posed[gums, 0] - teeth[:, 0].mean())
+    tongue = gums[below & (gap > 0.5) & (side < 1.3)]
+    front = posed[tongue, 2] - teeth[:, 2].max()
+    shade = np.clip(1.1 + front / 9.0, 0.25, 1)
+    colors[tongue] = np.array([0.62, 0.34, 0.32]) * shade[:, None] * brightness
+
+
+def lid_gains(
+    texture: Array, uv: Array, moved: Array, lids: list[Array]
+) -> tuple[Array, Array]:
+    """Return the factors of RGB that give closed lids the color of the skin around.
+
+    A lid that closes is stretched, and with it the shadow of its crease and the lashes.
+
+    Args:
+        texture: ``(S, S, 3)`` float32, RGB in 0..1.
+        uv: Positions of the vertices of the face in it, 0..1, ``(n, 2)``.
+        moved: Distance that each moves when an eye closes, ``(2, n)``.
+        lids: Outlines of the eye openings, ``(m, 2)`` in 0..1 each.
+
+    Returns:
+        For each eye the factors less one, ``(2, n, 3)`` float32, and the color of the
+        lid, ``(2, 3)``.
+    """
+    edge = texture.shape[0]
+    gains = np.zeros((2, len(uv), 3), np.float32)
+    skins = np.zeros((2, 3), np.float32)
+    soft = cv2.GaussianBlur(texture, (0, 0), edge / 300)
+    middles = [outline.mean(0) for outline in lids]
+    for eye, distance in enumerate(moved):
+        far = distance / max(float(distance.max()), 1e-6)
+        chosen = np.flatnonzero(far > 0.04)
+        near = int(np.argmin([np.hypot(*(uv[chosen].mean(0) - m)) for m in middles]))
+        middle, outline = middles[near], lids[near]
+        width, height = np.ptp(outline, axis=0) / 2
+        ys, xs = np.mgrid[:edge, :edge] / edge
+        across, down = (xs - middle[0]) / width, (ys - middle[1]) / height
+        # Below the brow, and the cheek below the eye: both have little shadow.
+        ring = (abs(across) < 0.9) & (down > 1.8) & (down < 3.0)
+        ring |= (abs(across - 0) < 0.8) & (down < -1.4) & (down > -2.4)
+        skin = np.percentile(soft[ring], 60, axis=0) if ring.any() else np.full(3, 0.5)
+        x, y = np.clip(uv[chosen] * edge, 0, edge - 1).astype(int).T
+        ratio = np.clip(0.92 * skin / np.maximum(soft[y, x], 0.03), 1.0, 3.0) - 1
+        # The edge of the lid with the lashes stays dark.
+        inner = np.clip((0.97 - far[chosen]) / 0.1, 0, 1)
+        share = inner * np.clip(far[chosen] / 0.25, 0, 1)
+        gains[eye, chosen] = ratio * share[:, None]
+        skins[eye] = skin
+    return gains, skins
 
 
 def color_eyes(

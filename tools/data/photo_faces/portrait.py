@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,10 +12,18 @@ from .fit import Fit, fit_head
 from .heads import DRAWN, LANDMARKS, SKIN, USED, HeadModel
 from .landmarks import Anchors
 from .matte import person_matte
-from .paint import color_eyes, color_mouth, place_eyes, skin_brightness
+from .paint import (
+    color_eyes,
+    color_mouth,
+    lid_gains,
+    place_eyes,
+    place_teeth,
+    skin_brightness,
+)
 from .raster import vertex_normals
 from .relief import build_relief, depth_map
 from .texture import TEXTURES, cut_square, find_square, without_eyes
+from .wrinkles import wrinkle_masks
 
 Array = np.ndarray
 
@@ -41,6 +49,11 @@ class Portrait:
         near: Vertices of the face nearest to each vertex of the relief, ``(g, 4)``.
         share: Share in their movement, ``(g, 4)`` float32.
         expression: Displacements of the shapes, ``(k, n * 3)`` float32.
+        closing: Numbers of the shapes that close the eyes.
+        lid: Factors of the colors of closed lids, less one, ``(2, SKIN, 3)``.
+        wrinkles: Depth of groups of lines, ``(g, SKIN)``, and the strength of each by
+            shape, ``(g, k)``.
+        identity: Displacements of the modes of identity, ``(100, n, 3)``.
         blink: Factors of the blink of each side that close the eyes.
         background: Mean color of the photo's background, ``(3,)``.
         brightness: Mean of RGB of nose and cheeks, 0..1.
@@ -58,6 +71,10 @@ class Portrait:
     near: Array
     share: Array
     expression: Array
+    closing: tuple[int, ...]
+    lid: Array
+    wrinkles: tuple[Array, Array]
+    identity: Array
     blink: tuple[float, float]
     background: Array
     brightness: float
@@ -96,8 +113,10 @@ def build_portrait(
     posed = fit.points[DRAWN].copy()
     colors = np.ones((len(DRAWN) + len(relief), 3), np.float32)
     place_eyes(fit, posed, anchors)
+    jaw = model.expression[model.names.index('jawOpen')]
+    place_teeth(fit, posed, jaw, rng)
     brightness = skin_brightness(texture, fit, square)
-    color_mouth(colors, posed, rng, float(np.clip(brightness / 0.6, 0.65, 1.05)))
+    color_mouth(colors, posed, jaw, rng, float(np.clip(brightness / 0.6, 0.85, 1.05)))
     color_eyes(colors, posed, texture, lids, anchors, fit, square)
 
     number = np.full(USED, -1, np.int32)
@@ -115,6 +134,9 @@ def build_portrait(
     smooth = fit.smooth[DRAWN].astype(np.float32)
     turned = model.expression[:, DRAWN] @ fit.rotation.T.astype(np.float32)
     uv = square.relative(fit.project(posed))
+    closing = tuple(model.names.index('eyeBlink' + side) for side in ('_L', '_R'))
+    moves = np.linalg.norm(turned[list(closing), :SKIN], axis=2)
+    lid, _ = lid_gains(skin[..., :3], uv[:SKIN], moves, lids)
     return Portrait(
         points=points,
         uv=np.concatenate([uv, relief_uv]).astype(np.float32),
@@ -130,11 +152,44 @@ def build_portrait(
         near=near.astype(np.int32),
         share=share.astype(np.float32),
         expression=turned.reshape(len(model.names), -1),
+        closing=closing,
+        lid=lid,
+        wrinkles=wrinkle_masks(model.mean[:SKIN], LANDMARKS, model.names),
+        identity=model.identity[:, DRAWN],
         blink=_blink_gains(model.names, turned, points),
         background=background,
         brightness=brightness,
         fit=fit,
     )
+
+
+def change_shape(
+    portrait: Portrait, names: tuple[str, ...], rng: np.random.Generator, amount: float
+) -> Portrait:
+    """Return a person with the texture of another one and a face of another shape.
+
+    Args:
+        portrait: The person.
+        names: Names of the shapes.
+        rng: Draws the shape.
+        amount: Standard deviation of the modes of identity, which is 1 in the people
+            that were scanned.
+    """
+    chosen = amount * rng.standard_normal(len(portrait.identity)).astype(np.float32)
+    moved = np.tensordot(chosen, portrait.identity, 1)
+    moved = moved @ portrait.fit.rotation.T.astype(np.float32)
+    moved -= moved[:SKIN].mean(0)
+    n = len(DRAWN)
+    points = portrait.points.copy()
+    points[:n] += moved
+    points[n:] += (moved[portrait.near] * portrait.share[..., None]).sum(1)
+    smooth = portrait.smooth + moved
+    turned = portrait.expression.reshape(len(names), -1, 3)
+    return replace(
+        portrait, points=points, smooth=smooth,
+        normals=vertex_normals(smooth, portrait.triangles[0]),
+        blink=_blink_gains(names, turned, points),
+    )  # fmt: skip
 
 
 def _blink_gains(

@@ -1,8 +1,9 @@
-"""Emotions over time: ``ifdd infer VIDEO --config C --checkpoint W``.
+"""Expressions over time: ``ifdd infer VIDEO --config C --checkpoint W``.
 
-``python tools/infer.py`` is the same. Faces of videos are found and followed, and each
-gets its emotions over time. Exit codes: 0 done, 2 wrong arguments, or a video or model
-that cannot be used; the other videos are done all the same.
+``python tools/infer.py`` is the same. Faces of videos are found and followed, and the
+expressions that each shows over time are classified. Exit codes: 0 done, 2 wrong
+arguments, or a video or model that cannot be used; the other videos are done all the
+same.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from ifdd_mmaction.apis import DFERInferencer
 from ifdd_mmaction.cli import add_abstain_below, add_calibrated
+from ifdd_mmaction.deprecations import link_former_files
 from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.notice import print_notice
 from ifdd_mmaction.video import (
     find_videos,
     h264_encoder,
@@ -25,9 +28,9 @@ from ifdd_mmaction.video import (
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Find and follow the faces of videos and classify their emotions '
-        'over time. Exit codes: 0 done, 2 something cannot be used; each such video is '
-        'named, the others are done.',
+        description='Find and follow the faces of videos and classify the '
+        'expressions that they show over time. Exit codes: 0 done, 2 something cannot '
+        'be used; each such video is named, the others are done.',
     )
     parser.add_argument(
         'inputs',
@@ -116,6 +119,7 @@ def infer(args: argparse.Namespace) -> int:
         calibrated=args.calibrated,
         abstain_below=args.abstain_below,
     )
+    print_notice()
     # The model comes first: a recording for one that cannot be used would be lost.
     videos = [record(v, args) if isinstance(v, int) else v for v in found]
     failed = 0
@@ -152,8 +156,9 @@ def infer_one(
     inferencer: DFERInferencer, video: str, folder: Path, args: argparse.Namespace
 ) -> None:
     result = inferencer.infer_video(video, args.batch_size)
-    result.write_json(folder / 'emotions.json')
-    result.write_csv(folder / 'emotions.csv')
+    result.write_json(folder / 'expressions.json')
+    result.write_csv(folder / 'expressions.csv')
+    link_former_files(folder)
     settings = result.settings
     print(f'{video}: {result.frames} frames, {result.seconds:.1f} s')
     print(

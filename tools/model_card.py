@@ -102,9 +102,10 @@ Research on dynamic facial expressions, teaching, and comparing methods. The mod
 the expression that a face *shows*; people show what they do not feel and feel what they
 do not show. Do not use it to judge or select people, in hiring, schooling, policing,
 border control, insurance, credit or medicine, to watch people who do not know or cannot
-refuse, or to steer what they feel. Recognizing emotions at work and in schools is
-prohibited in the European Union (Regulation 2024/1689, article 5), with narrow
-exceptions; elsewhere other rules may hold.
+refuse, or to steer what they feel. In the European Union, Regulation 2024/1689
+prohibits the use of such systems to infer emotions at work and in education (article
+5(1)(f)), with narrow exceptions, and elsewhere the people exposed to them must be told
+(article 50(3)). In other countries other rules may hold.
 """
 
 

@@ -1,4 +1,4 @@
-"""Draw boxes, emotions and a timeline on the frames of a video."""
+"""Draw boxes, expressions and a timeline on the frames of a video."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MAX_STRIPS = 4
 
 
 class FrameAnnotator:
-    """Draws boxes and emotions on a frame, above timelines of the whole video.
+    """Draws boxes and expressions on a frame, above timelines of the whole video.
 
     Args:
-        faces: The emotions of each face.
+        faces: The expressions of each face.
         classes: ``K`` class names.
         seconds: Duration of the video.
         size: Width and height of the frames, in pixels.
-        abstain_below: Where the top emotion is less probable, it is "not sure".
+        abstain_below: Where the top expression is less probable, it is "not sure".
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class FrameAnnotator:
         shares: np.ndarray,
         box: np.ndarray,
     ) -> None:
-        emotion, share, color = self._top(shares)
+        expression, share, color = self._top(shares)
         unit = self.unit
         left, top, right, bottom = box.tolist()
         draw.rectangle([left, top, right, bottom], outline=color, width=unit // 5)
         # The bar below shows how probable the class is that is not named.
-        text = f'{face.name}  {emotion}'
-        text += '' if emotion == NOT_SURE else f' {share:.0%}'
+        text = f'{face.name}  {expression}'
+        text += '' if expression == NOT_SURE else f' {share:.0%}'
         font = _font(unit)
         width = draw.textlength(text, font=font) + unit
         height = 1.5 * unit

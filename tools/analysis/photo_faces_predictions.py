@@ -21,6 +21,10 @@ from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.progress import track
 
 
+#: Clips of a batch of frames: each has as many views as frames.
+FRAME_BATCH = 4
+
+
 class ClipScores(NamedTuple):
     """Names of clips, labels ``(N,)`` and probabilities ``(N, K)``.
 
@@ -127,6 +131,7 @@ class FrameModel(ClipModel):
         self.copies = first.get('copies', 2)
         data.pipeline[0] = copy.deepcopy(clips.trained.loader.dataset.pipeline[0])
         data.pop('intensity', None)  # which chooses frames
+        self.trained.loader.batch_size = FRAME_BATCH
         self.model.cls_head.average_clips = None  # the logits of each frame
 
     def prepare(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def check_folds(one: PhotoSet, other: PhotoSet) -> None:
         if folds.get(person.name, person.fold) != person.fold:
             raise InputError(
                 f'{person.name} is in fold {folds[person.name]} of {one.root} and in '
-                f'fold {person.fold} of {other.root}: make both from the same photos '
-                'with the same --seed'
+                f'fold {person.fold} of {other.root}: make both from the '
+                'same photos'
             )
 
 

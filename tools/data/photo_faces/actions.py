@@ -66,8 +66,8 @@ TWITCHES = '1', '2', '14', 'left', 'right', 'puff', '7', '23'
 #: Units of each class, one variant of which is drawn for each clip. ``B`` is FACS's
 #: second of five grades, half the intensity. Sources: E: Ekman, Friesen and Hager, FACS
 #: Investigator's Guide (2002), prototypes and major variants; D: Du, Tao and Martinez,
-#: PNAS 111(15), 2014, Table 1, with units that only a part of the people showed; C: Lucey
-#: et al., CK+ (2010), what a combination has to have.
+#: PNAS 111(15), 2014, Table 1, with units that only a part of the people showed; C:
+#: Lucey et al., CK+ (2010), what a combination has to have.
 PROTOTYPES: dict[str, tuple[str, ...]] = {
     'Happy': (
         '12', '6+12',  # E

@@ -141,6 +141,8 @@ def lid_colors(texture: Array, uv: Array, moved: Array) -> tuple[Array, Array]:
         height = np.interp(uv[chosen, 0], *brow[np.argsort(brow[:, 0])].T)
         lift = LIFT * np.clip(height - uv[chosen, 1], None, 0)
         lifts[eye, chosen, 1] = share * lift
+        if not (share > 0.5).any():
+            continue
         at = uv[chosen] + lifts[eye, chosen]
         x, y = np.clip(at * edge, 0, edge - 1).astype(int).T
         skin = np.percentile(soft[y[share > 0.5], x[share > 0.5]], 65, axis=0)

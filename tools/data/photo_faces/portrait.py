@@ -51,7 +51,7 @@ class Portrait:
         lift: Their movement in the texture, ``(2, SKIN, 2)`` in 0..1.
         wrinkles: Depth of groups of lines, ``(g, SKIN)``, and the strength of each by
             shape, ``(g, k)``.
-        identity: Displacements of the modes of identity, ``(100, n, 3)``.
+        identity: Displacements of the modes of identity, ``(100, n * 3)``.
         blink: Factors of the blink of each side that close the eyes.
         background: Mean color of the photo's background, ``(3,)``.
         brightness: Mean of RGB of nose and cheeks, 0..1.
@@ -161,7 +161,7 @@ def build_portrait(
         lid=lid,
         lift=lift,
         wrinkles=wrinkle_masks(model.mean[:SKIN], LANDMARKS, model.names),
-        identity=model.identity[:, DRAWN],
+        identity=model.identity[:, DRAWN].reshape(len(model.identity), -1),
         blink=_blink_gains(model.names, turned, points),
         background=background,
         brightness=brightness,
@@ -182,7 +182,7 @@ def change_shape(
             that were scanned.
     """
     chosen = amount * rng.standard_normal(len(portrait.identity)).astype(np.float32)
-    moved = np.tensordot(chosen, portrait.identity, 1)
+    moved = (chosen @ portrait.identity).reshape(-1, 3)
     moved = moved @ portrait.fit.rotation.T.astype(np.float32)
     moved -= moved[:SKIN].mean(0)
     n = len(DRAWN)

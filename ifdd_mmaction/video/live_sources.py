@@ -72,12 +72,17 @@ class Camera:
     """A camera of this computer.
 
     Args:
-        number: Its number, from 0.
+        number: Its number, from 0; or a device that OpenCV opens, as /dev/video2.
+
+    Example:
+        >>> from ifdd_mmaction.video import Camera
+        >>> Camera(0).name
+        'camera 0'
     """
 
     ends = False
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int | str) -> None:
         self.number = number
         self.name = f'camera {number}'
 
@@ -93,9 +98,13 @@ class Camera:
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
             while not stop.is_set():
                 if not capture.isOpened():
-                    raise LostError(f'{self.name} cannot be opened: check its number')
+                    raise LostError(
+                        f'it cannot be opened: check the number {self.number}'
+                    )
                 if not capture.grab():
-                    raise LostError(f'{self.name} gives no frame')
+                    raise LostError(
+                        f'it gives no frame any more: is {self.number} there?'
+                    )
                 arrival = time.monotonic()
                 ok, image = capture.retrieve()
                 if ok:
@@ -114,6 +123,11 @@ class Stream:
 
     Raises:
         InputError: If the URL has another scheme.
+
+    Example:
+        >>> from ifdd_mmaction.video import Stream
+        >>> Stream('rtsp://anna:secret@10.0.0.7:554/live').name
+        'rtsp://10.0.0.7:554/live'
     """
 
     def __init__(self, url: str | os.PathLike) -> None:

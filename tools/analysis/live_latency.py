@@ -1,0 +1,165 @@
+"""Delay, frame rate and memory of live video: ``live_latency.py VIDEO OUT.json``.
+
+The video, forward and backward in turns, is played as a stream of ``--fps`` frames per
+second, and watched by the session of ``ifdd infer --live``, once for each of
+``--draw``. Written are what the session writes into live.json (delays from the arrival
+of a frame, frames per second), the CPU time of a frame, which other work on the
+machine hardly changes, and how memory, open files and threads grow; see soak.py for
+what counts as flat. Decoding, detection, prediction, drawing and encoding are included.
+
+Exit codes: 0 measured, 1 memory, files or threads grow, 2 wrong arguments, or a video
+or model that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import describe_environment
+from soak import judge, measure
+
+from ifdd_mmaction.apis import DFERInferencer, LiveSession
+from ifdd_mmaction.cli import describe
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.fileio import write_atomic
+from ifdd_mmaction.provenance import provenance
+from ifdd_mmaction.video import FileVideo, LiveVideo, VideoWriter
+
+
+def play_longer(video: str, path: Path, seconds: float, fps: float) -> int:
+    """Write the video forward and backward until it is long enough.
+
+    Returns:
+        Number of frames.
+    """
+    images = [frame.image for frame in FileVideo(video)]
+    images += images[-2:0:-1]
+    count = round(seconds * fps)
+    height, width = images[0].shape[:2]
+    with VideoWriter(path, (width, height), fps) as writer:
+        for number in range(count):
+            writer.write(images[number % len(images)], number / fps)
+    return count
+
+
+class Sampler:
+    """Measures this process every few seconds, in a thread."""
+
+    def __init__(self, folder: Path, every: float) -> None:
+        self.series: dict[str, list[float]] = {}
+        self._folder, self._every = folder, every
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._measure, daemon=True)
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        start = time.monotonic()
+        while not self._end.wait(self._every):
+            sample = measure(os.getpid(), self._folder)
+            found = {k: v for k, v in sample.items() if k.startswith('main_')}
+            found['seconds'] = round(time.monotonic() - start, 1)
+            for name, value in found.items():
+                self.series.setdefault(name, []).append(value)
+
+
+def watch(
+    inferencer: DFERInferencer, path: Path, folder: Path, draw: str
+) -> dict[str, Any]:
+    """Watch a file played like a stream; return what is written of it."""
+    session = LiveSession(inferencer, folder, draw)
+    begin = time.process_time()
+    with Sampler(folder, every=1.0) as sampler:
+        summary = session.run(LiveVideo(path, max_side=inferencer.max_side))
+    used = time.process_time() - begin
+    print(summary.text())
+    try:
+        growth = judge(sampler.series)
+    except ValueError:  # too short a time
+        growth = {}
+    result = dict(
+        draw=draw,
+        **summary.to_dict(),
+        cpu_ms_per_frame=round(1000 * used / max(summary.drawn, 1), 2),
+        cpu_cores=round(used / max(summary.seconds, 1e-9), 3),
+        load_average=describe_environment()['load_average'],
+        growth=growth,
+    )
+    return {k: v for k, v in result.items() if k not in ('source', 'made_by')}
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=describe(__doc__))
+    parser.add_argument('video', help='a video with a face')
+    parser.add_argument('out', type=Path, help='the JSON file')
+    parser.add_argument('--config', default='ifdd_cnn_sample')
+    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--fps', type=float, default=25.0)
+    parser.add_argument('--seconds', type=float, default=60.0)
+    parser.add_argument(
+        '--draw', nargs='+', choices=('none', 'video'), default=['none', 'video']
+    )
+    args = parser.parse_args(argv)
+    for name in ('fps', 'seconds'):
+        if not getattr(args, name) > 0:
+            parser.error(f'--{name} is {getattr(args, name)}: it must be more than 0')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        inferencer = DFERInferencer(
+            args.config,
+            args.checkpoint,
+            args.device,
+            detect_every=3,
+            show_progress=False,
+        )
+        with tempfile.TemporaryDirectory(prefix='ifdd_live_') as name:
+            folder = Path(name)
+            path = folder / 'stream.mp4'
+            frames = play_longer(args.video, path, args.seconds, args.fps)
+            runs = [watch(inferencer, path, folder / d, d) for d in args.draw]
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    result = dict(
+        config=args.config,
+        video=Path(args.video).name,
+        fps=args.fps,
+        frames=frames,
+        runs=runs,
+        **provenance(),
+    )
+    result['environment'] |= describe_environment()
+    write_atomic(args.out, (json.dumps(result, indent=1) + '\n').encode())
+    print(f'wrote {args.out}')
+    grown = [
+        f'{run["draw"]}: {name} grows by {found["growth"]:g} (limit {found["limit"]:g})'
+        for run in runs
+        for name, found in run['growth'].items()
+        if not found['flat']
+    ]
+    print('\n'.join(grown or ['memory, files and threads are flat']))
+    return 1 if grown else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,8 +1,8 @@
 """Delay, frame rate and memory of live video: ``live_latency.py VIDEO OUT.json``.
 
 The video, forward and backward in turns, is played as a stream of ``--fps`` frames per
-second, and watched by the session of ``ifdd infer --live``, once for each of
-``--draw``. Written are what the session writes into live.json (delays from the arrival
+second, and watched by the session of ``ifdd infer`` for ``--seconds``, once for each
+of ``--draw``. Written are what the session writes into live.json (delays from the arrival
 of a frame, frames per second), the CPU time of a frame, which other work on the
 machine hardly changes, and how memory, open files and threads grow; see soak.py for
 what counts as flat. Decoding, detection, prediction, drawing and encoding are included.
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,32 @@ from ifdd_mmaction.cli import describe
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.provenance import provenance
-from ifdd_mmaction.video import FileVideo, LiveVideo, VideoWriter
+from ifdd_mmaction.video import FileVideo, LiveVideo, Stream, VideoWriter
+from ifdd_mmaction.video.live_sources import Arrival
 
 
-def play_longer(video: str, path: Path, seconds: float, fps: float) -> int:
-    """Write the video forward and backward until it is long enough.
-
-    Returns:
-        Number of frames.
-    """
+def forward_and_backward(video: str, path: Path, fps: float) -> None:
+    """Write the video forward, then backward, at a number of frames per second."""
     images = [frame.image for frame in FileVideo(video)]
     images += images[-2:0:-1]
-    count = round(seconds * fps)
     height, width = images[0].shape[:2]
     with VideoWriter(path, (width, height), fps) as writer:
-        for number in range(count):
-            writer.write(images[number % len(images)], number / fps)
-    return count
+        for number, image in enumerate(images):
+            writer.write(image, number / fps)
+
+
+class Repeated:
+    """A file that is played like a stream, again and again."""
+
+    ends = True
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = path, name
+
+    def connect(self, stop: threading.Event, timeout: float) -> Iterator[Arrival]:
+        """Yield the frames ``(H, W, 3)`` until it is stopped."""
+        while not stop.is_set():
+            yield from Stream(self.path).connect(stop, timeout)
 
 
 class Sampler:
@@ -79,13 +88,18 @@ class Sampler:
 
 
 def watch(
-    inferencer: DFERInferencer, path: Path, folder: Path, draw: str
+    inferencer: DFERInferencer,
+    source: Repeated,
+    folder: Path,
+    draw: str,
+    seconds: float,
 ) -> dict[str, Any]:
     """Watch a file played like a stream; return what is written of it."""
     session = LiveSession(inferencer, folder, draw)
     begin = time.process_time()
     with Sampler(folder, every=1.0) as sampler:
-        summary = session.run(LiveVideo(path, max_side=inferencer.max_side))
+        video = LiveVideo(source, max_side=inferencer.max_side)
+        summary = session.run(video, seconds)
     used = time.process_time() - begin
     print(summary.text())
     try:
@@ -135,8 +149,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix='ifdd_live_') as name:
             folder = Path(name)
             path = folder / 'stream.mp4'
-            frames = play_longer(args.video, path, args.seconds, args.fps)
-            runs = [watch(inferencer, path, folder / d, d) for d in args.draw]
+            forward_and_backward(args.video, path, args.fps)
+            source = Repeated(path, Path(args.video).name)
+            runs = [
+                watch(inferencer, source, folder / draw, draw, args.seconds)
+                for draw in args.draw
+            ]
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -144,7 +162,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         config=args.config,
         video=Path(args.video).name,
         fps=args.fps,
-        frames=frames,
         runs=runs,
         **provenance(),
     )

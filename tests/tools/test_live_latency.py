@@ -1,0 +1,43 @@
+"""``tools/analysis/live_latency.py``: a short measurement."""
+
+import json
+
+import pytest
+
+from tests.helpers.golden import load_tool
+from tests.helpers.scenes import scene, write_video
+
+tool = load_tool('analysis/live_latency.py')
+
+
+def test_a_stream_is_measured_for_a_time(tmp_path, capsys):
+    frames = [scene([(160 + 2 * i, 180, 70)]) for i in range(10)]
+    video = write_video(tmp_path / 'a.mp4', frames)
+    out = tmp_path / 'a.json'
+    words = [
+        video,
+        out,
+        '--config',
+        'ifdd_vit_sample',
+        '--seconds',
+        3,
+        '--draw',
+        'none',
+    ]
+    assert tool.main([*map(str, words), '--fps', '10']) == 0
+    assert 'are flat' in capsys.readouterr().out
+    told = json.loads(out.read_text())
+    assert told['video'] == 'a.mp4' and told['fps'] == 10
+    (run,) = told['runs']
+    # The ten frames were played again; no more came than in that time.
+    assert 10 < run['frames_arrived'] <= 32
+    assert run['seconds'] < 4 and run['draw'] == 'none'
+    assert run['cpu_ms_per_frame'] > 0 and run['frame_delay_ms']['median'] > 0
+
+
+def test_what_cannot_be_used_is_named(tmp_path, capsys):
+    assert tool.main([str(tmp_path / 'a.mp4'), str(tmp_path / 'a.json')]) == 2
+    assert 'no such file' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main(['a.mp4', 'a.json', '--fps', '0'])
+    assert '--fps is 0.0: it must be more than 0' in capsys.readouterr().err

@@ -2,10 +2,11 @@
 
 The video, forward and backward in turns, is played as a stream of ``--fps`` frames per
 second, and watched by the session of ``ifdd infer`` for ``--seconds``, once for each
-of ``--draw``. Written are what the session writes into live.json (delays from the arrival
-of a frame, frames per second), the CPU time of a frame, which other work on the
-machine hardly changes, and how memory, open files and threads grow; see soak.py for
-what counts as flat. Decoding, detection, prediction, drawing and encoding are included.
+of ``--draw``. Written are what the session writes into live.json (delays from the
+arrival of a frame, frames per second), the CPU time of a frame, which other work on
+the machine hardly changes, and how memory, open files and threads grow; see soak.py
+for what counts as flat. Decoding, detection, prediction, drawing and encoding are
+included.
 
 Exit codes: 0 measured, 1 memory, files or threads grow, 2 wrong arguments, or a video
 or model that cannot be used.

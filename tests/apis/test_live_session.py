@@ -174,8 +174,6 @@ def stop_later(pid):
         (['a.mp4', 'rtsp://10.0.0.7/live'], 'a camera or stream is watched alone'),
         (['--camera', '0', 'a.mp4'], 'a camera or stream is watched alone'),
         (['--camera', '77'], 'camera 77: no frame has arrived'),
-        (['77'], 'camera 77: no frame has arrived'),
-        (['gopher://host/a'], 'gopher is not a scheme of streams'),
         (['--live', 'a.mp4', '--seconds', '0'], 'seconds=0: must be more than 0'),
         (['--live', 'a.mp4', '--reconnect', '-1'], 'reconnect=-1.0: must be 0 or more'),
     ],

@@ -26,15 +26,21 @@ def gray(number: int) -> np.ndarray:
 class Handler(BaseHTTPRequestHandler):
     """Sends a stream to each who asks."""
 
-    rate, count = 25.0, 10
+    rate, count, playlist = 25.0, 10, ''
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
     def do_GET(self) -> None:
         """Answer a request."""
-        if self.path not in ('/mjpeg', '/ts'):
+        if self.path not in ('/mjpeg', '/ts', '/live.m3u8'):
             self.send_error(404)
+            return
+        if self.path == '/live.m3u8':
+            self.send_response(200)
+            self.send_header('Content-Type', 'application/vnd.apple.mpegurl')
+            self.end_headers()
+            self.wfile.write(self.playlist.encode())
             return
         self.send_response(200)
         if self.path == '/mjpeg':
@@ -82,9 +88,9 @@ def packets(count: int):
     yield file.getvalue()
 
 
-def serve(port: int, rate: float, count: int) -> None:
-    """Serve until the process is killed."""
-    Handler.rate, Handler.count = rate, count
+def serve(port: int, rate: float, count: int, playlist: str = '') -> None:
+    """Serve until the process is killed; ``/live.m3u8`` is the given playlist."""
+    Handler.rate, Handler.count, Handler.playlist = rate, count, playlist
     ThreadingHTTPServer(('127.0.0.1', port), Handler).serve_forever()
 
 

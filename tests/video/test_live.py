@@ -33,8 +33,8 @@ def images(*grays):
         yield time.monotonic(), np.full((4, 6, 3), gray, np.uint8)
 
 
-def start_server(port, rate=100.0, count=100_000):
-    process = fork(serve, port, rate, count)
+def start_server(port, rate=100.0, count=100_000, playlist=''):
+    process = fork(serve, port, rate, count, playlist)
     while True:
         with socket.socket() as client:
             if client.connect_ex(('127.0.0.1', port)) == 0:
@@ -121,6 +121,19 @@ def test_what_cannot_be_opened_at_first_is_not_tried_again(path):
         server.kill()
 
 
+def test_a_playlist_from_the_network_reads_no_files(tmp_path):
+    path = write_video(tmp_path / 'secret.ts', numbered_frames(10))
+    port = free_port()
+    playlist = f'#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.4,\nfile://{path}\n'
+    server = start_server(port, playlist=f'{playlist}#EXT-X-ENDLIST\n')
+    with (
+        LiveVideo(f'http://127.0.0.1:{port}/live.m3u8') as video,
+        pytest.raises(InputError, match='no frame has arrived'),
+    ):
+        list(video)
+    server.kill()
+
+
 def test_times_and_size_go_on_after_a_loss(monkeypatch):
     monkeypatch.setattr(live, 'FIRST_WAIT', 0.01)
     end = Event()
@@ -166,7 +179,7 @@ def test_cameras_are_read_and_a_missing_one_is_named(tmp_path):
     assert video.arrived == 10
     with (
         LiveVideo(77) as video,
-        pytest.raises(InputError, match=r'^camera 77: no frame'),
+        pytest.raises(InputError, match=r'^camera 77: no frame has arrived: it cannot'),
     ):
         list(video)
 

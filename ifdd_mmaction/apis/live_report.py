@@ -32,8 +32,8 @@ class LineFile:
         >>> from ifdd_mmaction.apis.live_report import LineFile
         >>> with LineFile('out/a.jsonl') as lines:
         ...     lines.write(dict(seconds=0.5, track=1))
-        >>> open('out/a.jsonl').read()
-        '{"seconds": 0.5, "track": 1}\n'
+        >>> open('out/a.jsonl').read().strip()
+        '{"seconds": 0.5, "track": 1}'
     """
 
     def __init__(self, path: str | os.PathLike) -> None:

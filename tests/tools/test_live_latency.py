@@ -15,11 +15,16 @@ def test_a_stream_is_measured_for_a_time(tmp_path, capsys):
     video = write_video(tmp_path / 'a.mp4', frames)
     out = tmp_path / 'a.json'
     words = ['--config', 'ifdd_vit_sample', '--seconds', '3', '--fps', '10']
+    words += ['--frames', '30']
     assert tool.main([str(video), str(out), *words, '--draw', 'none']) == 0
     assert 'are flat' in capsys.readouterr().out
     told = json.loads(out.read_text())
     assert told['video'] == 'a.mp4' and told['fps'] == 10
+    step = told['keeping_step']
+    assert step['frames'] == step['frame_cpu_ms']['count'] == 30
+    assert step['cpu_ms_per_frame'] > 0.5 * step['frame_cpu_ms']['median'] > 0
     (run,) = told['runs']
+    assert '/' not in run['settings']['checkpoint']
     assert run['frames_arrived'] > 10  # the ten frames were played again
     assert run['seconds'] > 2 and run['draw'] == 'none'
     assert run['cpu_ms_per_frame'] > 0 and run['frame_delay_ms']['median'] > 0

@@ -1,12 +1,12 @@
 """Delay, frame rate and memory of live video: ``live_latency.py VIDEO OUT.json``.
 
-The video, forward and backward in turns, is played as a stream of ``--fps`` frames per
-second, and watched by the session of ``ifdd infer`` for ``--seconds``, once for each
-of ``--draw``. Written are what the session writes into live.json (delays from the
-arrival of a frame, frames per second), the CPU time of a frame, which other work on
-the machine hardly changes, and how memory, open files and threads grow; see soak.py
-for what counts as flat. Decoding, detection, prediction, drawing and encoding are
-included.
+The video, forward and backward in turns, is used in two ways. First each of
+``--frames`` frames is detected, predicted, drawn and encoded, however long it takes:
+the CPU time is counted, which other work on the machine hardly changes. Then it is
+played as a stream of ``--fps`` frames per second and watched by the session of ``ifdd
+infer`` for ``--seconds``, once for each of ``--draw``: written are delays from the
+arrival of a frame and frames per second, as in live.json, and how memory, open files
+and threads grow; see soak.py for what counts as flat.
 
 Exit codes: 0 measured, 1 memory, files or threads grow, 2 wrong arguments, or a video
 or model that cannot be used.
@@ -22,19 +22,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from measuring import describe_environment
 from soak import judge, measure
 
-from ifdd_mmaction.apis import DFERInferencer, LiveSession
+from ifdd_mmaction.apis import DFERInferencer, LiveRecognizer, LiveSession
+from ifdd_mmaction.apis.live_report import Delays
+from ifdd_mmaction.apis.live_session import half_the_cores
 from ifdd_mmaction.cli import describe
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.provenance import provenance
-from ifdd_mmaction.video import FileVideo, LiveVideo, Stream, VideoWriter
+from ifdd_mmaction.video import FileVideo, Frame, LiveVideo, Stream, VideoWriter
 from ifdd_mmaction.video.live_sources import Arrival
+from ifdd_mmaction.visualization.live import LiveAnnotator
 
 
 def forward_and_backward(video: str, path: Path, fps: float) -> None:
@@ -118,6 +122,44 @@ def watch(
     return {k: v for k, v in result.items() if k not in ('source', 'made_by')}
 
 
+def keep_step(
+    inferencer: DFERInferencer, path: Path, folder: Path, fps: float, count: int
+) -> dict[str, Any]:
+    """Use each frame of a file, however long it takes, and count the CPU time.
+
+    What a frame takes in the thread that draws it is its delay on an idle computer.
+    What all threads take says how many cores a stream keeps busy. Other work on the
+    machine changes neither much.
+    """
+    of_frames = Delays()
+    with half_the_cores(), ExitStack() as stack:
+        live = stack.enter_context(LiveRecognizer(inferencer))
+        begin, number = time.process_time(), 0
+        writer: VideoWriter | None = None
+        while number < count:
+            for image in (frame.image for frame in FileVideo(path)):
+                if writer is None:
+                    annotator = LiveAnnotator(inferencer.classes, image.shape[1::-1])
+                    writer = VideoWriter(folder / 'drawn.mp4', annotator.size, fps)
+                    stack.enter_context(writer)
+                start = time.thread_time()
+                faces = live(Frame(number, number / fps, image))
+                named = [(str(f.track), f.probabilities, f.box) for f in faces]
+                writer.write(annotator(image, named), number / fps)
+                of_frames.add(time.thread_time() - start)
+                live.finish()
+                number += 1
+                if number == count:
+                    break
+        used = (time.process_time() - begin) / count
+    return dict(
+        frames=count,
+        cpu_ms_per_frame=round(1000 * used, 2),
+        cores_for_the_stream=round(used * fps, 3),
+        frame_cpu_ms=of_frames.milliseconds(),
+    )
+
+
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=describe(__doc__))
     parser.add_argument('video', help='a video with a face')
@@ -128,10 +170,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--fps', type=float, default=25.0)
     parser.add_argument('--seconds', type=float, default=60.0)
     parser.add_argument(
+        '--frames', type=int, default=500, help='used one by one (%(default)s)'
+    )
+    parser.add_argument(
         '--draw', nargs='+', choices=('none', 'video'), default=['none', 'video']
     )
     args = parser.parse_args(argv)
-    for name in ('fps', 'seconds'):
+    for name in ('fps', 'seconds', 'frames'):
         if not getattr(args, name) > 0:
             parser.error(f'--{name} is {getattr(args, name)}: it must be more than 0')
     return args
@@ -152,6 +197,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             path = folder / 'stream.mp4'
             forward_and_backward(args.video, path, args.fps)
             source = Repeated(path, Path(args.video).name)
+            step = keep_step(inferencer, path, folder, args.fps, args.frames)
+            print(
+                f'keeping step: {step["cpu_ms_per_frame"]} ms of CPU time a frame, '
+                f'{step["cores_for_the_stream"]} cores for {args.fps:g} a second'
+            )
             runs = [
                 watch(inferencer, source, folder / draw, draw, args.seconds)
                 for draw in args.draw
@@ -159,10 +209,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    for run in runs:
+        checkpoint = Path(run['settings']['checkpoint']).name
+        run['settings'] = {**run['settings'], 'checkpoint': checkpoint}
     result = dict(
         config=args.config,
         video=Path(args.video).name,
         fps=args.fps,
+        keeping_step=step,
         runs=runs,
         **provenance(),
     )

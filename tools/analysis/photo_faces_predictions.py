@@ -20,7 +20,6 @@ from ifdd_mmaction.engine import divide_logits, read_temperature
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.progress import track
 
-
 #: Clips of a batch of frames: each has as many views as frames.
 FRAME_BATCH = 4
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -22,7 +21,6 @@ from ..video import (
     Video,
     find_videos,
     open_video,
-    record_webcam,
     result_folders,
 )
 from ..video.sources import DEFAULT_FPS, MAX_SIDE
@@ -169,6 +167,13 @@ class DFERInferencer(BaseInferencer):
         """Names of the classes, in the order of the probabilities."""
         return self.model.classes
 
+    @property
+    def max_side(self) -> int:
+        """Largest side of frames that are used, in pixels; larger ones are reduced."""
+        # Without a crop, windows hold whole frames: these are downscaled further.
+        whole = self.settings['crop'] is None
+        return 2 * self.settings['crop_size'] if whole else MAX_SIDE
+
     def __call__(  # type: ignore[override]
         self,
         inputs: Any,
@@ -180,8 +185,8 @@ class DFERInferencer(BaseInferencer):
 
         Args:
             inputs: A file, a folder, a glob pattern, an array ``(T, H, W, 3)`` of
-                uint8 RGB, the number of a webcam (10 seconds are recorded), or a list
-                of these.
+                uint8 RGB, or a list of these. For cameras and streams there is
+                :class:`LiveSession`.
             return_datasamples: Whether predictions are :class:`VideoResult`, not dicts.
             batch_size: Clips per forward pass.
             kwargs: Arguments of :meth:`visualize`.
@@ -194,14 +199,9 @@ class DFERInferencer(BaseInferencer):
             InputError: If a video cannot be read or shows no face.
         """
         _, _, visualize_kwargs, _ = self._dispatch_kwargs(**kwargs)
-        sources, results = [], []
-        with tempfile.TemporaryDirectory(prefix='ifdd_') as folder:
-            for source in self._inputs_to_list(inputs):
-                if isinstance(source, int):
-                    source = record_webcam(source, Path(folder) / f'webcam{source}.mp4')
-                sources.append(source)
-                results.append(self.infer_video(source, batch_size))
-            files = self.visualize(sources, results, **visualize_kwargs)
+        sources = self._inputs_to_list(inputs)
+        results = [self.infer_video(source, batch_size) for source in sources]
+        files = self.visualize(sources, results, **visualize_kwargs)
         return self.postprocess(results, files, return_datasamples)
 
     def infer_video(
@@ -389,10 +389,9 @@ class DFERInferencer(BaseInferencer):
         return [one for entry in inputs for one in self._inputs_to_list(entry)]
 
     def _open(self, source: str | os.PathLike | np.ndarray | Video) -> Video:
-        # Without a crop, windows hold whole frames: these are downscaled further.
-        whole = self.settings['crop'] is None
-        max_side = 2 * self.settings['crop_size'] if whole else MAX_SIDE
-        return open_video(source, self.fps, max_side)
+        if isinstance(source, int):
+            raise InputError(f'{source} is the number of a camera: use LiveSession')
+        return open_video(source, self.fps, self.max_side)
 
     def _progress(
         self, frames: Iterable[Frame], what: str, length: int | None

@@ -105,7 +105,7 @@ def write_heads(folder: Path) -> None:
         _write(folder / f'identity{i:03d}.obj', moved, triangles)
     centers = dict(zip(SHAPES, ((4, 5.5), (2, 5.5), (3.3, 3.8), (3.3, 3.8), (2.8, -6.2),
                                 (2.8, -6.2)), strict=True))  # fmt: skip
-    moves = dict(zip(SHAPES, (-0.6, 0.6, -1.0, 0.5, -0.8, 0.8), strict=True))
+    moves = dict(zip(SHAPES, (-0.6, 0.6, -1.0, -0.9, -0.8, 0.8), strict=True))
     for name in SHAPES:
         for side, sign in (('_L', 1), ('_R', -1)):
             x, y = centers[name]

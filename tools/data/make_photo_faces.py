@@ -43,7 +43,7 @@ from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
-VERSION = 2
+VERSION = 3
 #: People are in the same fold in all sets, so that a model that was trained on one can
 #: be tested on another.
 FOLDS, FOLD_SEED = 5, 0

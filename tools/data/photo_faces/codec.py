@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 
 Array = np.ndarray
@@ -53,9 +54,10 @@ def compress_video(frames: list[Array], codec: str, rate: int) -> list[Array]:
         encoder.options = {'qmin': str(rate), 'qmax': str(rate), 'g': '12'}
     packets = []
     for i, frame in enumerate(frames):
-        picture = av.VideoFrame.from_ndarray(frame, format='rgb24')
+        planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+        picture = av.VideoFrame.from_ndarray(planes, format='yuv420p')
         picture.pts = i
-        packets += encoder.encode(picture.reformat(format='yuv420p'))
+        packets += encoder.encode(picture)
     packets += encoder.encode(None)
     decoder: Any = av.CodecContext.create(codec, 'r')
     decoder.thread_count = 1
@@ -63,4 +65,4 @@ def compress_video(frames: list[Array], codec: str, rate: int) -> list[Array]:
     decoded = [one for packet in packets for one in decoder.decode(packet)]
     decoded += decoder.decode(None)
     decoded.sort(key=lambda one: one.pts)
-    return [one.to_ndarray(format='rgb24') for one in decoded]
+    return [cv2.cvtColor(p.to_ndarray(), cv2.COLOR_YUV2RGB_I420) for p in decoded]

@@ -60,6 +60,7 @@ class Job:
 
 _model: HeadModel | None = None
 _framing: Framing | None = None
+_failure: str | None = None
 
 
 def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors:
@@ -89,17 +90,30 @@ def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors
 
 
 def start_worker(model: Path | None) -> None:
-    """Prepare a process: it leaves interrupts to the parent, and reads the model."""
-    global _model, _framing
+    """Prepare a process: it leaves interrupts to the parent, and reads the model.
+
+    What fails is told by the first job: a pool replaces a process that ends while it
+    is prepared, again and again.
+    """
+    global _model, _framing, _failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
-    _model = load_model(model) if model else None
-    _framing = Framing()
+    try:
+        _model = load_model(model) if model else None
+        _framing = Framing()
+    except Exception as error:  # of any kind: libraries of the detector raise many
+        _failure = str(error) or type(error).__name__
 
 
 def do_job(job: Job) -> dict[str, Any]:
-    """Write the clips of a person, then the record, which it returns."""
+    """Write the clips of a person, then the record, which it returns.
+
+    Raises:
+        InputError: If the process could not be prepared, or an input cannot be used.
+    """
+    if _failure is not None:
+        raise InputError(f'a process that draws clips cannot start: {_failure}')
     assert _framing is not None
     person = job.person
     photo = read_photo(person.photo)

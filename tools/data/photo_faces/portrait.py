@@ -8,18 +8,12 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .eyes import lid_colors, paint_eyes, place_eyes
 from .fit import Fit, fit_head
-from .heads import DRAWN, LANDMARKS, SKIN, USED, HeadModel
+from .heads import DRAWN, EYES, LANDMARKS, SKIN, USED, HeadModel
 from .landmarks import Anchors
 from .matte import person_matte
-from .paint import (
-    color_eyes,
-    color_mouth,
-    lid_gains,
-    place_eyes,
-    place_teeth,
-    skin_brightness,
-)
+from .paint import color_mouth, place_teeth, skin_brightness
 from .raster import vertex_normals
 from .relief import build_relief, depth_map
 from .texture import TEXTURES, cut_square, find_square, without_eyes
@@ -40,10 +34,13 @@ class Portrait:
     Attributes:
         points: Vertices at rest in the photo's pose, ``(n + g, 3)`` float32, units.
         uv: Their positions in the photo's square, 0..1, ``(n + g, 2)`` float32.
-        triangles: Of the face, the relief, and mouth and eyes, ``(m, 3)`` int32 each.
+        triangles: Of the face, the relief, mouth and eyes, ``(m, 3)`` int32 each.
+        eyes: Texture of the eyes, ``(h, w, 4)`` float32.
+        eye_uv: Positions in its pixels, ``(n + g, 2)`` float32.
         textures: Square textures ``(S, S, 4)`` float32 in 0..1, of TEXTURES.
         solid: The same with a coverage of 1.
-        colors: Colors of mouth and eyes, white elsewhere, ``(n + g, 3)`` float32.
+        colors: Colors of the mouth, shadow of the eyes, 1 elsewhere, ``(n + g, 3)``
+            float32.
         smooth: Vertices at rest before the bending, for the shading, ``(n, 3)``.
         normals: Their unit normals, ``(n, 3)``.
         near: Vertices of the face nearest to each vertex of the relief, ``(g, 4)``.
@@ -51,9 +48,10 @@ class Portrait:
         expression: Displacements of the shapes, ``(k, n * 3)`` float32.
         closing: Numbers of the shapes that close the eyes.
         lid: Factors of the colors of closed lids, less one, ``(2, SKIN, 3)``.
+        lift: Their movement in the texture, ``(2, SKIN, 2)`` in 0..1.
         wrinkles: Depth of groups of lines, ``(g, SKIN)``, and the strength of each by
             shape, ``(g, k)``.
-        identity: Displacements of the modes of identity, ``(100, n, 3)``.
+        identity: Displacements of the modes of identity, ``(100, n * 3)``.
         blink: Factors of the blink of each side that close the eyes.
         background: Mean color of the photo's background, ``(3,)``.
         brightness: Mean of RGB of nose and cheeks, 0..1.
@@ -62,7 +60,9 @@ class Portrait:
 
     points: Array
     uv: Array
-    triangles: tuple[Array, Array, Array]
+    triangles: tuple[Array, Array, Array, Array]
+    eyes: Array
+    eye_uv: Array
     textures: tuple[Array, ...]
     solid: tuple[Array, ...]
     colors: Array
@@ -73,6 +73,7 @@ class Portrait:
     expression: Array
     closing: tuple[int, ...]
     lid: Array
+    lift: Array
     wrinkles: tuple[Array, Array]
     identity: Array
     blink: tuple[float, float]
@@ -117,14 +118,16 @@ def build_portrait(
     place_teeth(fit, posed, jaw, rng)
     brightness = skin_brightness(texture, fit, square)
     color_mouth(colors, posed, jaw, rng, float(np.clip(brightness / 0.6, 0.85, 1.05)))
-    color_eyes(colors, posed, texture, lids, anchors, fit, square)
+    eyes, eye_uv = paint_eyes(colors, posed, texture, anchors, fit, square)
 
     number = np.full(USED, -1, np.int32)
     number[DRAWN] = np.arange(len(DRAWN))
     triangles = number[model.triangles]
     triangles = triangles[(triangles >= 0).all(1)]
     face = triangles[(triangles < SKIN).all(1)]
-    rest = triangles[(triangles >= SKIN).any(1)]
+    first_eye = number[EYES[0].start]
+    mouth = triangles[(triangles >= SKIN).any(1) & (triangles < first_eye).all(1)]
+    balls = triangles[(triangles >= first_eye).all(1)]
 
     tree = cKDTree(posed[:SKIN, :2])
     distance, near = tree.query(relief[:, :2], k=4)
@@ -135,12 +138,14 @@ def build_portrait(
     turned = model.expression[:, DRAWN] @ fit.rotation.T.astype(np.float32)
     uv = square.relative(fit.project(posed))
     closing = tuple(model.names.index('eyeBlink' + side) for side in ('_L', '_R'))
-    moves = np.linalg.norm(turned[list(closing), :SKIN], axis=2)
-    lid, _ = lid_gains(skin[..., :3], uv[:SKIN], moves, lids)
+    moves = np.clip(-turned[list(closing), :SKIN, 1], 0, None)
+    lid, lift = lid_colors(skin[..., :3], uv[:SKIN], moves)
     return Portrait(
         points=points,
         uv=np.concatenate([uv, relief_uv]).astype(np.float32),
-        triangles=(face, relief_triangles + len(DRAWN), rest),
+        triangles=(face, relief_triangles + len(DRAWN), mouth, balls),
+        eyes=eyes,
+        eye_uv=eye_uv,
         textures=textures,
         solid=tuple(
             np.dstack([one[..., :3], np.ones(one.shape[:2], np.float32)])
@@ -154,8 +159,9 @@ def build_portrait(
         expression=turned.reshape(len(model.names), -1),
         closing=closing,
         lid=lid,
+        lift=lift,
         wrinkles=wrinkle_masks(model.mean[:SKIN], LANDMARKS, model.names),
-        identity=model.identity[:, DRAWN],
+        identity=model.identity[:, DRAWN].reshape(len(model.identity), -1),
         blink=_blink_gains(model.names, turned, points),
         background=background,
         brightness=brightness,
@@ -176,7 +182,7 @@ def change_shape(
             that were scanned.
     """
     chosen = amount * rng.standard_normal(len(portrait.identity)).astype(np.float32)
-    moved = np.tensordot(chosen, portrait.identity, 1)
+    moved = (chosen @ portrait.identity).reshape(-1, 3)
     moved = moved @ portrait.fit.rotation.T.astype(np.float32)
     moved -= moved[:SKIN].mean(0)
     n = len(DRAWN)

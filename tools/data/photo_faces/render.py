@@ -92,23 +92,28 @@ def draw_person(
         lines = np.clip(view.lines * 0.5 * (depth @ masks), -0.25, 0.5)
         shade[:SKIN] *= (1 - lines[:, None]) ** SKIN_TINT
     shade[MOUTH_INSIDE] *= _mouth_light(portrait.points, points)
-    for i, lid, gain in zip(
-        portrait.closing, portrait.lid, portrait.blink, strict=True
+    uv = portrait.uv
+    for side, (i, gain) in enumerate(
+        zip(portrait.closing, portrait.blink, strict=True)
     ):
         if weights[i] > 0.05:
-            shade[:SKIN] *= 1 + float(np.clip(weights[i] / gain, 0, 1)) * lid
+            closed = np.float32(np.clip(1.5 * weights[i] / gain, 0, 1))
+            shade[:SKIN] *= 1 + closed * portrait.lid[side]
+            uv = uv.copy()
+            uv[:SKIN] += closed * portrait.lift[side]
     shade = (shade * view.tint).astype(np.float32)
     image = background.copy()
     depth = np.full((edge, edge), -1e3, np.float32)
     want = view.scale * VIEW
     level = max((i for i, size in enumerate(TEXTURES) if size >= 0.8 * want), default=0)
     texture = portrait.textures[level]
-    uv = portrait.uv * texture.shape[0]
-    face, relief, rest = portrait.triangles
+    uv = uv * texture.shape[0]
+    face, relief, mouth, eyes = portrait.triangles
     draw_triangles(image, depth, place, relief, texture, uv, shade)
     draw_triangles(image, depth, place, face, portrait.solid[level], uv, shade)
     white = np.ones((1, 1, 4), np.float32)
-    draw_triangles(image, depth, place, rest, white, uv, shade)
+    draw_triangles(image, depth, place, mouth, white, uv, shade)
+    draw_triangles(image, depth, place, eyes, portrait.eyes, portrait.eye_uv, shade)
     return image, place[:SKIN, :2]
 
 

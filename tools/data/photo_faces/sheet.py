@@ -55,7 +55,7 @@ def _shaded(portrait: Portrait, photo: Array, zoom: float, shift: Array) -> Arra
     turned = portrait.points[: len(DRAWN)]
     pixels = portrait.fit.project(turned) * zoom + shift
     points = np.concatenate([pixels, turned[:, 2:]], 1).astype(np.float32)
-    face, _, rest = portrait.triangles
+    face, _, mouth, eyes = portrait.triangles
     light = np.array([0.35, 0.35, 0.87], np.float32)
     bright = 0.25 + 0.7 * np.clip(vertex_normals(turned, face) @ light, 0, None)
     image = photo.astype(np.float32) / 255
@@ -64,7 +64,9 @@ def _shaded(portrait: Portrait, photo: Array, zoom: float, shift: Array) -> Arra
     uv = np.zeros((len(points), 2), np.float32)
     white = np.ones((1, 1, 4), np.float32)
     draw_triangles(image, depth, points, face, white, uv, shade)
-    draw_triangles(image, depth, points, rest, white, uv, portrait.colors[: len(DRAWN)])
+    colors = portrait.colors[: len(DRAWN)]
+    draw_triangles(image, depth, points, mouth, white, uv, colors)
+    draw_triangles(image, depth, points, eyes, portrait.eyes, portrait.eye_uv, colors)
     return (255 * np.clip(image, 0, 1)).astype(np.uint8)
 
 

@@ -2,10 +2,10 @@
 
 ``python tools/infer.py`` is the same. Faces of videos are found and followed, and the
 expressions that each shows over time are classified. ``ifdd infer --camera 0`` and
-``ifdd infer rtsp://...`` do it while a camera or stream goes on, until Ctrl-C. Exit
-codes: 0 done, 2 wrong arguments, or a video, stream or model that cannot be used; the
-other videos are done all the same, 143 terminated (SIGTERM) while a stream was watched;
-its files are whole.
+``ifdd infer rtsp://...`` do it while a camera or stream goes on, until Ctrl-C.
+Exit codes: 0 done, 2 wrong arguments, or a video, stream or model that cannot be used;
+the other videos are done all the same, 143 terminated (SIGTERM) while a stream was
+watched; its files are whole.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
-VERSION = 2
+VERSION = 3
 FOLDS = 5
 #: Standard deviation of the modes of identity that are added to a clip's face.
 CHANGE = 0.4
@@ -91,8 +91,10 @@ def make_set(args: argparse.Namespace) -> str:
         raise InputError(
             "the package numba is missing: pip install 'ifdd-mmaction[photo-faces]'"
         )
-    # They need numba, --help does not.
-    from photo_faces.jobs import do_jobs, plan_jobs
+    try:  # They need numba, --help does not.
+        from photo_faces.jobs import do_jobs, plan_jobs
+    except ImportError as error:  # PyAV does not load on every system
+        raise InputError(f'a package cannot be loaded: {error}') from error
 
     people = find_people(args.photos)
     folds = assign_folds(people, FOLDS, args.seed)

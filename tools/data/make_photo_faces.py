@@ -42,7 +42,7 @@ from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
-VERSION = 3
+VERSION = 4
 FOLDS = 5
 #: Standard deviation of the modes of identity that are added to a clip's face.
 CHANGE = 0.4

@@ -41,7 +41,7 @@ __all__ = [
 VERBS = {
     'train': ('train.py', 'train a recognizer'),
     'test': ('test.py', 'test a checkpoint: WAR, UAR, recall of each class'),
-    'infer': ('infer.py', 'emotions over time of the faces in videos'),
+    'infer': ('infer.py', 'expressions over time of the faces in videos'),
     'export': ('export.py', 'export a checkpoint to ONNX or torch.export'),
     'calibrate': ('calibrate.py', 'fit the temperature of a checkpoint'),
     'zoo': ('zoo.py', 'list the released checkpoints, download one'),

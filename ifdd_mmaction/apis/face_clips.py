@@ -158,14 +158,28 @@ def plan_windows(
     if room - (starts[-1] - first) > stride / 10:
         starts = np.append(starts, first + room)
     windows = []
-    between = (times[1:] + times[:-1]) / 2  # halfway between consecutive frames
     for start in starts:
         end = min(start + window, last)
-        moments = np.linspace(start, end, clip_len)
-        # A time halfway between two frames selects the earlier one.
-        frames = track.frames[np.searchsorted(between, moments, side='left')]
+        frames = track.frames[nearest_frames(times, start, end, clip_len)]
         windows.append(Window(track, float(start), float(end), frames))
     return windows
+
+
+def nearest_frames(
+    times: np.ndarray, start: float, end: float, clip_len: int
+) -> np.ndarray:
+    """Return the frames ``(T,)`` that are nearest to evenly spaced times.
+
+    Args:
+        times: Times of the frames, ``(F,)``, in seconds, ascending.
+        start: The first of the evenly spaced times.
+        end: The last of them.
+        clip_len: Their number, T.
+    """
+    between = (times[1:] + times[:-1]) / 2  # halfway between consecutive frames
+    moments = np.linspace(start, end, clip_len)
+    # A time halfway between two frames selects the earlier one.
+    return np.searchsorted(between, moments, side='left')
 
 
 def cut_clips(

@@ -1,9 +1,8 @@
-"""Prediction of emotions over time from videos."""
+"""Prediction of expressions over time from videos."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -22,7 +21,6 @@ from ..video import (
     Video,
     find_videos,
     open_video,
-    record_webcam,
     result_folders,
 )
 from ..video.sources import DEFAULT_FPS, MAX_SIDE
@@ -50,7 +48,7 @@ class Batch(NamedTuple):
 
 
 class DFERInferencer(BaseInferencer):
-    """Detect and track the faces of videos, and predict their emotions over time.
+    """Detect and track the faces of videos, and predict their expressions over time.
 
     A video is read twice, frame by frame: once to detect faces, once to crop the clips
     of the model from sliding windows over each face. It is read a third time to draw
@@ -169,6 +167,13 @@ class DFERInferencer(BaseInferencer):
         """Names of the classes, in the order of the probabilities."""
         return self.model.classes
 
+    @property
+    def max_side(self) -> int:
+        """Largest side of frames that are used, in pixels; larger ones are reduced."""
+        # Without a crop, windows hold whole frames: these are downscaled further.
+        whole = self.settings['crop'] is None
+        return 2 * self.settings['crop_size'] if whole else MAX_SIDE
+
     def __call__(  # type: ignore[override]
         self,
         inputs: Any,
@@ -176,12 +181,12 @@ class DFERInferencer(BaseInferencer):
         batch_size: int = 8,
         **kwargs: Any,
     ) -> dict[str, list]:
-        """Predict the emotions of videos.
+        """Predict the expressions of videos.
 
         Args:
             inputs: A file, a folder, a glob pattern, an array ``(T, H, W, 3)`` of
-                uint8 RGB, the number of a webcam (10 seconds are recorded), or a list
-                of these.
+                uint8 RGB, or a list of these. For cameras and streams there is
+                :class:`LiveSession`.
             return_datasamples: Whether predictions are :class:`VideoResult`, not dicts.
             batch_size: Clips per forward pass.
             kwargs: Arguments of :meth:`visualize`.
@@ -194,20 +199,15 @@ class DFERInferencer(BaseInferencer):
             InputError: If a video cannot be read or shows no face.
         """
         _, _, visualize_kwargs, _ = self._dispatch_kwargs(**kwargs)
-        sources, results = [], []
-        with tempfile.TemporaryDirectory(prefix='ifdd_') as folder:
-            for source in self._inputs_to_list(inputs):
-                if isinstance(source, int):
-                    source = record_webcam(source, Path(folder) / f'webcam{source}.mp4')
-                sources.append(source)
-                results.append(self.infer_video(source, batch_size))
-            files = self.visualize(sources, results, **visualize_kwargs)
+        sources = self._inputs_to_list(inputs)
+        results = [self.infer_video(source, batch_size) for source in sources]
+        files = self.visualize(sources, results, **visualize_kwargs)
         return self.postprocess(results, files, return_datasamples)
 
     def infer_video(
         self, source: str | os.PathLike | np.ndarray | Video, batch_size: int = 8
     ) -> VideoResult:
-        """Predict the emotions of one video.
+        """Predict the expressions of one video.
 
         Args:
             source: A file, a folder of numbered images, an array ``(T, H, W, 3)`` or a
@@ -220,7 +220,7 @@ class DFERInferencer(BaseInferencer):
         return self.infer_scan(self.scan(source), batch_size)
 
     def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
-        """Predict the emotions of a scanned video.
+        """Predict the expressions of a scanned video.
 
         Args:
             scan: Scan of :meth:`scan`.
@@ -264,7 +264,7 @@ class DFERInferencer(BaseInferencer):
         settings = self.settings
         for scan in inputs:
             windows = [w for track in scan.tracks for w in self.windows(scan, track)]
-            frames = iterate(scan.video, 'predicting emotions', self._progress)
+            frames = iterate(scan.video, 'predicting expressions', self._progress)
             cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
             # The pipeline is applied before batching: its output is smaller.
             clips = ((window, self.pipeline(faces)) for window, faces in cut)
@@ -295,7 +295,7 @@ class DFERInferencer(BaseInferencer):
             inputs: The videos.
             preds: Results of the videos.
             out_dir: Output folder, with a subfolder per video; None writes nothing.
-            annotated: Whether to write the video with boxes and emotions.
+            annotated: Whether to write the video with boxes and expressions.
             timeline: Whether to plot the probabilities over time.
             moments: Whether to draw the moments of the highest probabilities.
 
@@ -389,10 +389,9 @@ class DFERInferencer(BaseInferencer):
         return [one for entry in inputs for one in self._inputs_to_list(entry)]
 
     def _open(self, source: str | os.PathLike | np.ndarray | Video) -> Video:
-        # Without a crop, windows hold whole frames: these are downscaled further.
-        whole = self.settings['crop'] is None
-        max_side = 2 * self.settings['crop_size'] if whole else MAX_SIDE
-        return open_video(source, self.fps, max_side)
+        if isinstance(source, int):
+            raise InputError(f'{source} is the number of a camera: use LiveSession')
+        return open_video(source, self.fps, self.max_side)
 
     def _progress(
         self, frames: Iterable[Frame], what: str, length: int | None

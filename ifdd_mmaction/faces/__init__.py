@@ -13,6 +13,7 @@ from .detectors import (
     YuNetDetector,
     build_detector,
 )
+from .live_tracker import LiveTrack, LiveTracker
 from .tracks import FaceTracker, Track, fill_gaps, smooth_track
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     'Face',
     'FaceDetector',
     'FaceTracker',
+    'LiveTrack',
+    'LiveTracker',
     'Track',
     'WholeFrame',
     'YuNetDetector',

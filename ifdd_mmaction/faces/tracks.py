@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.optimize import linear_sum_assignment
 
 from .detectors import Face
+from .matching import FaceMatcher
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,6 @@ def smooth_track(track: Track, sigma: float) -> Track:
 COLUMNS = 1 + 4 + 10 + 1
 
 
-def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the intersection over union ``(n, m)`` of ``(n, 4)`` and ``(m, 4)``."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = (high - low).clip(min=0).prod(axis=2)
-    areas = [(b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others)]
-    union = areas[0][:, None] + areas[1] - common
-    # Boxes without area have an IoU of 0.
-    return common / np.maximum(union, np.finfo(union.dtype).tiny)
-
-
 @dataclass
 class _GrowingTrack:
     """A track under construction; rows of numbers, 128 bytes per frame."""
@@ -169,36 +158,19 @@ class FaceTracker:
     def __init__(
         self, min_iou: float = 0.3, max_gap: float = 1.0, min_faces: int = 3
     ) -> None:
-        self.min_iou = min_iou
-        self.max_gap = max_gap
         self.min_faces = min_faces
-        self._searched: float | None = None
-        self._active: list[_GrowingTrack] = []
+        self._matcher = FaceMatcher(self._begin, min_iou, max_gap)
         self._all: list[_GrowingTrack] = []
 
     def update(self, frame: int, seconds: float, faces: Sequence[Face]) -> None:
         """Add the faces of the next frame, at its time in seconds."""
-        self._active = [
-            one
-            for one in self._active
-            if one.seconds == self._searched or seconds - one.seconds <= self.max_gap
-        ]
-        self._searched = seconds
-        left = set(range(len(faces)))
-        if self._active and faces:
-            overlap = iou(
-                np.stack([one.box for one in self._active]),
-                np.stack([face.box for face in faces]),
-            )
-            for i, k in zip(*linear_sum_assignment(-overlap), strict=True):
-                if overlap[i, k] >= self.min_iou:
-                    self._active[i].add(frame, seconds, faces[k])
-                    left.remove(int(k))
-        for k in sorted(left):
-            one = _GrowingTrack(faces[k].box, seconds)
-            one.add(frame, seconds, faces[k])
-            self._active.append(one)
-            self._all.append(one)
+        for one, face in self._matcher.update(seconds, faces):
+            one.add(frame, seconds, face)
+
+    def _begin(self, face: Face, seconds: float) -> _GrowingTrack:
+        one = _GrowingTrack(face.box, seconds)
+        self._all.append(one)
+        return one
 
     def finish(self) -> list[Track]:
         """Return the tracks so far, with gaps, in order of appearance."""

@@ -1,9 +1,8 @@
-"""Write a video that browsers play, from frames or from a camera."""
+"""Write a video that browsers play."""
 
 from __future__ import annotations
 
 import os
-import time
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-
-from ..errors import InputError
 
 av: Any
 try:
@@ -158,45 +155,3 @@ class _OpenCVSink:
     def close(self) -> None:
         self._fill(self._written + 1)
         self._writer.release()
-
-
-def record_webcam(camera: int | str, path: str | Path, seconds: float = 10.0) -> Path:
-    """Record a camera to a video file; Ctrl-C ends only the recording.
-
-    Args:
-        camera: Number of the camera, from 0; or a device or file that OpenCV opens.
-        path: The file to write.
-        seconds: Duration of the recording.
-
-    Returns:
-        The file.
-
-    Raises:
-        InputError: If the camera cannot be opened or read, or ``seconds`` is not
-            positive.
-
-    Example:
-        >>> from ifdd_mmaction.video import record_webcam
-        >>> camera = 'anna.mp4'  # or 0, the first camera
-        >>> record_webcam(camera, 'recorded.mp4', seconds=0.1).name
-        'recorded.mp4'
-    """
-    if not seconds > 0:
-        raise InputError(f'seconds={seconds:g}: must be more than 0')
-    capture = cv2.VideoCapture(camera)
-    try:
-        ok, image = capture.read() if capture.isOpened() else (False, None)
-        if not ok or image is None:
-            raise InputError(f'camera {camera} cannot be opened: check its number')
-        begin = time.monotonic()
-        height, width = image.shape[:2]
-        with VideoWriter(path, (width, height)) as writer:
-            try:
-                while ok and (now := time.monotonic() - begin) < seconds:
-                    writer.write(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), now)
-                    ok, image = capture.read()
-            except KeyboardInterrupt:
-                pass
-    finally:
-        capture.release()
-    return Path(path)

@@ -1,35 +1,30 @@
-"""Draw boxes, emotions and a timeline on the frames of a video."""
+"""Draw boxes, expressions and a timeline on the frames of a video."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from .emotion_pictures import NOT_SURE, UNSURE, FaceEmotions, longest
-from .style import emotion_colors, rgb
+from .face_painter import DARK, WHITE, FacePainter, text_font
+from .style import rgb
 
-WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (34, 34, 34)
-#: Minimum width in pixels; narrower frames are enlarged, so that text is legible.
-MIN_WIDTH = 480
 #: Maximum number of timelines, of the faces with the longest duration.
 MAX_STRIPS = 4
 
 
-class FrameAnnotator:
-    """Draws boxes and emotions on a frame, above timelines of the whole video.
+class FrameAnnotator(FacePainter):
+    """Draws boxes and expressions on a frame, above timelines of the whole video.
 
     Args:
-        faces: The emotions of each face.
+        faces: The expressions of each face.
         classes: ``K`` class names.
         seconds: Duration of the video.
         size: Width and height of the frames, in pixels.
-        abstain_below: Where the top emotion is less probable, it is "not sure".
+        abstain_below: Where the top expression is less probable, it is "not sure".
     """
 
     def __init__(
@@ -40,12 +35,8 @@ class FrameAnnotator:
         size: tuple[int, int],
         abstain_below: float = 0.0,
     ) -> None:
-        self.faces, self.classes, self.seconds = faces, classes, max(seconds, 1e-3)
-        self.colors = [rgb(color) for color in emotion_colors(classes)]
-        self.abstain_below = abstain_below
-        self.scale = max(1.0, MIN_WIDTH / size[0])
-        self.width, self.height = (round(self.scale * side) for side in size)
-        self.unit = max(12, round(min(self.width, self.height * 1.6) / 42))
+        super().__init__(classes, size, abstain_below)
+        self.faces, self.seconds = faces, max(seconds, 1e-3)
         self._left = 5 * self.unit
         self._strips = self._draw_strips()
 
@@ -70,47 +61,12 @@ class FrameAnnotator:
         draw = ImageDraw.Draw(picture)
         for face, box in zip(self.faces, boxes, strict=True):
             if box is not None:
-                self._draw_face(draw, face, face.at(seconds), box * self.scale)
+                shares = face.at(seconds)
+                self.draw_face(draw, face.name, shares, box * self.scale)
         x = self._x(seconds)
         bottom = self.height + self._legend
         draw.line([(x, self.height), (x, bottom)], fill=WHITE, width=2)
         return np.asarray(picture)[: self.size[1], : self.size[0]]
-
-    def _draw_face(
-        self,
-        draw: ImageDraw.ImageDraw,
-        face: FaceEmotions,
-        shares: np.ndarray,
-        box: np.ndarray,
-    ) -> None:
-        emotion, share, color = self._top(shares)
-        unit = self.unit
-        left, top, right, bottom = box.tolist()
-        draw.rectangle([left, top, right, bottom], outline=color, width=unit // 5)
-        # The bar below shows how probable the class is that is not named.
-        text = f'{face.name}  {emotion}'
-        text += '' if emotion == NOT_SURE else f' {share:.0%}'
-        font = _font(unit)
-        width = draw.textlength(text, font=font) + unit
-        height = 1.5 * unit
-        # Above the box, or inside it if there is no space; never outside the frame.
-        x = min(max(left, 0), max(self.width - width, 0))
-        y = top - height - unit * 0.4
-        y = y if y >= 0 else max(top, 0)
-        draw.rectangle([x, y, x + width, y + height], fill=DARK)
-        draw.text((x + unit / 2, y + unit * 0.15), text, fill=WHITE, font=font)
-        base = y + height
-        draw.rectangle([x, base, x + width, base + unit * 0.4], fill=DARK)
-        full = width * share
-        draw.rectangle([x, base, x + full, base + unit * 0.4], fill=color)
-
-    def _top(self, shares: np.ndarray) -> tuple[str, float, tuple[int, int, int]]:
-        """Return name, probability and color of the top one of ``(K,)``."""
-        best = int(shares.argmax())
-        share = float(shares[best])
-        if share < self.abstain_below:
-            return NOT_SURE, share, rgb(UNSURE)
-        return self.classes[best], share, self.colors[best]
 
     def _x(self, seconds: float) -> float:
         room = self.width - self._left - self.unit
@@ -123,7 +79,7 @@ class FrameAnnotator:
         height = self._legend + round(1.6 * unit)
         picture = Image.new('RGB', (self.width, height), DARK)
         draw = ImageDraw.Draw(picture)
-        font = _font(round(0.85 * unit))
+        font = text_font(round(0.85 * unit))
         for row, face in enumerate(shown):
             y = 0.5 * unit + row * 1.6 * unit
             draw.text((0.4 * unit, y), face.name, fill=WHITE, font=font)
@@ -133,7 +89,7 @@ class FrameAnnotator:
             room = self.width - self._left - unit
             shares = face.at((columns - self._left) / room * self.seconds)
             for x, column in zip(columns.tolist(), shares, strict=True):
-                _, share, color = self._top(column)
+                _, share, color = self.top(column)
                 # The height of the bar is the probability.
                 top = y + 1.2 * unit * (1 - share)
                 draw.line([(x, top), (x, y + 1.2 * unit)], fill=color)
@@ -146,14 +102,14 @@ class FrameAnnotator:
         # Reduce the font size until all classes fit in the line.
         while unit > 6 and self._legend_width(draw, unit) > room:
             unit -= 0.5
-        x, font = self.unit / 2, _font(round(0.8 * unit))
+        x, font = self.unit / 2, text_font(round(0.8 * unit))
         for name, color in self._entries():
             draw.rectangle([x, y, x + 0.7 * unit, y + 0.9 * unit], fill=color)
             draw.text((x + 0.95 * unit, y - 0.05 * unit), name, fill=WHITE, font=font)
             x += draw.textlength(name, font=font) + 1.9 * unit
 
     def _legend_width(self, draw: ImageDraw.ImageDraw, unit: float) -> float:
-        font = _font(round(0.8 * unit))
+        font = text_font(round(0.8 * unit))
         names = (name for name, _ in self._entries())
         return sum(draw.textlength(n, font=font) + 1.9 * unit for n in names)
 
@@ -161,10 +117,3 @@ class FrameAnnotator:
         """Return names and colors of the legend."""
         entries = list(zip(self.classes, self.colors, strict=True))
         return entries + [(NOT_SURE, rgb(UNSURE))] * (self.abstain_below > 0)
-
-
-@lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Part of Matplotlib: the same font on every machine, with many alphabets.
-    path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / 'DejaVuSans.ttf'
-    return ImageFont.truetype(str(path), max(size, 6))

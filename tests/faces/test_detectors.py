@@ -5,7 +5,7 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.faces import build_detector
-from ifdd_mmaction.faces.tracks import iou
+from ifdd_mmaction.faces.matching import iou
 from tests.helpers.scenes import scene
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ifdd_mmaction.faces import Face, FaceTracker, Track, fill_gaps, smooth_track
-from ifdd_mmaction.faces.tracks import iou
+from ifdd_mmaction.faces.matching import iou
 
 RATE = 25.0
 

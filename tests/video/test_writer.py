@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.video import FileVideo, VideoWriter, record_webcam, writer
-from tests.helpers.scenes import numbered_frames, numbers_of, write_video
+from ifdd_mmaction.video import FileVideo, VideoWriter, writer
+from tests.helpers.scenes import numbered_frames, numbers_of
 
 av = pytest.importorskip('av')
 
@@ -49,16 +48,6 @@ def test_an_error_keeps_the_old_file_and_leaves_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_camera_is_recorded_for_the_given_time(tmp_path):
-    # OpenCV opens a file like a camera; it is read at full speed.
-    source = write_video(tmp_path / 'camera.mp4', numbered_frames(10))
-    path = record_webcam(str(source), tmp_path / 'webcam.mp4', seconds=20)
-    assert numbers_of([f.image for f in FileVideo(path)]) == list(range(10))
-    with pytest.raises(InputError, match='camera 77 cannot be opened'):
-        record_webcam(77, tmp_path / 'b.mp4')
-    assert not (tmp_path / 'b.mp4').exists()
-
-
 def test_times_are_kept_to_a_frame_where_the_rate_is_constant(tmp_path, monkeypatch):
     """A camera of 5 frames per second is not played at 25."""
     monkeypatch.setattr(writer, 'h264_encoder', lambda: None)
@@ -70,8 +59,3 @@ def test_times_are_kept_to_a_frame_where_the_rate_is_constant(tmp_path, monkeypa
     assert len(read) == 21
     grays = [round(frame.image.mean() / 80) * 80 for frame in read]
     assert grays == [0] * 5 + [160] * 15 + [240]
-
-
-def test_a_recording_of_no_time_raises_an_error(tmp_path):
-    with pytest.raises(InputError, match='seconds=0: must be'):
-        record_webcam(0, tmp_path / 'a.mp4', seconds=0)

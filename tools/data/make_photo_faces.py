@@ -36,6 +36,7 @@ from photo_faces.people import (
     checksum,
     find_people,
 )
+from photo_faces.script import LEAST
 
 from ifdd_mmaction.cli import check_ranges
 from ifdd_mmaction.errors import UNWRITABLE, InputError
@@ -43,7 +44,9 @@ from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
 VERSION = 4
-FOLDS = 5
+#: People are in the same fold in all sets, so that a model that was trained on one can
+#: be tested on another.
+FOLDS, FOLD_SEED = 5, 0
 #: Standard deviation of the modes of identity that are added to a clip's face.
 CHANGE = 0.4
 HEADS = (
@@ -81,7 +84,7 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
         facts['attribution'].append(HEADS)
         heads = model_checksum(args.heads)
         facts |= {'heads': heads, 'prototypes': PROTOTYPES, 'units': UNITS}
-        facts['change'] = args.change
+        facts |= {'change': args.change, 'intensity': args.intensity}
     return json.loads(json.dumps(facts))  # as it is read back
 
 
@@ -97,7 +100,7 @@ def make_set(args: argparse.Namespace) -> str:
         raise InputError(f'a package cannot be loaded: {error}') from error
 
     people = find_people(args.photos)
-    folds = assign_folds(people, FOLDS, args.seed)
+    folds = assign_folds(people, FOLDS, FOLD_SEED)
     if args.photo_clips:
         people = [person for person in people if person.smile]
         if not people:
@@ -117,6 +120,7 @@ def make_set(args: argparse.Namespace) -> str:
     jobs = plan_jobs(
         people, labels, each, root, args.seed, args.size, args.frames, facts['mode'],
         args.change,
+        args.intensity,
     )  # fmt: skip
     records = {job.subject: layout.read_record(root, job.subject) for job in jobs}
     left = [job for job in jobs if records[job.subject] is None]
@@ -214,6 +218,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--frames', type=int, default=16, help='frames of a clip')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
+        '--intensity',
+        type=float,
+        default=LEAST,
+        help='smallest intensity of an expression at its apex, 0..1',
+    )
+    parser.add_argument(
         '--change',
         type=float,
         default=CHANGE,
@@ -233,6 +243,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         ('frames', 4, 999, 'fewer frames show no course'),
         ('seed', 0, 2**31, 'it is a seed'),
         ('change', 0, 1, 'more is no face'),
+        ('intensity', 0.05, 1, '1 is the strongest'),
         ('workers', 1, 4096, 'somebody has to draw'),
     )
     check_ranges(parser, args, ranges)

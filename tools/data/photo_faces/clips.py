@@ -12,7 +12,7 @@ from .degrade import Camera
 from .framing import Framing
 from .portrait import Portrait, change_shape
 from .render import View, draw_background, draw_person
-from .script import wander, write_script
+from .script import LEAST, wander, write_script
 
 Array = np.ndarray
 
@@ -36,6 +36,7 @@ def draw_clip(
     frames: int,
     size: int,
     change: float = 0.0,
+    intensity: float = LEAST,
 ) -> tuple[list[Array], Array, dict[str, Any]]:
     """Draw a clip of a class.
 
@@ -49,6 +50,7 @@ def draw_clip(
         size: Width and height of a frame, in pixels.
         change: How much the shape of the face differs from that of the person; see
             :func:`change_shape`.
+        intensity: Smallest intensity of the expression at its apex.
 
     Returns:
         The frames, ``(size, size, 3)`` uint8 RGB each; the intensity ``(T,)`` of the
@@ -57,7 +59,7 @@ def draw_clip(
     if change:
         portrait = change_shape(portrait, shapes.names, rng, change)
         shapes = Shapes(shapes.names, portrait.blink)
-    script = write_script(rng, shapes, label, frames)
+    script = write_script(rng, shapes, label, frames, intensity)
     # Whose skin it is must not be told by its color, nor by a mole on the left.
     tint = np.exp(rng.normal(0, TONE) + rng.normal(0, HUE, 3))
     mirrored = bool(rng.random() < 0.5)
@@ -71,7 +73,7 @@ def draw_clip(
     zoom = 1 + 0.03 * wander(rng, frames, 6.0) * rng.random()
     turn, height = rng.uniform(-1.4, 1.4), rng.uniform(-0.2, 1.0)
     turns = turn + 0.15 * wander(rng, frames, 6.0)
-    share = float(rng.uniform(0, 0.75)) * (rng.random() < 0.8)
+    share = float(rng.uniform(0, 0.6)) * (rng.random() < 0.8)
     distance = rng.uniform(45, 120)
     flicker = 1 + 0.015 * wander(rng, frames, 3.0)
     place = rng.uniform(-0.8, 0.8, 2) + (0, 1.0)

@@ -11,16 +11,27 @@ from .codec import compress_video, draw_codec
 
 Array = np.ndarray
 
-#: Ranges that are drawn from uniformly.
+#: Ranges that are drawn from uniformly, for most clips and for those of a poor camera:
+#: where all clips are poor, a model learns little from many.
 RANGES = {
+    'exposure': (0.38, 0.6),
+    'contrast': (0.8, 1.2),
+    'saturation': (0.4, 1.2),
+    'resolution': (0.55, 1.0),
+    'noise': (0.0, 0.02),
+    'quality': (40, 95),
+    'blur': (0.0, 0.6),
+}
+POOR = RANGES | {
     'exposure': (0.33, 0.6),
-    'contrast': (0.75, 1.2),
-    'saturation': (0.3, 1.2),
-    'resolution': (0.3, 1.0),
+    'contrast': (0.7, 1.2),
+    'saturation': (0.2, 1.2),
+    'resolution': (0.3, 0.7),
     'noise': (0.0, 0.03),
-    'quality': (18, 90),
+    'quality': (18, 60),
     'blur': (0.0, 0.9),
 }
+POOR_SHARE = 0.2
 #: Brightness that the contrast leaves as it is.
 MIDDLE = 0.45
 #: Pixels by which the field of noise is larger than a frame.
@@ -42,8 +53,9 @@ class Camera:
 
     def __init__(self, rng: np.random.Generator, edge: int, brightness: float) -> None:
         self._rng = rng
+        ranges = POOR if rng.random() < POOR_SHARE else RANGES
         drawn: dict[str, Any] = {
-            name: float(rng.uniform(*ends)) for name, ends in RANGES.items()
+            name: float(rng.uniform(*ends)) for name, ends in ranges.items()
         }
         drawn['noise'] *= rng.random()
         drawn['quality'] = round(drawn['quality'])

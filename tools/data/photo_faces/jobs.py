@@ -22,6 +22,7 @@ from .heads import HeadModel, load_model
 from .landmarks import Anchors, five_anchors, read_template, template_anchors
 from .people import Person, read_photo
 from .portrait import build_portrait
+from .script import LEAST
 from .smiles import photo_clips
 
 #: Fits with a larger error, in units of about 1 cm, are of points of something else.
@@ -42,6 +43,7 @@ class Job:
         root: Folder to write into.
         mode: ``'expressions'``, or ``'photos'`` for clips of the photos themselves.
         change: How much faces differ in shape from those of the photos.
+        intensity: Smallest intensity of an expression at its apex.
     """
 
     person: Person
@@ -53,6 +55,7 @@ class Job:
     root: Path
     mode: str
     change: float
+    intensity: float
 
 
 _model: HeadModel | None = None
@@ -141,6 +144,7 @@ def do_job(job: Job) -> dict[str, Any]:
             frames, strength, drawn = draw_clip(
                 portrait, shapes, _framing, rng, label - 1, job.frames, job.size,
                 job.change,
+                job.intensity,
             )  # fmt: skip
         else:
             frames, strength, drawn = photo_clips(
@@ -178,6 +182,7 @@ def do_jobs(jobs: list[Job], model: Path | None, workers: int) -> Iterator[dict]
 def plan_jobs(
     people: list[Person], labels: list[int], each: int, root: Path,
     seed: int, size: int, frames: int, mode: str, change: float = 0.0,
+    intensity: float = LEAST,
 ) -> list[Job]:  # fmt: skip
     """Return the job of each person; a shuffled id tells neither class nor subject."""
     kinds = [(label, k) for label in labels for k in range(each)]
@@ -187,7 +192,7 @@ def plan_jobs(
         Job(
             person, subject,
             [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
-            seed, size, frames, root, mode, change,
+            seed, size, frames, root, mode, change, intensity,
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip

@@ -43,7 +43,7 @@ from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
-VERSION = 3
+VERSION = 4
 #: People are in the same fold in all sets, so that a model that was trained on one can
 #: be tested on another.
 FOLDS, FOLD_SEED = 5, 0
@@ -94,8 +94,10 @@ def make_set(args: argparse.Namespace) -> str:
         raise InputError(
             "the package numba is missing: pip install 'ifdd-mmaction[photo-faces]'"
         )
-    # They need numba, --help does not.
-    from photo_faces.jobs import do_jobs, plan_jobs
+    try:  # They need numba, --help does not.
+        from photo_faces.jobs import do_jobs, plan_jobs
+    except ImportError as error:  # PyAV does not load on every system
+        raise InputError(f'a package cannot be loaded: {error}') from error
 
     people = find_people(args.photos)
     folds = assign_folds(people, FOLDS, FOLD_SEED)

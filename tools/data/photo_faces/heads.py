@@ -30,6 +30,11 @@ USED = 24591
 #: The upper and lower teeth to the second premolars: farther ones come through the
 #: cheeks of some heads, and are in the dark.
 FRONT_TEETH = slice(17607, 18679), slice(19814, 20884)
+#: The first vertex of each of these teeth, and the one past the last.
+TOOTH_STARTS = (
+    (17607, 17730, 17895, 17991, 18067, 18143, 18219, 18295, 18391, 18556, 18679),
+    (19814, 19952, 20079, 20169, 20263, 20349, 20435, 20529, 20619, 20746, 20884),
+)
 #: Vertices that are drawn: the face within hairline, ears and neck; mouth; eyes.
 SKIN = 6706
 DRAWN = np.concatenate(

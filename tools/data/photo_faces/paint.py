@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -12,6 +14,7 @@ from .heads import (
     GUMS,
     LANDMARKS,
     MOUTH,
+    TOOTH_STARTS,
 )
 from .texture import Square
 
@@ -20,6 +23,8 @@ Array = np.ndarray
 #: Factor of the height of the teeth, and how far the edge of the upper ones is below
 #: the line between the lips; how far the lower ones reach behind the upper ones. Units.
 TOOTH_LENGTH, TOOTH_EDGE, OVERBITE = (1.05, 1.25), (0.4, 0.6), 0.1
+#: Factor of the width of each tooth: modes of identity leave gaps.
+TOOTH_WIDTH = 1.08
 #: The gums lie this much higher (the lower ones lower) and deeper than the model has
 #: them: it has low crowns, and a smile would show mostly gums.
 GUM_SHIFT = np.array([0.35, -0.12])
@@ -53,13 +58,20 @@ def place_teeth(
     length, edge = rng.uniform(*TOOTH_LENGTH), rng.uniform(*TOOTH_EDGE)
     upper, lower = (fit.smooth[part] for part in FRONT_TEETH)
     middle = (upper[:, 0].min() + upper[:, 0].max()) / 2
+    close = {}
+    for part, starts in zip(FRONT_TEETH, TOOTH_STARTS, strict=True):
+        teeth = fit.smooth[part].copy()
+        for first, last in itertools.pairwise(np.subtract(starts, part.start)):
+            tooth = teeth[first:last, 0]
+            tooth += (TOOTH_WIDTH - 1) * (tooth - tooth.mean())
+        close[part.start] = teeth
     for above, anchor, high in (
         (True, upper[:, 1].min(), lips[1] - edge),
         (False, lower[:, 1].max(), lips[1] - edge + OVERBITE),
     ):
         for part in (GUMS, *FRONT_TEETH):
             here = np.flatnonzero(drawn_part(part))
-            own = fit.smooth[DRAWN[here]]
+            own = close.get(part.start, fit.smooth[part])
             chosen = (jaw[DRAWN[here], 1] > -0.5) == above
             moved = own[chosen].copy()
             moved[:, 0] += 0.7 * (lips[0] - middle)

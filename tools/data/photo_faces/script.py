@@ -22,6 +22,7 @@ Array = np.ndarray
 #: When the expression is shown, and the probability of each: it comes and goes, comes
 #: and stays, is there and goes, or lasts for the whole clip.
 TIMINGS = {'pulse': 0.4, 'comes': 0.25, 'goes': 0.1, 'whole': 0.25}
+#: Clips of fewer frames have no expression that comes and goes.
 FEW = 8
 #: Smallest intensity of an expression at its apex.
 LEAST = 0.4

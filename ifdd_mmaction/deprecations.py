@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +40,12 @@ NAMES = {
         'visualization.RunError': 'visualization.WorkDirError',
     }.items()
 }
+
+#: Former methods of classes, and those that take their place.
+METHODS = {'VideoResult.emotion': 'VideoResult.expression'}
+
+#: Former names of files that tools write, and their names now.
+FILES = {'emotions.csv': 'expressions.csv', 'emotions.json': 'expressions.json'}
 
 #: The former argument ``mode`` of ISSM, and the registered name of each split.
 SPLIT_OF_MODE = {
@@ -70,6 +79,29 @@ def former_module(name: str) -> ModuleType:
     module = ModuleType(name, 'Former names, see ifdd_mmaction.deprecations.')
     module.__getattr__ = module_getattr(name)  # type: ignore[method-assign]
     return module
+
+
+def warn_of_method(former: str) -> None:
+    """Warn whoever calls the caller, a method of :data:`METHODS`."""
+    said = f'{former} is now {METHODS[former]}'
+    warnings.warn(said, DeprecationWarning, stacklevel=3)
+
+
+def link_former_files(folder: str | os.PathLike) -> None:
+    """Link the former names of files in a folder to those that are there now.
+
+    Where links are not possible there are none: nothing is written twice.
+
+    Args:
+        folder: What a tool has written its results to.
+    """
+    for former, now in FILES.items():
+        link = Path(folder, former)
+        if link.with_name(now).is_file():
+            # A file of an earlier run would be taken for the result of this one.
+            link.unlink(missing_ok=True)
+            with suppress(OSError):
+                link.symlink_to(now)
 
 
 def current_split(config: Mapping[str, Any]) -> dict[str, Any]:

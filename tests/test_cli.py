@@ -20,6 +20,7 @@ from ifdd_mmaction.cli import (
     parse_cfg_options,
 )
 from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.notice import print_notice
 from tests.helpers.checkpoints import CONFIG, DFEW, save_checkpoint
 from tests.helpers.golden import ROOT
 from tests.helpers.layouts import make_dfew
@@ -37,6 +38,24 @@ def model(tmp_path_factory):
     return ['--config', str(CONFIG), '--checkpoint', str(checkpoint), '--quiet']
 
 
+@pytest.fixture(autouse=True)
+def _notice():
+    """Print the notice of this process before a test looks at what is printed."""
+    print_notice()
+
+
+def test_the_notice_is_printed_once(capfd):
+    print_notice()
+    assert capfd.readouterr().err == ''
+    print_notice.cache_clear()
+    print_notice()
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2 and 'not what a person feels' in lines[0]
+    assert 'article 5(1)(f)' in lines[1] and 'article 50(3)' in lines[1]
+    page = Path(lines[1].split()[-1])
+    assert (ROOT / page).is_file()
+
+
 @pytest.mark.slow
 def test_the_tool_writes_tables_and_pictures(tmp_path, model):
     video = write_video(tmp_path / 'my video.mp4', FRAMES)
@@ -50,13 +69,18 @@ def test_the_tool_writes_tables_and_pictures(tmp_path, model):
     )
     folder = out / 'my video'
     assert {path.name for path in folder.iterdir()} == {
-        'emotions.json', 'emotions.csv', 'timeline.png', 'moments.png', 'annotated.mp4'
+        'expressions.json', 'expressions.csv', 'emotions.json', 'emotions.csv',
+        'timeline.png', 'moments.png', 'annotated.mp4',
     }  # fmt: skip
-    rows = list(csv.DictReader((folder / 'emotions.csv').open()))
+    rows = list(csv.DictReader((folder / 'expressions.csv').open()))
     assert len(rows) == 5
-    assert list(rows[0]) == ['video', 'track', 'start', 'end', 'emotion', *DFEW]
-    data = json.loads((folder / 'emotions.json').read_text())
+    assert list(rows[0]) == ['video', 'track', 'start', 'end', 'expression', *DFEW]
+    data = json.loads((folder / 'expressions.json').read_text())
     assert data['frames'] == 50 and len(data['tracks'][0]['frames']) == 46
+    assert (folder / 'emotions.json').read_text() == json.dumps(data, indent=1)
+    # What it is, and where it is prohibited, is said once.
+    assert result.stderr.count('not what a person feels') == 1
+    assert result.stderr.count('article 5(1)(f)') == 1
 
 
 def test_a_class_that_is_too_improbable_is_not_named(tmp_path, model, capfd):
@@ -67,16 +91,18 @@ def test_a_class_that_is_too_improbable_is_not_named(tmp_path, model, capfd):
     assert 'not sure' not in capfd.readouterr().out
     assert main([*words, '--out-dir', str(out[1]), '--abstain-below', '0.99']) == 0
     assert 'not sure in 3 windows' in capfd.readouterr().out
-    files = [folder / 'clip' / 'emotions.json' for folder in out]
+    files = [folder / 'clip' / 'expressions.json' for folder in out]
     named, unsure = (json.loads(file.read_text()) for file in files)
     assert 'abstain_below' not in named['settings']
     assert unsure['settings']['abstain_below'] == 0.99
     for track, other in zip(named['tracks'], unsure['tracks'], strict=True):
         for window, same in zip(track['windows'], other['windows'], strict=True):
-            assert window.pop('emotion') in DFEW and same.pop('emotion') == 'not sure'
+            name, other = window.pop('expression'), same.pop('expression')
+            assert name in DFEW and other == 'not sure'
+            assert (window.pop('emotion'), same.pop('emotion')) == (name, other)
             assert window == same  # the probabilities stay
-    with (out[1] / 'clip' / 'emotions.csv').open() as file:
-        assert {row['emotion'] for row in csv.DictReader(file)} == {'not sure'}
+    with (out[1] / 'clip' / 'expressions.csv').open() as file:
+        assert {row['expression'] for row in csv.DictReader(file)} == {'not sure'}
     # No moment is sure enough to be drawn as one of a class.
     assert (out[0] / 'clip' / 'moments.png').is_file()
     assert not (out[1] / 'clip' / 'moments.png').exists()
@@ -87,7 +113,7 @@ def test_a_model_of_the_zoo_needs_no_files(tmp_path):
     out = tmp_path / 'out'
     command = ['infer', str(video), '--out-dir', str(out), '--quiet', '--no-pictures']
     assert main([*command, '--config', 'ifdd_vit_sample']) == 0
-    data = json.loads((out / 'clip' / 'emotions.json').read_text())
+    data = json.loads((out / 'clip' / 'expressions.json').read_text())
     weights = Path(data['settings']['checkpoint'])
     assert weights.name.startswith('ifdd_vit_sample_') and weights.is_file()
     assert data['classes'] == list(DFEW)
@@ -159,7 +185,10 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path, model, capfd):
     assert main(command) == 2
     assert '1 of 3 videos failed' in capfd.readouterr().err
     names = [p.relative_to(out).as_posix() for p in out.rglob('*.csv')]
-    assert sorted(names) == ['b/emotions.csv', 'b_2/emotions.csv']
+    files = ('emotions.csv', 'expressions.csv')
+    assert sorted(names) == [
+        f'{name}/{file}' for name in ('b', 'b_2') for file in files
+    ]
     paths = {
         json.loads(p.read_text())['video'].rsplit('/')[-1] for p in out.rglob('*.json')
     }
@@ -221,7 +250,7 @@ def test_folders_of_images_are_clips(tmp_path, model):
         'none',
     ]
     assert main([*command, '--no-video', '--fps', '10']) == 0
-    data = json.loads((out / '00001' / 'emotions.json').read_text())
+    data = json.loads((out / '00001' / 'expressions.json').read_text())
     assert data['seconds'] == 1.0 and data['settings']['crop'] is None
     assert np.isclose(sum(data['tracks'][0]['windows'][0]['smoothed']), 1, atol=1e-3)
     assert not (out / '00001' / 'annotated.mp4').exists()
@@ -318,7 +347,7 @@ def test_a_checkpoint_of_the_zoo_is_put_into_a_folder(tmp_path, capfd):
     out = tmp_path / 'out'
     result = ifdd('infer', video, *words, '--out-dir', out, '--quiet')
     assert result.returncode == 0, result.stderr
-    assert (out / 'clip' / 'emotions.csv').is_file()
+    assert (out / 'clip' / 'expressions.csv').is_file()
 
 
 @pytest.mark.slow

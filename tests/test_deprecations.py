@@ -7,7 +7,13 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from ifdd_mmaction.deprecations import NAMES, SPLIT_OF_MODE
+from ifdd_mmaction.deprecations import (
+    FILES,
+    METHODS,
+    NAMES,
+    SPLIT_OF_MODE,
+    link_former_files,
+)
 from tests.helpers.golden import ROOT
 
 
@@ -39,7 +45,18 @@ def test_the_page_lists_every_former_name():
     }
     prefix = 'ifdd_mmaction.'
     names = {k.removeprefix(prefix): v.removeprefix(prefix) for k, v in NAMES.items()}
-    assert dict(rows) == names | modes
+    assert dict(rows) == names | modes | METHODS | FILES
+
+
+def test_former_files_are_links_to_the_new_ones(tmp_path):
+    (tmp_path / 'emotions.csv').write_text('of an earlier run')
+    link_former_files(tmp_path)
+    assert (tmp_path / 'emotions.csv').read_text() == 'of an earlier run'
+    (tmp_path / 'expressions.csv').write_text('new')
+    for _ in range(2):
+        link_former_files(tmp_path)
+        assert (tmp_path / 'emotions.csv').read_text() == 'new'
+    assert not (tmp_path / 'emotions.json').is_symlink()
 
 
 def neck(**split):

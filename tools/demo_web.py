@@ -1,4 +1,4 @@
-"""A web page that tells the emotions of a video: upload one, or record the webcam.
+"""A web page that tells the expressions in a video: upload one, or record the webcam.
 
     python tools/demo_web.py --config CONFIG --checkpoint CHECKPOINT
 
@@ -24,27 +24,30 @@ from typing import Any
 from split_view import view_split
 
 from ifdd_mmaction.apis import DFERInferencer
-from ifdd_mmaction.cli import add_abstain_below, add_calibrated
+from ifdd_mmaction.cli import add_model, choose_model
 from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.notice import print_notice
 from ifdd_mmaction.video import FileVideo, Frame
 from ifdd_mmaction.visualization import plot_clip_split, save_figure
+from ifdd_mmaction.visualization.emotion_pictures import NOT_SURE
 
-NOTE = """## Emotions over time
-Shows what a model makes of the expressions in a video. An expression is not a feeling:
-do not judge people by it. Videos of up to {seconds:g} seconds and {megabytes} MB; they
-stay on the computer that runs this page, and are removed after {keep:g} minutes."""
-COLUMNS = ['face', 'start', 'end', 'emotion', 'probability']
+NOTE = """## Expressions over time
+Shows which expressions a model recognizes on the faces in a video{unsure}. An
+expression is not a feeling: do not judge people by it. Videos of up to {seconds:g}
+seconds and {megabytes} MB; they stay on the computer that runs this page, and are
+removed after {keep:g} minutes.
+
+In the European Union, inferring emotions at work and in education is prohibited
+(Regulation 2024/1689, article 5(1)(f)); elsewhere, people who are exposed to it must be
+told (article 50(3))."""
+UNSURE = ', and "{not_sure}" where the largest probability is below {below:.0%}'
+COLUMNS = ['face', 'start', 'end', 'expression', 'probability']
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Emotions over time, as a web page')
-    parser.add_argument(
-        '--config', required=True, help='config of the model, or its name in the zoo'
-    )
-    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    parser = argparse.ArgumentParser(description='Expressions over time, as a web page')
+    add_model(parser)
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
-    add_calibrated(parser)
-    add_abstain_below(parser)
     parser.add_argument('--detector', default='centerface')
     parser.add_argument('--crop', default='square', choices=('square', 'align'))
     parser.add_argument('--window', type=float, default=2.0, help='seconds of a clip')
@@ -62,6 +65,7 @@ def parse_args() -> argparse.Namespace:
         help='after which uploads and results are removed (%(default)s)',
     )
     args = parser.parse_args()
+    choose_model(parser, args)
     for name in ('max_seconds', 'max_megabytes', 'keep_minutes'):
         if getattr(args, name) <= 0:
             option = name.replace('_', '-')
@@ -103,8 +107,8 @@ def analyse(
     for track in result.tracks:
         for window, shares in zip(track.windows, track.smoothed, strict=True):
             times = [f'{window.start:.2f}', f'{window.end:.2f}']
-            emotion = result.emotion(shares)
-            rows.append([track.id, *times, emotion, f'{shares.max():.0%}'])
+            expression = result.expression(shares)
+            rows.append([track.id, *times, expression, f'{shares.max():.0%}'])
     return dict(files, rows=rows)
 
 
@@ -139,17 +143,21 @@ def build_page(gradio: Any, inferencer: DFERInferencer, args: Any, cache: Path) 
         shown = [str(found[name]) if name in found else None for name in names]
         return [*shown, found['rows']]
 
+    below = args.abstain_below
     note = NOTE.format(
-        seconds=args.max_seconds, megabytes=args.max_megabytes, keep=args.keep_minutes
+        unsure=UNSURE.format(not_sure=NOT_SURE, below=below) if below else '',
+        seconds=args.max_seconds,
+        megabytes=args.max_megabytes,
+        keep=args.keep_minutes,
     )
-    with gradio.Blocks(title='Emotions over time') as page:
+    with gradio.Blocks(title='Expressions over time') as page:
         gradio.Markdown(note)
         with gradio.Row():
             video = gradio.Video(label='Your video', sources=['upload', 'webcam'])
             annotated = gradio.Video(
                 label='Result', interactive=False, buttons=['download']
             )
-        button = gradio.Button('Recognize emotions', variant='primary')
+        button = gradio.Button('Recognize expressions', variant='primary')
         # Without Gradio's button that would share a picture with the world.
         image = partial(
             gradio.Image, interactive=False, buttons=['download', 'fullscreen']
@@ -157,7 +165,7 @@ def build_page(gradio: Any, inferencer: DFERInferencer, args: Any, cache: Path) 
         outputs = [
             annotated,
             image(label='Timeline'),
-            image(label='Most emotional moments'),
+            image(label='Strongest expressions'),
             image(label='What the dynamics and the context group read'),
             gradio.Dataframe(label='Windows', headers=COLUMNS, interactive=False),
         ]
@@ -183,6 +191,7 @@ def main() -> int:
     except InputError as error:
         print(f'demo_web: {error}', file=sys.stderr)
         return 2
+    print_notice()
     with tempfile.TemporaryDirectory(prefix='ifdd_demo_') as cache:
         # Gradio reads both when it is imported: no statistics to its makers, and all
         # of its files where they are removed in the end.

@@ -1,10 +1,11 @@
-"""Emotions over time: ``ifdd infer VIDEO --config C --checkpoint W``.
+"""Expressions over time: ``ifdd infer VIDEO --config C --checkpoint W``.
 
-``python tools/infer.py`` is the same. Faces of videos are found and followed, and each
-gets its emotions over time. ``ifdd infer --camera 0`` and ``ifdd infer rtsp://...`` do
-it while a camera or stream goes on, until Ctrl-C. Exit codes: 0 done, 2 wrong
-arguments, or a video, stream or model that cannot be used; the other videos are done
-all the same, 143 terminated (SIGTERM) while a stream was watched; its files are whole.
+``python tools/infer.py`` is the same. Faces of videos are found and followed, and the
+expressions that each shows over time are classified. ``ifdd infer --camera 0`` and
+``ifdd infer rtsp://...`` do it while a camera or stream goes on, until Ctrl-C.
+Exit codes: 0 done, 2 wrong arguments, or a video, stream or model that cannot be used;
+the other videos are done all the same, 143 terminated (SIGTERM) while a stream was
+watched; its files are whole.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from urllib.parse import urlsplit
 
 from ifdd_mmaction.apis import DFERInferencer, LiveSession
 from ifdd_mmaction.apis.live_session import DRAW
-from ifdd_mmaction.cli import add_abstain_below, add_calibrated
+from ifdd_mmaction.cli import add_model, choose_model
+from ifdd_mmaction.deprecations import link_former_files
 from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.notice import print_notice
 from ifdd_mmaction.video import (
     LiveVideo,
     find_videos,
@@ -34,9 +37,9 @@ from ifdd_mmaction.video.window import has_display
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Find and follow the faces of videos and classify their emotions '
-        'over time. Exit codes: 0 done, 2 something cannot be used; each such video is '
-        'named, the others are done.',
+        description='Find and follow the faces of videos and classify the '
+        'expressions that they show over time. Exit codes: 0 done, 2 something cannot '
+        'be used; each such video is named, the others are done.',
     )
     parser.add_argument(
         'inputs',
@@ -44,17 +47,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='VIDEO',
         help='files, folders, patterns; or one stream: rtsp://..., http://...',
     )
-    parser.add_argument(
-        '--config', required=True, help='config of the model, or its name in the zoo'
-    )
-    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    add_model(parser)
     parser.add_argument(
         '--out-dir', default='work_dirs/infer', help='a folder in it for each video'
     )
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
     parser.add_argument('--batch-size', type=int, default=8)
-    add_calibrated(parser)
-    add_abstain_below(parser)
     faces = parser.add_argument_group('faces')
     faces.add_argument(
         '--detector',
@@ -120,7 +118,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--no-pictures', action='store_true', help='tables alone, no picture at all'
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    choose_model(parser, args)
+    return args
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -144,6 +144,7 @@ def infer(args: argparse.Namespace) -> int:
         calibrated=args.calibrated,
         abstain_below=args.abstain_below,
     )
+    print_notice()
     if source is not None:
         return watch(inferencer, source, args)
     failed = 0
@@ -221,8 +222,9 @@ def infer_one(
     inferencer: DFERInferencer, video: str, folder: Path, args: argparse.Namespace
 ) -> None:
     result = inferencer.infer_video(video, args.batch_size)
-    result.write_json(folder / 'emotions.json')
-    result.write_csv(folder / 'emotions.csv')
+    result.write_json(folder / 'expressions.json')
+    result.write_csv(folder / 'expressions.csv')
+    link_former_files(folder)
     settings = result.settings
     print(f'{video}: {result.frames} frames, {result.seconds:.1f} s')
     print(

@@ -64,6 +64,20 @@ DATA: dict[str, Data] = {
         _DRAWN_LICENSE,
         _DRAWN_LIMITS,
     ),
+    'photo': Data(
+        'Photo-Faces',
+        'The clips that `tools/data/make_photo_faces.py` makes: 142 photographed '
+        'people in seven classes, a fifth of them held out in each of five folds. The '
+        'expressions are computed. The numbers are of the last epoch.',
+        'Apache-2.0. The photographs are of the Face Research Lab London Set and the '
+        'Canada set (DeBruine & Jones), CC BY 4.0; the head model is ICT-FaceKit, MIT, '
+        '(c) 2020 USC Institute for Creative Technologies. Name them when you pass the '
+        'weights on.',
+        'Trained on computed expressions of photographed people, most of them young, '
+        '69 of 102 in the London Set white. Hands, glasses, tears, profiles and groups '
+        'of people were not in the training clips. How often it is right on films or '
+        'in daily life is not known.',
+    ),
     'own': Data(
         'Own-Videos',
         'As the config says.',
@@ -88,9 +102,10 @@ Research on dynamic facial expressions, teaching, and comparing methods. The mod
 the expression that a face *shows*; people show what they do not feel and feel what they
 do not show. Do not use it to judge or select people, in hiring, schooling, policing,
 border control, insurance, credit or medicine, to watch people who do not know or cannot
-refuse, or to steer what they feel. Recognizing emotions at work and in schools is
-prohibited in the European Union (Regulation 2024/1689, article 5), with narrow
-exceptions; elsewhere other rules may hold.
+refuse, or to steer what they feel. In the European Union, Regulation 2024/1689
+prohibits the use of such systems to infer emotions at work and in education (article
+5(1)(f)), with narrow exceptions, and elsewhere the people exposed to them must be told
+(article 50(3)). In other countries other rules may hold.
 """
 
 
@@ -101,6 +116,7 @@ def model_card(
     folds: Mapping[int, Mapping[str, float]],
     data: str,
     note: str | None,
+    report_text: str = '',
 ) -> str:
     """Return a model card in Markdown.
 
@@ -111,6 +127,7 @@ def model_card(
         folds: Scores of the last epoch of each fold; may be empty.
         data: Key of :data:`DATA`.
         note: A sentence to add, if any.
+        report_text: Tables of further results to add, in Markdown.
     """
     about, dataset = DATA[data], meta['dataset_meta']
     facts = {
@@ -136,6 +153,7 @@ def model_card(
         f'{about.protocol} {len(report["clips"])} clips were tested.',
         _table(('', '%'), _scores(report)),
         _fold_table(folds),
+        report_text.strip(),
         '## Calibration',
         _calibration(report, meta.get('calibration')),
         '## Limits' if not data.startswith('drawn') else '',

@@ -91,6 +91,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'same; the card says so',
     )  # fmt: skip
     parser.add_argument('--note', help='a sentence for the model card')
+    parser.add_argument(
+        '--report', type=Path, help='Markdown file of further results for the card'
+    )
     parser.add_argument('--url', help='address of the files, where it is not zoo/')
     parser.add_argument('--date', help='YYYYMMDD (today)')
     parser.add_argument('--out', type=Path, default=ROOT / 'zoo', help='folder')
@@ -143,7 +146,8 @@ def publish(args: argparse.Namespace) -> Path:
     folds = read_folds(args.kfold) if args.kfold else {}
     path = args.out / f'{stem}.pth'
     entry = metafile_entry(args, cfg, kept, parameters, path.name, sha256)
-    card = model_card(entry, kept, report, folds, args.data, args.note)
+    text = args.report.read_text(encoding='utf-8') if args.report else ''
+    card = model_card(entry, kept, report, folds, args.data, args.note, text)
     write_atomic(path, data)
     # One entry: safetensors writes several in any order, and the bytes would differ.
     metadata = {'meta': json.dumps(kept)}

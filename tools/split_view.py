@@ -20,16 +20,16 @@ from ifdd_mmaction.visualization.emotion_pictures import choose_moments
 def view_split(
     inferencer: DFERInferencer, scan: FaceScan, result: VideoResult
 ) -> ClipSplit | None:
-    """Return what the split does to the clip of the most emotional moment.
+    """Return what the split does to the clip of the moment of the strongest expression.
 
     Args:
         inferencer: What made the result.
         scan: The faces of the video.
-        result: Its emotions.
+        result: Its expressions.
 
     Returns:
         What ``plot_clip_split`` draws; None for a model without a split, one in
-        another format than PyTorch's, and a video without emotion.
+        another format than PyTorch's, and a video without expression.
     """
     predictor = inferencer.model
     neck = getattr(getattr(predictor, 'model', None), 'neck', None)

@@ -5,6 +5,7 @@ The linear probes need scikit-learn: ``pip install "ifdd-mmaction[analysis]"``.
 """
 
 from ..datasets.intensity import TimedClip, read_timed_clips
+from .attribute_scores import attribute_scores
 from .bad_frame_shares import bad_frame_shares
 from .clip_frames import (
     corrupt_clip,
@@ -52,6 +53,7 @@ __all__ = [
     'TimedClip',
     'VariantPlan',
     'VariantScores',
+    'attribute_scores',
     'bad_frame_shares',
     'class_hits',
     'clip_generator',

@@ -1,4 +1,4 @@
-"""Intensity of the emotion at the frames of each group, with confidence intervals."""
+"""Intensity of the expression at the frames of each group, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CURVES = ('intensity', 'change')
 
 
 def emotion_curves(envelope: Tensor, num_frames: int) -> Tensor:
-    """Return intensity and change of an emotion at the temporal size of a feature.
+    """Return intensity and change of an expression at the temporal size of a feature.
 
     Change is the absolute slope per frame of the clip: high in onset and offset. Each
     of the T frames of the feature gets the mean over its F/T frames of the clip.
@@ -97,7 +97,7 @@ def mean_at(curves: Tensor, frames: Tensor) -> Tensor:
 
 
 class GroupTiming(NamedTuple):
-    """Means of the curves of an emotion at the positions of the groups of a split.
+    """Means of the curves of an expression at the positions of the groups of a split.
 
     Attributes:
         groups: Mean value by group and curve: ``dynamics`` and ``context``; the same

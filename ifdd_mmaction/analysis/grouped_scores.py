@@ -61,7 +61,7 @@ def grouped_scores(
     labels = np.asarray(labels)
     names, member = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     size = len(names)
-    times = _times_drawn(size, draws, seed)
+    times = draw_groups(size, draws, seed)
 
     def summed(values: np.ndarray) -> np.ndarray:
         """Sum values (N,) by draw and class, (draws + 1, K)."""
@@ -82,19 +82,29 @@ def grouped_scores(
     found = scores(correct)
     if baseline is not None:
         found = found - scores(baseline)
-    estimates = [_estimate(column) for column in found.T]
+    estimates = [estimate_of(column) for column in found.T]
     return ScoreEstimates(estimates[0], estimates[1], tuple(estimates[2:]))  # type: ignore[arg-type]
 
 
 @functools.lru_cache(maxsize=1)
-def _times_drawn(size: int, draws: int, seed: int) -> np.ndarray:
-    """Return how often each draw has each group, (1 + draws, size); the first once."""
+def draw_groups(size: int, draws: int, seed: int) -> np.ndarray:
+    """Return how often each draw has each group; the first row has each once.
+
+    Args:
+        size: Number of groups.
+        draws: Number of bootstrap samples.
+        seed: Seed of the random numbers.
+
+    Returns:
+        ``(1 + draws, size)``.
+    """
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(size, np.full(size, 1 / size), size=draws)
     return np.concatenate([np.ones((1, size)), drawn])
 
 
-def _estimate(column: np.ndarray) -> Estimate | None:
+def estimate_of(column: np.ndarray) -> Estimate | None:
+    """Return the estimate of a score in each draw ``(1 + draws,)``; None for NaN."""
     if np.isnan(column[0]):
         return None
     low, high = np.nanquantile(column[1:], [0.025, 0.975])

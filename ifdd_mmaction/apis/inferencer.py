@@ -1,4 +1,4 @@
-"""Prediction of emotions over time from videos."""
+"""Prediction of expressions over time from videos."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
 
 class DFERInferencer(BaseInferencer):
-    """Detect and track the faces of videos, and predict their emotions over time.
+    """Detect and track the faces of videos, and predict their expressions over time.
 
     A video is read twice, frame by frame: once to detect faces, once to crop the clips
     of the model from sliding windows over each face. It is read a third time to draw
@@ -181,7 +181,7 @@ class DFERInferencer(BaseInferencer):
         batch_size: int = 8,
         **kwargs: Any,
     ) -> dict[str, list]:
-        """Predict the emotions of videos.
+        """Predict the expressions of videos.
 
         Args:
             inputs: A file, a folder, a glob pattern, an array ``(T, H, W, 3)`` of
@@ -207,7 +207,7 @@ class DFERInferencer(BaseInferencer):
     def infer_video(
         self, source: str | os.PathLike | np.ndarray | Video, batch_size: int = 8
     ) -> VideoResult:
-        """Predict the emotions of one video.
+        """Predict the expressions of one video.
 
         Args:
             source: A file, a folder of numbered images, an array ``(T, H, W, 3)`` or a
@@ -220,7 +220,7 @@ class DFERInferencer(BaseInferencer):
         return self.infer_scan(self.scan(source), batch_size)
 
     def infer_scan(self, scan: FaceScan, batch_size: int = 8) -> VideoResult:
-        """Predict the emotions of a scanned video.
+        """Predict the expressions of a scanned video.
 
         Args:
             scan: Scan of :meth:`scan`.
@@ -264,7 +264,7 @@ class DFERInferencer(BaseInferencer):
         settings = self.settings
         for scan in inputs:
             windows = [w for track in scan.tracks for w in self.windows(scan, track)]
-            frames = iterate(scan.video, 'predicting emotions', self._progress)
+            frames = iterate(scan.video, 'predicting expressions', self._progress)
             cut = cut_clips(frames, windows, settings['crop'], settings['crop_size'])
             # The pipeline is applied before batching: its output is smaller.
             clips = ((window, self.pipeline(faces)) for window, faces in cut)
@@ -295,7 +295,7 @@ class DFERInferencer(BaseInferencer):
             inputs: The videos.
             preds: Results of the videos.
             out_dir: Output folder, with a subfolder per video; None writes nothing.
-            annotated: Whether to write the video with boxes and emotions.
+            annotated: Whether to write the video with boxes and expressions.
             timeline: Whether to plot the probabilities over time.
             moments: Whether to draw the moments of the highest probabilities.
 

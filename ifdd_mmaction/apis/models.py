@@ -154,7 +154,7 @@ def read_config(
 def class_names(model: BaseRecognizer) -> tuple[str, ...]:
     """Return the names of a model's classes: the checkpoint's, else the dataset's.
 
-    The same emotions have different numbers in different projects, so the names that
+    The same expressions have different numbers in different projects, so the names that
     the checkpoint was trained with go before those of the config.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecations import warn_of_method
 from ..faces import crop_square
 from ..fileio import write_atomic
 from ..version import __version__
@@ -36,7 +37,7 @@ SECONDS, SHARES, PIXELS = 3, 5, 1
 
 @dataclass(frozen=True)
 class WindowResult:
-    """The emotions of one face in one window of time.
+    """The expressions of one face in one window of time.
 
     Attributes:
         start: Time of the first frame, in seconds.
@@ -58,7 +59,7 @@ class WindowResult:
 
 @dataclass(frozen=True)
 class TrackResult:
-    """The emotions of one face over time.
+    """The expressions of one face over time.
 
     Attributes:
         id: Number of the track, from 1.
@@ -89,7 +90,7 @@ class TrackResult:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """The emotions of all faces of a video.
+    """The expressions of all faces of a video.
 
     Attributes:
         video: Path of the video.
@@ -116,11 +117,19 @@ class VideoResult:
         """Probability below which a class is not named; 0 names one always."""
         return float(self.settings.get('abstain_below') or 0)
 
-    def emotion(self, probabilities: Sequence[float] | np.ndarray) -> str:
-        """Return the class of the largest of ``(K,)`` probabilities, or "not sure"."""
+    def expression(self, probabilities: Sequence[float] | np.ndarray) -> str:
+        """Return the class of the largest of ``(K,)`` probabilities, or "not sure".
+
+        It is the expression that is displayed, not what the person feels.
+        """
         best = int(np.argmax(probabilities))
         sure = probabilities[best] >= self.abstain_below
         return self.classes[best] if sure else NOT_SURE
+
+    def emotion(self, probabilities: Sequence[float] | np.ndarray) -> str:
+        """Former name of :meth:`expression`, of ``(K,)`` probabilities."""
+        warn_of_method('VideoResult.emotion')
+        return self.expression(probabilities)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as numbers, strings, lists and dicts."""
@@ -132,7 +141,8 @@ class VideoResult:
             track['boxes'] = [_rounded(box, PIXELS) for box in track['boxes']]
             for window in track['windows']:
                 # Of the unrounded ones, as in the CSV file.
-                window['emotion'] = self.emotion(window['smoothed'])
+                window['expression'] = self.expression(window['smoothed'])
+                window['emotion'] = window['expression']  # its former name
                 for key in ('start', 'end'):
                     window[key] = round(window[key], SECONDS)
                 for key in ('probabilities', 'smoothed'):
@@ -148,12 +158,12 @@ class VideoResult:
     def write_csv(self, path: str | os.PathLike) -> None:
         """Write a CSV file with one row per window of each track.
 
-        Columns: ``video, track, start, end, emotion`` and the smoothed probability of
-        each class.
+        Columns: ``video, track, start, end, expression`` and the smoothed
+        probability of each class.
         """
         text = io.StringIO()
         table = csv.writer(text, lineterminator='\n')
-        table.writerow(['video', 'track', 'start', 'end', 'emotion', *self.classes])
+        table.writerow(['video', 'track', 'start', 'end', 'expression', *self.classes])
         for track in self.tracks:
             for window in track.windows:
                 table.writerow(
@@ -162,7 +172,7 @@ class VideoResult:
                         track.id,
                         round(window.start, SECONDS),
                         round(window.end, SECONDS),
-                        self.emotion(window.smoothed),
+                        self.expression(window.smoothed),
                         *_rounded(window.smoothed, SHARES),
                     ]
                 )
@@ -196,7 +206,7 @@ MAX_PANELS = 8
 
 
 def face_emotions(result: VideoResult) -> list[FaceEmotions]:
-    """Return the smoothed emotions of each track, for figures."""
+    """Return the smoothed expressions of each track, for figures."""
     return [
         FaceEmotions(f'face {t.id}', t.start, t.end, t.middles, t.smoothed)
         for t in result.tracks

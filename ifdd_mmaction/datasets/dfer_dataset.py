@@ -55,8 +55,9 @@ class DFERDataset(TolerantDataset):
         pipeline: Transforms. They get ``source`` (a :class:`ClipSource`),
             ``total_frames``, ``label`` and ``video_id``. ``get_data_info`` gives
             them too, but for videos not ``total_frames``: ``len(source)`` opens one.
-        intensity: File below ``data_root`` with the intensity of the emotion per frame;
-            see :func:`read_intensity`. The pipeline gets it as ``intensity`` (frames,).
+        intensity: File below ``data_root`` with the intensity of the expression per
+            frame; see :func:`read_intensity`. The pipeline gets it as ``intensity``
+            (frames,).
         test_mode: Whether to load deterministically; by default in the test split.
         bad_clips: What to do with a clip that cannot be decoded; see
             :class:`TolerantDataset`.

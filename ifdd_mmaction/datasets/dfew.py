@@ -1,4 +1,4 @@
-"""DFEW (Jiang et al., ACM MM 2020): seven emotions, five official folds."""
+"""DFEW (Jiang et al., ACM MM 2020): seven expressions, five official folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FERV39k (Wang et al., CVPR 2022): seven emotions, 22 scenes, one official split."""
+"""FERV39k (Wang et al., CVPR 2022): seven expressions, 22 scenes, one split."""
 
 from __future__ import annotations
 

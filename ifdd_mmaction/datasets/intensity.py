@@ -1,4 +1,4 @@
-"""Intensity of the emotion per frame, for the datasets where it is known."""
+"""Intensity of the expression per frame, for the datasets where it is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .errors import DatasetError, name_some
 
 
 class TimedClip(NamedTuple):
-    """Label from 0, subject, and intensity of the emotion per frame, 0 to 1."""
+    """Label from 0, subject, and intensity of the expression per frame, 0 to 1."""
 
     label: int
     subject: str
@@ -48,8 +48,8 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
     for path in (table, array):
         if not path.is_file():
             raise DatasetError(
-                f'{path} does not exist: the timing of the emotion is known only for '
-                'rendered datasets, such as that of tools/data/make_sample_dfew.py'
+                f'{path} does not exist: the timing of the expression is known only '
+                'for rendered datasets, such as that of tools/data/make_sample_dfew.py'
             )
     try:
         envelopes = np.load(array, allow_pickle=False).astype(np.float32)
@@ -84,7 +84,7 @@ def read_timed_clips(root: str | os.PathLike) -> dict[str, TimedClip]:
 
 
 def read_intensity(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read the intensity of the emotion at each frame of each clip.
+    """Read the intensity of the expression at each frame of each clip.
 
     Args:
         path: ``envelope.npy`` with a ``clips.csv`` beside it, as

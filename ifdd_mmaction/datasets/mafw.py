@@ -1,4 +1,4 @@
-"""MAFW (Liu et al., ACM MM 2022): eleven single-labeled emotions, five folds."""
+"""MAFW (Liu et al., ACM MM 2022): eleven single-labeled expressions, five folds."""
 
 from __future__ import annotations
 

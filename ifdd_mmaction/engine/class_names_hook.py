@@ -18,7 +18,7 @@ from ..datasets.checks import check_classes
 class ClassNamesHook(Hook):
     """Reorder the classification layer of a checkpoint to the dataset's class order.
 
-    Projects number the emotions differently. MMEngine stores the class names in a
+    Projects number the expressions differently. MMEngine stores the class names in a
     checkpoint (``meta.dataset_meta.classes``). If the dataset has the same names,
     ignoring case, in another order, the rows of the layer are permuted and the log
     says so. A checkpoint without names is used unchanged, with a warning.

@@ -1,4 +1,4 @@
-"""Draw boxes, emotions and a timeline on the frames of a video."""
+"""Draw boxes, expressions and a timeline on the frames of a video."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MAX_STRIPS = 4
 
 
 class FrameAnnotator(FacePainter):
-    """Draws boxes and emotions on a frame, above timelines of the whole video.
+    """Draws boxes and expressions on a frame, above timelines of the whole video.
 
     Args:
-        faces: The emotions of each face.
+        faces: The expressions of each face.
         classes: ``K`` class names.
         seconds: Duration of the video.
         size: Width and height of the frames, in pixels.
-        abstain_below: Where the top emotion is less probable, it is "not sure".
+        abstain_below: Where the top expression is less probable, it is "not sure".
     """
 
     def __init__(

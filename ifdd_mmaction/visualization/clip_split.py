@@ -33,7 +33,7 @@ class ClipSplit(NamedTuple):
         regular: Both positions for a split into even and odd frames.
         correlation: Correlation of the feature's frames, ``(T, T)``; None if the split
             does not compute it.
-        envelope: Intensity of the emotion per frame, ``(F,)``, 0 to 1, if known.
+        envelope: Intensity of the expression per frame, ``(F,)``, 0 to 1, if known.
     """
 
     title: str
@@ -169,7 +169,7 @@ class ClipTiming(NamedTuple):
 
     Attributes:
         title: Title above the panel.
-        envelope: Intensity of the emotion per frame, ``(F,)``, 0 to 1.
+        envelope: Intensity of the expression per frame, ``(F,)``, 0 to 1.
         dynamics: Sampling positions of the dynamics group.
         context: Sampling positions of the context group.
         interval: Sampling positions of the dynamics group of the interval split.
@@ -234,5 +234,5 @@ def plot_split_timing(clips: Sequence[ClipTiming]) -> Figure:
             label.set_color(color)
     for axes in panels[max(len(clips) - COLUMNS, 0) : len(clips)]:
         axes.set_xlabel('frame of the clip')
-    figure.supylabel('intensity of the emotion', size=9)
+    figure.supylabel('intensity of the expression', size=9)
     return figure

@@ -1,4 +1,4 @@
-"""Figures of emotions over time: the timeline and the strongest moments."""
+"""Figures of expressions over time: the timeline and the strongest moments."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .style import GRAY, PALE, STYLE, emotion_colors
 
 # Inches.
 WIDTH, PANEL = 9.0, 2.1
-#: Vertical range of the bar of the top emotion, on the axis of the probabilities.
+#: Vertical range of the bar of the top expression, on the axis of the probabilities.
 STRIP = -0.17, -0.05
 #: In place of a class whose probability is too low to name it, and its color.
 NOT_SURE, UNSURE = 'not sure', PALE
 
 
 class FaceEmotions(NamedTuple):
-    """The emotions of one face over time.
+    """The expressions of one face over time.
 
     Attributes:
         name: Name of the face.
@@ -61,7 +61,7 @@ def plot_emotion_timeline(
     seconds: float,
     abstain_below: float = 0.0,
 ) -> Figure:
-    """Draw one panel per face: a line per class, and below it the top emotion.
+    """Draw one panel per face: a line per class, and below it the top expression.
 
     Nothing is drawn while a face is not visible.
 
@@ -69,7 +69,7 @@ def plot_emotion_timeline(
         faces: At least one face.
         classes: ``K`` class names.
         seconds: Duration of the video, the x range of all panels.
-        abstain_below: Where the top emotion is less probable, it is "not sure".
+        abstain_below: Where the top expression is less probable, it is "not sure".
 
     Raises:
         ValueError: If ``faces`` is empty.
@@ -105,7 +105,7 @@ def _draw_face(
     grid = np.linspace(face.start, face.end, 400)
     shares = face.at((grid[1:] + grid[:-1]) / 2)
     best = np.where(shares.max(axis=-1) < abstain_below, -1, shares.argmax(axis=-1))
-    # Consecutive times of the same emotion are one bar.
+    # Consecutive times of the same expression are one bar.
     changes = np.flatnonzero(np.diff(best)) + 1
     lefts, rights = [0, *changes], [*changes, len(best)]
     low, high = STRIP
@@ -132,13 +132,13 @@ class Moment(NamedTuple):
     Attributes:
         face: Index of the face.
         seconds: The time, in seconds.
-        emotion: Index of the class.
+        expression: Index of the class.
         probability: Probability of that class.
     """
 
     face: int
     seconds: float
-    emotion: int
+    expression: int
     probability: float
 
 
@@ -165,7 +165,7 @@ def choose_moments(
     if not shown:
         return []
     moments: list[Moment] = []
-    emotional: list[Moment] = []
+    expressive: list[Moment] = []
     for number, face in enumerate(faces):
         shares = face.probabilities[:, shown]
         best = shares.argmax(axis=1)
@@ -173,9 +173,9 @@ def choose_moments(
             time = float(face.middles[i])
             moments.append(Moment(number, time, shown[k], float(shares[i, k])))
             if face.probabilities[i].argmax() in shown:
-                emotional.append(moments[-1])
+                expressive.append(moments[-1])
     chosen: list[Moment] = []
-    for moment in sorted(emotional or moments, key=lambda m: -m.probability):
+    for moment in sorted(expressive or moments, key=lambda m: -m.probability):
         near = (
             m.face == moment.face and abs(m.seconds - moment.seconds) < apart
             for m in chosen
@@ -192,7 +192,7 @@ def plot_emotion_moments(
     names: Sequence[str],
     classes: Sequence[str],
 ) -> Figure:
-    """Draw the faces of moments, with time and emotion.
+    """Draw the faces of moments, with time and expression.
 
     Args:
         moments: At least one moment.
@@ -216,8 +216,8 @@ def plot_emotion_moments(
     for axes, moment, image in zip(panels, moments, images, strict=False):
         axes.imshow(image)
         axes.set_title(
-            f'{classes[moment.emotion]} {moment.probability:.0%}',
-            color=colors[moment.emotion],
+            f'{classes[moment.expression]} {moment.probability:.0%}',
+            color=colors[moment.expression],
             weight='bold',
             size=9,
             pad=3,

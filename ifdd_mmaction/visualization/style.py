@@ -1,4 +1,4 @@
-"""Style of all figures, colors of emotions, and saving of figures."""
+"""Style of all figures, colors of expressions, and saving of figures."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ BY_NAME = {
 def emotion_colors(classes: Sequence[str]) -> list[str]:
     """Return a color ``#rrggbb`` for each class.
 
-    Known emotions have fixed colors; other names get the unused colors in turn.
+    Known expressions have fixed colors; other names get the unused colors in turn.
     """
     known = [_known(name) for name in classes]
     left = [c for c in BY_NAME.values() if c not in known] or list(BY_NAME.values())

@@ -74,7 +74,7 @@ def test_calling_it_returns_dicts_and_writes_figures(tmp_path):
     one, two = answer['predictions']
     assert json.loads(json.dumps(one)) == one
     assert one['video'] == str(path) and one['classes'] == ['bright', 'neutral']
-    assert one['tracks'][0]['windows'][0]['emotion'] == 'neutral'
+    assert one['tracks'][0]['windows'][0]['expression'] == 'neutral'
     assert two['frames'] == 30
     for files in answer['visualization']:
         assert set(files) == {'timeline', 'annotated', 'moments'}
@@ -108,9 +108,11 @@ def test_json_and_csv_agree(tmp_path):
     for row, window in zip(rows, windows, strict=True):
         assert float(row['start']) == window['start']
         assert [float(row[c]) for c in data['classes']] == window['smoothed']
-        assert row['emotion'] == window['emotion']
-    assert [row['emotion'] for row in rows] == ['neutral'] * 3 + [
-        rows[3]['emotion'],
+        assert row['expression'] == window['expression']
+    with pytest.warns(DeprecationWarning, match='is now VideoResult.expression'):
+        assert result.emotion([0.2, 0.8]) == result.expression([0.2, 0.8]) == 'neutral'
+    assert [row['expression'] for row in rows] == ['neutral'] * 3 + [
+        rows[3]['expression'],
         'bright',
         'bright',
         'bright',
@@ -126,8 +128,8 @@ def test_below_the_threshold_no_class_is_named(tmp_path, threshold, unsure):
     result.write_csv(tmp_path / 'a.csv')
     rows = list(csv.DictReader((tmp_path / 'a.csv').open()))
     windows = result.to_dict()['tracks'][0]['windows']
-    names = [window['emotion'] for window in windows]
-    assert names == [row['emotion'] for row in rows]
+    names = [window['expression'] for window in windows]
+    assert names == [row['expression'] for row in rows]
     assert names.count('not sure') == unsure
     if unsure:
         assert names[3] == 'not sure'

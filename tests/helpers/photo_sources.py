@@ -51,6 +51,7 @@ def write_heads(folder: Path) -> None:
     """Write a head with the vertices of ICT-FaceKit's, two modes and few shapes."""
     from photo_faces import heads
     from photo_faces.actions import UNITS
+    from photo_faces.wrinkles import MOVES
 
     rng = np.random.default_rng(0)
     points = np.zeros((heads.USED, 3))
@@ -104,7 +105,7 @@ def write_heads(folder: Path) -> None:
         _write(folder / f'identity{i:03d}.obj', moved, triangles)
     centers = dict(zip(SHAPES, ((4, 5.5), (2, 5.5), (3.3, 3.8), (3.3, 3.8), (2.8, -6.2),
                                 (2.8, -6.2)), strict=True))  # fmt: skip
-    moves = dict(zip(SHAPES, (-0.6, 0.6, -1.0, 0.5, -0.8, 0.8), strict=True))
+    moves = dict(zip(SHAPES, (-0.6, 0.6, -1.0, -0.9, -0.8, 0.8), strict=True))
     for name in SHAPES:
         for side, sign in (('_L', 1), ('_R', -1)):
             x, y = centers[name]
@@ -122,7 +123,7 @@ def write_heads(folder: Path) -> None:
         'jawOpen', 'mouthFunnel', 'mouthLeft', 'mouthPucker', 'mouthRight',
         'mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper',
     }  # fmt: skip
-    for shape in {shape for unit in UNITS.values() for shape in unit}:
+    for shape in {shape for unit in UNITS.values() for shape in unit} - set(MOVES):
         for side in ('',) if shape in single else ('_L', '_R'):
             path = folder / f'{shape}{side}.obj'
             if not path.exists():

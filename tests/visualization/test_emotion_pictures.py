@@ -78,7 +78,7 @@ def test_moments_are_the_highest_not_neutral_and_not_too_close():
     face.probabilities[8] = 0
     face.probabilities[8, 6] = 0.95
     moments = choose_moments([face], DFEW, count=2, apart=1.5)
-    found = [(m.seconds, DFEW[m.emotion], m.probability) for m in moments]
+    found = [(m.seconds, DFEW[m.expression], m.probability) for m in moments]
     assert found == [
         (pytest.approx(3.5), 'happy', pytest.approx(0.9)),
         (pytest.approx(8.5), 'fear', pytest.approx(0.95)),

@@ -2,11 +2,12 @@
 
     python tools/analysis/probe_disentanglement.py CONFIG CHECKPOINT
 
-On a labelled set whose emotion timing is known (``envelope.npy`` and ``clips.csv`` in
-its root, as tools/data/make_sample_dfew.py writes them): whether the frames of the
-dynamics group fall on the emotion, and how well class and identity can be read linearly
-from context and dynamics. Writes disentanglement.md, .json and .png; what the numbers
-mean is in docs/disentanglement.md. Exit codes: 0 measured, 2 wrong data or arguments.
+On a labelled set whose expression timing is known (``envelope.npy`` and ``clips.csv``
+in its root, as tools/data/make_sample_dfew.py writes them): whether the frames of the
+dynamics group fall on the expression, and how well class and identity can be read
+linearly from context and dynamics. Writes disentanglement.md, .json and .png; what the
+numbers mean is in docs/disentanglement.md. Exit codes: 0 measured, 2 wrong data or
+arguments.
 """
 
 from __future__ import annotations
@@ -212,7 +213,7 @@ def emotional(part: dict[str, Any]) -> np.ndarray:
 
 
 def measure_timing(part: dict[str, Any]) -> GroupTiming:
-    """Compare the frames of both groups with the emotion, Neutral left out."""
+    """Compare the frames of both groups with the expression, Neutral left out."""
     shown = emotional(part)
     curves = emotion_curves(part['envelope'], part['num_frames'])
     return group_timing(

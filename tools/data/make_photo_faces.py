@@ -36,14 +36,19 @@ from photo_faces.people import (
     checksum,
     find_people,
 )
+from photo_faces.script import LEAST
 
 from ifdd_mmaction.cli import check_ranges
 from ifdd_mmaction.errors import UNWRITABLE, InputError
 from ifdd_mmaction.progress import track
 
 GENERATOR = 'make_photo_faces'
-VERSION = 1
-FOLDS = 5
+VERSION = 4
+#: People are in the same fold in all sets, so that a model that was trained on one can
+#: be tested on another.
+FOLDS, FOLD_SEED = 5, 0
+#: Standard deviation of the modes of identity that are added to a clip's face.
+CHANGE = 0.4
 HEADS = (
     'Li, R., et al. (2020). Learning Formation of Physically-Based Face Attributes. '
     'CVPR 2020. ICT-FaceKit, https://github.com/ICT-VGL/ICT-FaceKit, MIT license, '
@@ -79,6 +84,7 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
         facts['attribution'].append(HEADS)
         heads = model_checksum(args.heads)
         facts |= {'heads': heads, 'prototypes': PROTOTYPES, 'units': UNITS}
+        facts |= {'change': args.change, 'intensity': args.intensity}
     return json.loads(json.dumps(facts))  # as it is read back
 
 
@@ -88,11 +94,13 @@ def make_set(args: argparse.Namespace) -> str:
         raise InputError(
             "the package numba is missing: pip install 'ifdd-mmaction[photo-faces]'"
         )
-    # They need numba, --help does not.
-    from photo_faces.jobs import do_jobs, plan_jobs
+    try:  # They need numba, --help does not.
+        from photo_faces.jobs import do_jobs, plan_jobs
+    except ImportError as error:  # PyAV does not load on every system
+        raise InputError(f'a package cannot be loaded: {error}') from error
 
     people = find_people(args.photos)
-    folds = assign_folds(people, FOLDS, args.seed)
+    folds = assign_folds(people, FOLDS, FOLD_SEED)
     if args.photo_clips:
         people = [person for person in people if person.smile]
         if not people:
@@ -110,8 +118,10 @@ def make_set(args: argparse.Namespace) -> str:
     labels = [3, 1] if args.photo_clips else list(range(1, len(LABELS) + 1))
     each = facts['clips_of_a_class']
     jobs = plan_jobs(
-        people, labels, each, root, args.seed, args.size, args.frames, facts['mode']
-    )
+        people, labels, each, root, args.seed, args.size, args.frames, facts['mode'],
+        args.change,
+        args.intensity,
+    )  # fmt: skip
     records = {job.subject: layout.read_record(root, job.subject) for job in jobs}
     left = [job for job in jobs if records[job.subject] is None]
     model = None
@@ -207,6 +217,19 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--size', type=int, default=112, help='frame edge, pixels')
     parser.add_argument('--frames', type=int, default=16, help='frames of a clip')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--intensity',
+        type=float,
+        default=LEAST,
+        help='smallest intensity of an expression at its apex, 0..1',
+    )
+    parser.add_argument(
+        '--change',
+        type=float,
+        default=CHANGE,
+        help='how much the shape of the face of a clip differs from that of the photo: '
+        'standard deviation of the modes of identity; 0 keeps the shape',
+    )
     cores = os.cpu_count() or 1
     parser.add_argument('--workers', type=int, default=cores, help='processes')
     parser.add_argument('--force', action='store_true', help='replace an older set')
@@ -219,6 +242,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         ('size', 32, 224, 'photos have no more pixels'),
         ('frames', 4, 999, 'fewer frames show no course'),
         ('seed', 0, 2**31, 'it is a seed'),
+        ('change', 0, 1, 'more is no face'),
+        ('intensity', 0.05, 1, '1 is the strongest'),
         ('workers', 1, 4096, 'somebody has to draw'),
     )
     check_ranges(parser, args, ranges)

@@ -10,9 +10,9 @@ ambiguous and the class lies in the change.
     python tools/data/make_sample_dfew.py data/sample_order --task order --timing wide
     python tools/data/make_sample_dfew.py data/sample_speed --task speed
 
-The emotion may begin almost anywhere in the clip (``--timing wide``), and there are two
-sets of two classes that have exactly the same frames (``--task order`` and ``speed``),
-so that only a model of their order can tell them apart.
+The expression may begin almost anywhere in the clip (``--timing wide``), and there are
+two sets of two classes that have exactly the same frames (``--task order`` and
+``speed``), so that only a model of their order can tell them apart.
 
 Exit codes: 0 drawn or there already, 2 something else is at the place, or wrong
 arguments, 143 terminated.
@@ -74,8 +74,8 @@ CEILING = 1.8  # actions saturate softly towards this
 class Clip(NamedTuple):
     """What one worker needs to draw one clip.
 
-    ``label`` is the number of the emotion; ``second`` whether the clip is the second of
-    a pair, the same frames in another order.
+    ``label`` is the number of the expression; ``second`` whether the clip is the second
+    of a pair, the same frames in another order.
     """
 
     seed: int
@@ -147,7 +147,7 @@ def background(rng: np.random.Generator, edge: int) -> Array:
 
 
 def clip_actions(clip: Clip, nuisance: Array) -> tuple[Array, Array]:
-    """Actions (frames, 15) and emotion intensity (frames,) of one clip.
+    """Actions (frames, 15) and expression intensity (frames,) of one clip.
 
     ``nuisance`` is the order (frames,) of speech and blinks.
     """
@@ -201,7 +201,7 @@ def draw_clip(clip: Clip) -> Array:
 
 
 def clips_of_subject(task: str) -> list[tuple[int, int]]:
-    """Label and number of the emotion, from 1, of the clips of each subject."""
+    """Label and number of the expression, from 1, of the clips of each subject."""
     numbers = range(1, len(LABELS) + 1)
     if task == 'expressions':
         return [(number, number) for number in numbers]
@@ -234,7 +234,7 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
     shown = clips_of_subject(task)
     # A shuffled id tells neither class nor subject.
     order = rng.permutation(subjects * len(shown)).tolist()
-    # Id, label, subject, number of the emotion.
+    # Id, label, subject, number of the expression.
     rows = [
         (i + 1, shown[k % len(shown)][0], k // len(shown), shown[k % len(shown)][1])
         for i, k in enumerate(order)
@@ -255,7 +255,7 @@ def draw_set(root: Path, parameters: dict[str, Any], workers: int) -> None:
         drawn = pool.imap(draw_clip, tasks, chunksize=2)
         strengths = list(track(drawn, len(tasks), f'Drawing {len(tasks)} clips'))
     np.save(root / 'envelope.npy', np.stack(strengths))
-    # In `expressions` the label is the emotion.
+    # In `expressions` the label is the expression.
     header = ('id', 'label', 'subject', 'emotion')[: 3 if task == 'expressions' else 4]
     write_csv(root / 'clips.csv', header, [row[: len(header)] for row in rows])
     for k in range(FOLDS):
@@ -317,14 +317,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         choices=TASKS,
         default=DEFAULTS['task'],
         help='expressions: the seven classes of DFEW. Two classes with the same frames,'
-        ' for each of six emotions: order (it appears or disappears), speed (it comes'
-        ' and goes once, or at least three times)',
+        ' for each of six expressions: order (it appears or disappears), speed (it'
+        ' comes and goes once, or at least three times)',
     )
     parser.add_argument(
         '--timing',
         choices=TIMINGS,
         default=DEFAULTS['timing'],
-        help='when the emotion begins: near the start (narrow), almost anywhere (wide)',
+        help='when the expression begins: near the start (narrow) or anywhere (wide)',
     )
     parser.add_argument(
         '--subjects', type=int, default=120, help='7 clips each, 12 for a pair'
@@ -337,7 +337,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--force', action='store_true', help='replace an older set')
     args = parser.parse_args(argv)
     if args.task == 'speed' and args.timing != DEFAULTS['timing']:
-        parser.error('--task speed has no --timing: its emotion comes and goes evenly')
+        parser.error(
+            '--task speed has no --timing: its expression comes and goes evenly'
+        )
     each = len(clips_of_subject(args.task))
     ranges = (
         ('subjects', FOLDS, 99999 // each, 'five folds, ids of five digits'),

@@ -37,7 +37,7 @@ class Actions(NamedTuple):
     lip_tighten: float = 0.0  # AU23
     jaw_drop: float = 0.0  # AU26
     pucker: float = 0.0  # AU18, speech only
-    blink: float = 0.0  # AU45, never part of an emotion
+    blink: float = 0.0  # AU45, never part of an expression
 
 
 class Pose(NamedTuple):

@@ -1,4 +1,4 @@
-"""When the clips of the sample set show their emotion, and which classes they have.
+"""When the clips of the sample set show their expression, and which classes they have.
 
 Times are shares of the clip, 0 its first frame and 1 its last.
 """
@@ -9,12 +9,12 @@ from math import gcd
 import numpy as np
 from sample_faces import Array
 
-#: Emotions, label 1 first.
+#: Expressions, label 1 first.
 LABELS = ('Happy', 'Sad', 'Neutral', 'Angry', 'Surprise', 'Disgust', 'Fear')
 NEUTRAL = LABELS.index('Neutral')
 
 #: Ranges that are drawn from uniformly, by timing. ``narrow``: start, apex and end of
-#: the emotion each have a range, so it peaks near the middle of every clip. ``wide``:
+#: the expression each have a range, so it peaks near the middle of each clip. ``wide``:
 #: durations have ranges, and the start may be almost anywhere.
 TIMINGS = {
     'narrow': {
@@ -55,7 +55,7 @@ def smooth(t: Array) -> Array:
 
 
 def envelope(rng: np.random.Generator, frames: int, task: str, timing: str) -> Array:
-    """Intensity (frames,) in 0..1 of the emotion in a clip of a task's first class.
+    """Intensity (frames,) in 0..1 of the expression in a clip of a task's first class.
 
     ``expressions``: one onset-apex-offset. ``order``: its onset, then the apex up to
     the end. ``speed``: one period of a cosine, from a random phase; it has no timing.
@@ -85,9 +85,9 @@ def envelope(rng: np.random.Generator, frames: int, task: str, timing: str) -> A
 
 
 def nuisance_order(rng: np.random.Generator, frames: int, task: str) -> Array:
-    """Order (frames,) of all that is not the emotion: pose, speech, blinks, light.
+    """Order (frames,) of all that is not the expression: pose, speech, blinks, light.
 
-    In a pair only the emotion may tell the classes apart. What else moves is played
+    In a pair only the expression may tell the classes apart. What else moves is played
     backwards in half of the clips of ``order``, and is in random order in those of
     ``speed``: then its order has the same distribution in both classes.
     """

@@ -3,8 +3,8 @@
     python tools/visualization/clip_split.py CONFIG CHECKPOINT --clips 14 75
 
 Where the data's folder has ``clips.csv`` and ``envelope.npy``, as that of
-tools/data/make_sample_dfew.py, the intensity of the emotion is drawn too. Exit codes: 0
-drawn, 2 wrong data or arguments.
+tools/data/make_sample_dfew.py, the intensity of the expression is drawn too.
+Exit codes: 0 drawn, 2 wrong data or arguments.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def look_at(
     correlation = parts.indexes.correlation
     known = timed.get(clip.name)
     name = trained.classes[clip.label]
-    # No emotion is timed in a neutral clip; and the intensity belongs to the frames of
-    # the file, all of them in their order.
+    # No expression is timed in a neutral clip; and the intensity belongs to the frames
+    # of the file, all of them in their order.
     envelope = None
     if known is not None and name.lower() != NEUTRAL:
         envelope = known.envelope if len(known.envelope) == len(frames) else None

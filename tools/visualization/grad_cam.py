@@ -1,4 +1,4 @@
-"""Grad-CAM of context Y_S and dynamics Y_D, a clip of each emotion.
+"""Grad-CAM of context Y_S and dynamics Y_D, a clip of each expression.
 
     python tools/visualization/grad_cam.py CONFIG CHECKPOINT
 

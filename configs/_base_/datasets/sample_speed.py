@@ -1,4 +1,4 @@
-# Two classes that only the speed of the emotion tells apart: the clips of
+# Two classes that only the speed of the expression tells apart: the clips of
 # `make_sample_dfew.py data/sample_speed --task speed`. The base is
 # configs/ifdd_vit_sample.py, or the one that --base names.
 _base_ = ['../../{{$IFDD_BASE:ifdd_vit_sample}}.py']

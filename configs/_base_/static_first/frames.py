@@ -8,9 +8,10 @@ model = dict(neck=dict(split=None, lifting=None))
 if _base_.model.backbone.get('frozen'):
     model['backbone'] = dict(frozen=False)
 
-# Two frames are one temporal position of the backbones of the bases. Backbones that
-# take clips of one length only, such as VideoMAE and TSM, need clip_len copies.
-copies = 2
+# Two frames are one temporal position of the backbones of the bases, unless they say
+# how many frames they see at a time. Backbones that take clips of one length only, such
+# as VideoMAE and TSM, need clip_len copies.
+copies = _base_.model.backbone.get('frames', 2)
 train_pipeline = _base_.train_pipeline
 train_pipeline[0] = dict(type='SampleFrame', copies=copies, frames='middle')
 test_pipeline = _base_.test_pipeline

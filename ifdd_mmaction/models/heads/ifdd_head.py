@@ -20,7 +20,7 @@ class IFDDHead(BaseHead):
     over time and space. The neck passes its context gap in ``loss_aux``.
 
     Args:
-        num_classes: Number of emotion classes.
+        num_classes: Number of expression classes.
         in_channels: Channels of the feature.
         loss_cls: The loss; :class:`DisentanglementLoss` by default.
         dropout_ratio: Dropout before the linear layer.

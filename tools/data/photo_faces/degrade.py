@@ -7,18 +7,31 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .codec import compress_video, draw_codec
+
 Array = np.ndarray
 
-#: Ranges that are drawn from uniformly.
+#: Ranges that are drawn from uniformly, for most clips and for those of a poor camera:
+#: where all clips are poor, a model learns little from many.
 RANGES = {
+    'exposure': (0.38, 0.6),
+    'contrast': (0.8, 1.2),
+    'saturation': (0.4, 1.2),
+    'resolution': (0.55, 1.0),
+    'noise': (0.0, 0.02),
+    'quality': (40, 95),
+    'blur': (0.0, 0.6),
+}
+POOR = RANGES | {
     'exposure': (0.33, 0.6),
-    'contrast': (0.75, 1.2),
-    'saturation': (0.3, 1.2),
-    'resolution': (0.3, 1.0),
+    'contrast': (0.7, 1.2),
+    'saturation': (0.2, 1.2),
+    'resolution': (0.3, 0.7),
     'noise': (0.0, 0.03),
-    'quality': (18, 90),
+    'quality': (18, 60),
     'blur': (0.0, 0.9),
 }
+POOR_SHARE = 0.2
 #: Brightness that the contrast leaves as it is.
 MIDDLE = 0.45
 #: Pixels by which the field of noise is larger than a frame.
@@ -40,14 +53,17 @@ class Camera:
 
     def __init__(self, rng: np.random.Generator, edge: int, brightness: float) -> None:
         self._rng = rng
+        ranges = POOR if rng.random() < POOR_SHARE else RANGES
         drawn: dict[str, Any] = {
-            name: float(rng.uniform(*ends)) for name, ends in RANGES.items()
+            name: float(rng.uniform(*ends)) for name, ends in ranges.items()
         }
         drawn['noise'] *= rng.random()
         drawn['quality'] = round(drawn['quality'])
+        drawn |= draw_codec(rng)
         gain = np.clip((drawn['exposure'] / brightness) ** 0.7, 0.6, 2.2)
         self.drawn = drawn
-        self.size = max(32, round(edge * drawn['resolution']))
+        # Codecs take even sizes.
+        self.size = max(32, 2 * round(edge * drawn['resolution'] / 2))
         tint = np.array([1 + rng.normal(0, 0.05), 1, 1 + rng.normal(0, 0.07)])
         gray, own = np.full((3, 3), 1 / 3), np.eye(3)
         colors = gray + drawn['saturation'] * (own - gray)
@@ -61,7 +77,7 @@ class Camera:
         self._noise = (255 * drawn['noise'] * field).astype(np.float32)
 
     def take(self, frame: Array, speed: Array) -> Array:
-        """Return a frame ``(s, s, 3)`` uint8 as the camera's file has it.
+        """Return a frame ``(s, s, 3)`` uint8 as the camera sees it.
 
         Args:
             frame: ``(S, S, 3)`` float32, RGB in 0..1.
@@ -76,10 +92,15 @@ class Camera:
         if drawn['noise'] > 0.001:
             x, y = self._rng.integers(0, NOISE, 2)
             frame += self._noise[y : y + self.size, x : x + self.size]
-        pixels = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
-        code = [cv2.IMWRITE_JPEG_QUALITY, drawn['quality']]
-        written = cv2.imencode('.jpg', pixels[..., ::-1], code)[1]
-        return np.ascontiguousarray(cv2.imdecode(written, 1)[..., ::-1])
+        return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+
+    def record(self, frames: list[Array]) -> list[Array]:
+        """Return frames ``(s, s, 3)`` uint8 as the camera's file has them."""
+        if self.drawn['codec'] != 'jpeg':
+            return compress_video(frames, self.drawn['codec'], self.drawn['rate'])
+        code = [cv2.IMWRITE_JPEG_QUALITY, self.drawn['quality']]
+        files = (cv2.imencode('.jpg', one[..., ::-1], code)[1] for one in frames)
+        return [np.ascontiguousarray(cv2.imdecode(f, 1)[..., ::-1]) for f in files]
 
     def _move(self, frame: Array, path: Array) -> Array:
         """Blur along a path (2,) in pixels."""

@@ -15,6 +15,7 @@ import numpy as np
 from ifdd_mmaction.errors import InputError
 
 from .actions import UNITS
+from .wrinkles import MOVES, added_shapes
 
 Array = np.ndarray
 
@@ -26,8 +27,14 @@ EYES = slice(21451, 23021), slice(23021, 24591)
 IRISES = slice(22221, 23021), slice(23791, 24591)
 #: Vertices used; the rest are fluids, shells and lashes of the eyes.
 USED = 24591
-#: The teeth from canine to canine: farther ones come through the cheeks of some heads.
-FRONT_TEETH = slice(17868, 18391), slice(20079, 20619)
+#: The upper and lower teeth to the second premolars: farther ones come through the
+#: cheeks of some heads, and are in the dark.
+FRONT_TEETH = slice(17607, 18679), slice(19814, 20884)
+#: The first vertex of each of these teeth, and the one past the last.
+TOOTH_STARTS = (
+    (17607, 17730, 17895, 17991, 18067, 18143, 18219, 18295, 18391, 18556, 18679),
+    (19814, 19952, 20079, 20169, 20263, 20349, 20435, 20529, 20619, 20746, 20884),
+)
 #: Vertices that are drawn: the face within hairline, ears and neck; mouth; eyes.
 SKIN = 6706
 DRAWN = np.concatenate(
@@ -145,7 +152,8 @@ def read_model(folder: Path) -> HeadModel:
     shapes = [p for p in files if p not in modes and p.name != MESH]
     needed = [f'identity{i:03d}' for i in range(len(modes) or 1)]
     present = {path.stem for path in files}
-    for shape in sorted({shape for unit in UNITS.values() for shape in unit}):
+    used = {shape for unit in UNITS.values() for shape in unit}
+    for shape in sorted(used - set(MOVES)):
         sided = shape not in present
         needed += [shape + side for side in ('_L', '_R')] if sided else []
     missing = [name for name in needed if name not in present]
@@ -172,12 +180,14 @@ def read_model(folder: Path) -> HeadModel:
             moved.append((points - mean)[:USED])
         return np.stack(moved)
 
+    added = added_shapes(mean[:USED], LANDMARKS)
+    moved = np.stack(list(added.values()))
     return HeadModel(
         mean=mean[:USED],
         triangles=_drawn_triangles(polygons),
         identity=displacements(modes),
-        expression=displacements(shapes),
-        names=tuple(p.stem for p in shapes),
+        expression=np.concatenate([displacements(shapes), moved]),
+        names=(*(p.stem for p in shapes), *added),
     )
 
 

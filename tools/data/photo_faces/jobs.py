@@ -22,6 +22,7 @@ from .heads import HeadModel, load_model
 from .landmarks import Anchors, five_anchors, read_template, template_anchors
 from .people import Person, read_photo
 from .portrait import build_portrait
+from .script import LEAST
 from .smiles import photo_clips
 
 #: Fits with a larger error, in units of about 1 cm, are of points of something else.
@@ -41,6 +42,8 @@ class Job:
         frames: Number of frames.
         root: Folder to write into.
         mode: ``'expressions'``, or ``'photos'`` for clips of the photos themselves.
+        change: How much faces differ in shape from those of the photos.
+        intensity: Smallest intensity of an expression at its apex.
     """
 
     person: Person
@@ -51,10 +54,13 @@ class Job:
     frames: int
     root: Path
     mode: str
+    change: float
+    intensity: float
 
 
 _model: HeadModel | None = None
 _framing: Framing | None = None
+_failure: str | None = None
 
 
 def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors:
@@ -84,17 +90,30 @@ def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors
 
 
 def start_worker(model: Path | None) -> None:
-    """Prepare a process: it leaves interrupts to the parent, and reads the model."""
-    global _model, _framing
+    """Prepare a process: it leaves interrupts to the parent, and reads the model.
+
+    What fails is told by the first job: a pool replaces a process that ends while it
+    is prepared, again and again.
+    """
+    global _model, _framing, _failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
-    _model = load_model(model) if model else None
-    _framing = Framing()
+    try:
+        _model = load_model(model) if model else None
+        _framing = Framing()
+    except Exception as error:  # of any kind: libraries of the detector raise many
+        _failure = str(error) or type(error).__name__
 
 
 def do_job(job: Job) -> dict[str, Any]:
-    """Write the clips of a person, then the record, which it returns."""
+    """Write the clips of a person, then the record, which it returns.
+
+    Raises:
+        InputError: If the process could not be prepared, or an input cannot be used.
+    """
+    if _failure is not None:
+        raise InputError(f'a process that draws clips cannot start: {_failure}')
     assert _framing is not None
     person = job.person
     photo = read_photo(person.photo)
@@ -123,8 +142,10 @@ def do_job(job: Job) -> dict[str, Any]:
         rng = np.random.default_rng([job.seed, job.subject, label, repetition, 4])
         if job.mode == 'expressions':
             frames, strength, drawn = draw_clip(
-                portrait, shapes, _framing, rng, label - 1, job.frames, job.size
-            )
+                portrait, shapes, _framing, rng, label - 1, job.frames, job.size,
+                job.change,
+                job.intensity,
+            )  # fmt: skip
         else:
             frames, strength, drawn = photo_clips(
                 person, photo, _framing, rng, label - 1, job.frames, job.size
@@ -160,7 +181,8 @@ def do_jobs(jobs: list[Job], model: Path | None, workers: int) -> Iterator[dict]
 
 def plan_jobs(
     people: list[Person], labels: list[int], each: int, root: Path,
-    seed: int, size: int, frames: int, mode: str,
+    seed: int, size: int, frames: int, mode: str, change: float = 0.0,
+    intensity: float = LEAST,
 ) -> list[Job]:  # fmt: skip
     """Return the job of each person; a shuffled id tells neither class nor subject."""
     kinds = [(label, k) for label in labels for k in range(each)]
@@ -170,7 +192,7 @@ def plan_jobs(
         Job(
             person, subject,
             [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
-            seed, size, frames, root, mode,
+            seed, size, frames, root, mode, change, intensity,
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip

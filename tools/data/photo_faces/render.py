@@ -23,7 +23,9 @@ NECK, FOLLOW = (-11.0, -19.0), 0.25
 STUDIO, STUDIO_SHARE = np.array([0.0, 0.25, 0.97], np.float32), 0.6
 #: Power by which folds are deeper than the mesh's normals say, limits of their shading
 #: (what the photo has in shadow is no brighter in the light), and of all shading.
-FOLDS, DEEP, LIMITS = 1.4, (0.6, 1.12), (0.3, 1.6)
+FOLDS, DEEP, LIMITS = 1.4, (0.66, 1.12), (0.3, 1.6)
+#: Powers of RGB of the shading of folds: light that passes through skin is red.
+SKIN_TINT = np.array([0.85, 1.05, 1.1], np.float32)
 #: Axes of the ellipsoid whose normals take the light of a clip.
 ELLIPSOID = np.array([9.0, 13.0, 11.0], np.float32)
 
@@ -43,6 +45,7 @@ class View:
         light: Direction of the added light, ``(3,)``.
         share: Share of the added light, 0 for the photo's own light only.
         tint: Factors of RGB, ``(3,)``.
+        lines: Depth of the lines of the skin, 0..1.
     """
 
     angles: tuple[float, float, float]
@@ -52,6 +55,7 @@ class View:
     light: Array
     share: float
     tint: Array
+    lines: float = 0.6
 
 
 def draw_person(
@@ -81,20 +85,35 @@ def draw_person(
     place[:, 1] = edge / 2 - (turned[:, 1] + view.shift[1]) * away * view.scale
     place[:, 2] = turned[:, 2]
 
-    shade = portrait.colors * _light(portrait, moved, turned, view)[:, None]
+    shade = portrait.colors * _light(portrait, moved, turned, view)
+    masks, strengths = portrait.wrinkles
+    depth = np.minimum(strengths @ weights, 1.2)
+    if view.lines > 0 and depth.max() > 0.05:
+        lines = np.clip(view.lines * 0.5 * (depth @ masks), -0.25, 0.5)
+        shade[:SKIN] *= (1 - lines[:, None]) ** SKIN_TINT
     shade[MOUTH_INSIDE] *= _mouth_light(portrait.points, points)
+    uv = portrait.uv
+    for side, (i, gain) in enumerate(
+        zip(portrait.closing, portrait.blink, strict=True)
+    ):
+        if weights[i] > 0.05:
+            closed = np.float32(np.clip(1.5 * weights[i] / gain, 0, 1))
+            shade[:SKIN] *= 1 + closed * portrait.lid[side]
+            uv = uv.copy()
+            uv[:SKIN] += closed * portrait.lift[side]
     shade = (shade * view.tint).astype(np.float32)
     image = background.copy()
     depth = np.full((edge, edge), -1e3, np.float32)
     want = view.scale * VIEW
     level = max((i for i, size in enumerate(TEXTURES) if size >= 0.8 * want), default=0)
     texture = portrait.textures[level]
-    uv = portrait.uv * texture.shape[0]
-    face, relief, rest = portrait.triangles
+    uv = uv * texture.shape[0]
+    face, relief, mouth, eyes = portrait.triangles
     draw_triangles(image, depth, place, relief, texture, uv, shade)
     draw_triangles(image, depth, place, face, portrait.solid[level], uv, shade)
     white = np.ones((1, 1, 4), np.float32)
-    draw_triangles(image, depth, place, rest, white, uv, shade)
+    draw_triangles(image, depth, place, mouth, white, uv, shade)
+    draw_triangles(image, depth, place, eyes, portrait.eyes, portrait.eye_uv, shade)
     return image, place[:SKIN, :2]
 
 
@@ -102,7 +121,7 @@ def _mouth_light(rest: Array, points: Array) -> float:
     """Share of light that falls into the mouth, by how far it is opened, 0..1."""
     upper, lower = LANDMARKS[[61, 62, 63]], LANDMARKS[[67, 66, 65]]
     gap, closed = ((p[upper, 1] - p[lower, 1]).mean() for p in (points, rest))
-    return float(0.25 + 0.75 * np.clip((gap - closed) / 0.4, 0, 1))
+    return float(0.2 + 0.8 * np.clip((gap - closed) / 0.25, 0, 1))
 
 
 def _turn(points: Array, view: View) -> Array:
@@ -118,7 +137,7 @@ def _turn(points: Array, view: View) -> Array:
 
 
 def _light(portrait: Portrait, moved: Array, turned: Array, view: View) -> Array:
-    """Brightness of each vertex (n + g,) relative to the photo."""
+    """Factors of RGB of each vertex (n + g, 3) relative to the photo."""
     ambient = 1 - STUDIO_SHARE
     normals = vertex_normals(portrait.smooth + moved, portrait.triangles[0])
 
@@ -132,14 +151,15 @@ def _light(portrait: Portrait, moved: Array, turned: Array, view: View) -> Array
     round_normals /= np.linalg.norm(round_normals, axis=1, keepdims=True) + 1e-6
     added = np.clip(round_normals @ view.light.astype(np.float32), 0, None)
     spread = 1 - view.share + view.share * (0.25 + 1.35 * added)
-    return np.clip(folds * spread, *LIMITS)
+    colored = spread[:, None] * folds[:, None] ** SKIN_TINT
+    return np.clip(colored, *LIMITS)
 
 
 def draw_background(rng: np.random.Generator, edge: int) -> Array:
     """Return a blurred room ``(edge, edge, 3)`` float32, RGB in 0..1."""
     count = int(rng.integers(2, 7))
     colors = rng.uniform(0, 1, (count, count, 3))
-    gray = rng.uniform(0.2, 0.9)  # rooms are rather pale
+    gray = rng.uniform(0.45, 0.97)  # rooms are rather pale
     colors = gray * colors.mean(2, keepdims=True) + (1 - gray) * colors
     room = cv2.resize(colors.astype(np.float32), (edge, edge), None, 0, 0, 2)
     for _ in range(int(rng.integers(0, 6))):

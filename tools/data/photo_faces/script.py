@@ -7,16 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from .actions import LABELS, NEUTRAL, SPEECH, TWITCHES, Shapes, draw_expression
+from .actions import (
+    LABELS,
+    NEUTRAL,
+    SPEECH,
+    TWITCHES,
+    Shapes,
+    draw_expression,
+    draw_rest,
+)
 
 Array = np.ndarray
 
 #: When the expression is shown, and the probability of each: it comes and goes, comes
 #: and stays, is there and goes, or lasts for the whole clip.
 TIMINGS = {'pulse': 0.4, 'comes': 0.25, 'goes': 0.1, 'whole': 0.25}
+#: Clips of fewer frames have no expression that comes and goes.
+FEW = 8
+#: Smallest intensity of an expression at its apex.
+LEAST = 0.4
 #: Ranges that are drawn from uniformly. Durations are shares of the clip.
 RANGES = {
-    'intensity': (0.35, 1.0),
     'rise': (0.1, 0.35),
     'apex': (0.15, 0.5),
     'fall': (0.1, 0.35),
@@ -24,9 +35,11 @@ RANGES = {
     'resting': (0.0, 0.12),
 }
 #: Probabilities: speech, a second and weaker expression, a twitch of another unit.
-SPEAKS, BLENDS, TWITCHING = 0.5, 0.2, 0.3
+SPEAKS, BLENDS, TWITCHING = 0.4, 0.15, 0.3
+#: Probability that the mouth is ajar, and the units that open it.
+AJAR, AJAR_UNITS = 0.15, ('25', 'teeth', 'talk', '25s')
 #: Standard deviations over clips, and within a clip, of yaw, pitch and roll, degrees.
-POSE, MOTION = (11.0, 6.0, 4.0), (3.5, 2.5, 1.5)
+POSE, MOTION = (10.0, 5.0, 4.0), (3.5, 2.5, 1.5)
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,10 @@ def wander(rng: np.random.Generator, frames: int, width: float) -> Array:
 
 def draw_envelope(rng: np.random.Generator, frames: int) -> tuple[str, Array]:
     """Draw a timing and the course ``(frames,)`` of an expression, 0..1 of its apex."""
-    timing = str(rng.choice(list(TIMINGS), p=list(TIMINGS.values())))
+    # A pulse could pass between two of few frames.
+    shown = [name for name in TIMINGS if frames >= FEW or name != 'pulse']
+    chances = np.array([TIMINGS[name] for name in shown])
+    timing = str(rng.choice(shown, p=chances / chances.sum()))
     rise, apex, fall = (rng.uniform(*RANGES[k]) for k in ('rise', 'apex', 'fall'))
     t = np.linspace(0, 1, frames)
     if timing == 'pulse':
@@ -116,20 +132,23 @@ def _blinks(rng: np.random.Generator, frames: int) -> Array:
 
 
 def write_script(
-    rng: np.random.Generator, shapes: Shapes, label: int, frames: int
+    rng: np.random.Generator,
+    shapes: Shapes,
+    label: int,
+    frames: int,
+    least: float = LEAST,
 ) -> Script:
-    """Draw what happens in a clip of a class (its index)."""
+    """Draw what happens in a clip of a class (its index), of at least an intensity."""
     variant, gains = draw_expression(rng, label)
     timing, course = draw_envelope(rng, frames)
-    low, high = RANGES['intensity']
-    intensity = low + (high - low) * rng.random() ** 0.6  # rather strong than weak
+    intensity = least + (1 - least) * rng.random() ** 0.5  # rather strong than weak
     lean = rng.normal(0, 0.1)
     strength = intensity * course * (label != NEUTRAL)
     weights = strength[:, None] * shapes.combine(gains, lean)
     drawn: dict[str, Any] = {
         'variant': variant or '-', 'timing': timing if label != NEUTRAL else '-',
         'intensity': intensity if label != NEUTRAL else 0.0, 'second': '-',
-        'talks': False,
+        'talks': False, 'ajar': False,
     }  # fmt: skip
 
     # A face at rest is not that of the photo: traces of any class.
@@ -146,13 +165,17 @@ def write_script(
     if rng.random() < SPEAKS:
         drawn['talks'] = True
         spoken = _speech(rng, shapes, frames)
-        weights = weights + spoken * (1 - 0.4 * strength[:, None])
+        weights = weights + spoken * (1 - 0.6 * strength[:, None])
+    if rng.random() < AJAR:
+        mouth = shapes.unit(str(rng.choice(AJAR_UNITS)))
+        weights = weights + rng.uniform(0.1, 0.6) * mouth
+        drawn['ajar'] = True
     if rng.random() < TWITCHING:
         at, width = rng.uniform(0, frames), rng.uniform(0.8, 2.0)
         bump = np.exp(-0.5 * ((np.arange(frames) - at) / width) ** 2)
         unit = shapes.unit(str(rng.choice(TWITCHES)), rng.normal(0, 0.3))
         weights = weights + rng.uniform(0.15, 0.45) * bump[:, None] * unit
-    weights = np.clip(weights, 0, 1.15)
+    weights = np.clip(weights, 0, 1.15) + draw_rest(rng, shapes)
     blinks = _blinks(rng, frames)[:, None]
     blink = shapes.unit('45')
     # A lid that closes leaves no wide or narrow eye.

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .actions import LABELS, PROTOTYPES, Shapes
+from .actions import LABELS, PROTOTYPES, Shapes, units_of
 from .heads import DRAWN
 from .landmarks import Anchors
 from .portrait import Portrait
@@ -20,6 +20,8 @@ Array = np.ndarray
 PEOPLE, CLIPS, FRAMES, EDGE = 12, 28, 8, 128
 #: Height that a picture of a person shows, in units of the head model.
 SHOWN = 27.0
+#: The variant of a class that a picture of a person shows, if it is not the first.
+SHEET = {'Happy': 4, 'Angry': 4, 'Disgust': 6}
 
 
 def person_row(
@@ -41,8 +43,8 @@ def person_row(
     wall = np.full((EDGE, EDGE, 3), 0.75, np.float32)
     row = [marked, _shaded(portrait, seen, zoom, shift)]
     for label in LABELS:
-        units = PROTOTYPES[label][0].split('+')
-        weights = shapes.combine({unit: 0.95 for unit in units if unit})
+        units = units_of(PROTOTYPES[label][SHEET.get(label, 0)])
+        weights = shapes.combine({unit: 0.95 * grade for unit, grade in units.items()})
         image, _ = draw_person(portrait, weights, front, wall)
         row.append((255 * np.clip(image, 0, 1)).astype(np.uint8))
     return np.concatenate(row, 1)
@@ -53,7 +55,7 @@ def _shaded(portrait: Portrait, photo: Array, zoom: float, shift: Array) -> Arra
     turned = portrait.points[: len(DRAWN)]
     pixels = portrait.fit.project(turned) * zoom + shift
     points = np.concatenate([pixels, turned[:, 2:]], 1).astype(np.float32)
-    face, _, rest = portrait.triangles
+    face, _, mouth, eyes = portrait.triangles
     light = np.array([0.35, 0.35, 0.87], np.float32)
     bright = 0.25 + 0.7 * np.clip(vertex_normals(turned, face) @ light, 0, None)
     image = photo.astype(np.float32) / 255
@@ -62,7 +64,9 @@ def _shaded(portrait: Portrait, photo: Array, zoom: float, shift: Array) -> Arra
     uv = np.zeros((len(points), 2), np.float32)
     white = np.ones((1, 1, 4), np.float32)
     draw_triangles(image, depth, points, face, white, uv, shade)
-    draw_triangles(image, depth, points, rest, white, uv, portrait.colors[: len(DRAWN)])
+    colors = portrait.colors[: len(DRAWN)]
+    draw_triangles(image, depth, points, mouth, white, uv, colors)
+    draw_triangles(image, depth, points, eyes, portrait.eyes, portrait.eye_uv, colors)
     return (255 * np.clip(image, 0, 1)).astype(np.uint8)
 
 

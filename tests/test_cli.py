@@ -256,6 +256,23 @@ def test_folders_of_images_are_clips(tmp_path, model):
     assert not (out / '00001' / 'annotated.mp4').exists()
 
 
+def test_without_a_config_the_model_of_real_faces_answers(tmp_path):
+    clips = ROOT / 'tests' / 'data' / 'photo_faces' / 'Clip' / 'clip_80x80_16f'
+    happy = clips / HAPPY_CLIP
+    command = ['infer', str(happy), '--detector', 'none', '--fps', '8', '--quiet']
+    assert main([*command, '--no-pictures', '--out-dir', str(tmp_path)]) == 0
+    data = json.loads((tmp_path / happy.name / 'expressions.json').read_text())
+    settings = data['settings']
+    assert settings['temperature'] > 0 and settings['abstain_below'] == 0.4
+    assert data['tracks'][0]['windows'][0]['expression'] == 'happy'
+
+
+def test_weights_without_their_config_are_refused(capfd):
+    with pytest.raises(SystemExit, match='2'):
+        main(['infer', 'a.mp4', '--checkpoint', 'a.pth'])
+    assert '--checkpoint needs the --config' in capfd.readouterr().err
+
+
 def ifdd(*words):
     """Run ``ifdd`` in a process that has the imports done."""
     return run_script([ROOT / 'ifdd_mmaction' / '__main__.py', *words])

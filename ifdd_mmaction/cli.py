@@ -24,19 +24,23 @@ from .engine import NonFiniteError
 from .errors import UNWRITABLE, InputError
 
 __all__ = [
-    'add_abstain_below',
     'add_base',
     'add_calibrated',
     'add_cfg_options',
     'add_launcher',
+    'add_model',
     'cfg_option_words',
     'check_ranges',
+    'choose_model',
     'describe',
     'exit_code',
     'main',
     'parse_cfg_options',
 ]
 
+#: The model of videos where no config is given, and the probability that an expression
+#: must have to be named then (docs/photo_faces.md).
+DEFAULT_MODEL, ABSTAIN_BELOW = 'ifdd_cnn_photo', 0.4
 #: The tool of each verb, and what it does.
 VERBS = {
     'train': ('train.py', 'train a recognizer'),
@@ -134,8 +138,15 @@ def add_calibrated(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_abstain_below(parser: argparse.ArgumentParser) -> None:
-    """Add ``--abstain-below``, the probability that a class must have to be named."""
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the model that classifies videos; see :func:`choose_model`."""
+    parser.add_argument(
+        '--config',
+        help='config of the model, or its name in the zoo (the default is '
+        f'{DEFAULT_MODEL}, with --calibrated and --abstain-below {ABSTAIN_BELOW})',
+    )
+    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    add_calibrated(parser)
     parser.add_argument(
         '--abstain-below',
         type=float,
@@ -143,6 +154,17 @@ def add_abstain_below(parser: argparse.ArgumentParser) -> None:
         help='"not sure" in place of a class where its probability is below P, from 0 '
         'to 1',
     )
+
+
+def choose_model(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Take the default model, with its temperature, if no config is given."""
+    if args.config is not None:
+        return
+    if args.checkpoint is not None:
+        parser.error('--checkpoint needs the --config that it was trained with')
+    args.config, args.calibrated = DEFAULT_MODEL, True
+    if args.abstain_below is None:
+        args.abstain_below = ABSTAIN_BELOW
 
 
 def check_ranges(

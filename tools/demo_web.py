@@ -24,7 +24,7 @@ from typing import Any
 from split_view import view_split
 
 from ifdd_mmaction.apis import DFERInferencer
-from ifdd_mmaction.cli import add_abstain_below, add_calibrated
+from ifdd_mmaction.cli import add_model, choose_model
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.notice import print_notice
 from ifdd_mmaction.video import FileVideo, Frame
@@ -46,13 +46,8 @@ COLUMNS = ['face', 'start', 'end', 'expression', 'probability']
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Expressions over time, as a web page')
-    parser.add_argument(
-        '--config', required=True, help='config of the model, or its name in the zoo'
-    )
-    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    add_model(parser)
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
-    add_calibrated(parser)
-    add_abstain_below(parser)
     parser.add_argument('--detector', default='centerface')
     parser.add_argument('--crop', default='square', choices=('square', 'align'))
     parser.add_argument('--window', type=float, default=2.0, help='seconds of a clip')
@@ -70,6 +65,7 @@ def parse_args() -> argparse.Namespace:
         help='after which uploads and results are removed (%(default)s)',
     )
     args = parser.parse_args()
+    choose_model(parser, args)
     for name in ('max_seconds', 'max_megabytes', 'keep_minutes'):
         if getattr(args, name) <= 0:
             option = name.replace('_', '-')

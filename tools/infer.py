@@ -2,10 +2,10 @@
 
 ``python tools/infer.py`` is the same. Faces of videos are found and followed, and the
 expressions that each shows over time are classified. ``ifdd infer --camera 0`` and
-``ifdd infer rtsp://...`` do it while a camera or stream goes on, until Ctrl-C. Exit
-codes: 0 done, 2 wrong arguments, or a video, stream or model that cannot be used; the
-other videos are done all the same, 143 terminated (SIGTERM) while a stream was watched;
-its files are whole.
+``ifdd infer rtsp://...`` do it while a camera or stream goes on, until Ctrl-C.
+Exit codes: 0 done, 2 wrong arguments, or a video, stream or model that cannot be used;
+the other videos are done all the same, 143 terminated (SIGTERM) while a stream was
+watched; its files are whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ifdd_mmaction.apis import DFERInferencer, LiveSession
 from ifdd_mmaction.apis.live_session import DRAW
-from ifdd_mmaction.cli import add_abstain_below, add_calibrated
+from ifdd_mmaction.cli import add_model, choose_model
 from ifdd_mmaction.deprecations import link_former_files
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.notice import print_notice
@@ -47,17 +47,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='VIDEO',
         help='files, folders, patterns; or one stream: rtsp://..., http://...',
     )
-    parser.add_argument(
-        '--config', required=True, help='config of the model, or its name in the zoo'
-    )
-    parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
+    add_model(parser)
     parser.add_argument(
         '--out-dir', default='work_dirs/infer', help='a folder in it for each video'
     )
     parser.add_argument('--device', help='such as cpu, cuda:0; the best by default')
     parser.add_argument('--batch-size', type=int, default=8)
-    add_calibrated(parser)
-    add_abstain_below(parser)
     faces = parser.add_argument_group('faces')
     faces.add_argument(
         '--detector',
@@ -123,7 +118,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--no-pictures', action='store_true', help='tables alone, no picture at all'
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    choose_model(parser, args)
+    return args
 
 
 def infer(args: argparse.Namespace) -> int:

@@ -8,9 +8,10 @@ from .exporting import export
 from .features import FEATURES, extract_features, read_features
 from .folds import kfold
 from .inferencer import DFERInferencer
-from .live import LiveFace, LivePrediction, LiveRecognizer
+from .live import LiveFace, LiveRecognizer
 from .live_report import LiveSummary
 from .live_session import LiveSession
+from .live_window import LivePrediction
 from .models import build_model, class_names, get_model
 from .predictor import OnnxPredictor, Predictor, TorchPredictor, build_predictor
 from .preparing import prepare

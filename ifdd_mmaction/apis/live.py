@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ..faces import LiveTrack, LiveTracker, crop_face
 from ..video import Frame
-from .face_clips import nearest_frames
 from .inferencer import DFERInferencer
+from .live_window import LivePrediction, LiveWindow
 
 #: Maximum number of faces that are predicted at the same time, the first that appeared:
 #: each holds the crops of its window, 10 MB of 224 pixels.
 MAX_FACES = 8
-#: Crops of a window per frame of a clip: those of more frames are not kept.
-CROPS_PER_FRAME = 4
-
-
-@dataclass(frozen=True)
-class LivePrediction:
-    """The expression of one face at one time.
-
-    Attributes:
-        track: Number of the track, from 1.
-        seconds: Time of the newest frame of the window.
-        raw: Predicted probabilities of the ``K`` classes, ``(K,)``.
-        smoothed: Probabilities smoothed over the predictions so far, ``(K,)``.
-    """
-
-    track: int
-    seconds: float
-    raw: np.ndarray
-    smoothed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,30 +32,6 @@ class LiveFace:
     track: int
     box: np.ndarray
     probabilities: np.ndarray | None
-
-
-@dataclass
-class _Window:
-    """The crops of a face, ``(size, size, 3)`` uint8 RGB, of the last seconds."""
-
-    crops: deque[tuple[float, np.ndarray]] = field(default_factory=deque)
-    last: LivePrediction | None = None
-
-    def add(self, seconds: float, crop: np.ndarray, window: float, step: float) -> None:
-        if not self.crops or seconds - self.crops[-1][0] >= step:
-            self.crops.append((seconds, crop))
-        # The oldest one is at the start of the window, or a little before.
-        while len(self.crops) > 1 and self.crops[1][0] <= seconds - window:
-            self.crops.popleft()
-
-    def clip(self, now: float, window: float, length: int) -> list[np.ndarray] | None:
-        """Return the frames of a clip; None while the window is not full."""
-        times = np.array([seconds for seconds, _ in self.crops])
-        # A frame of tolerance: the oldest crop may be a little younger.
-        if len(times) < 2 or now - times[0] < window * (1 - 1 / length):
-            return None
-        chosen = nearest_frames(times, now - window, now, length)
-        return [self.crops[i][1] for i in chosen]
 
 
 class LiveRecognizer:
@@ -114,7 +70,7 @@ class LiveRecognizer:
         self._tracker = LiveTracker(
             inferencer.detector, settings['detect_every'], settings['max_gap']
         )
-        self._windows: dict[int, _Window] = {}
+        self._windows: dict[int, LiveWindow] = {}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix='predicting')
         self._pending: Future[np.ndarray] | None = None
         self._asked: list[tuple[int, float]] = []
@@ -162,19 +118,20 @@ class LiveRecognizer:
     def _hold_crops(self, frame: Frame, tracks: Sequence[LiveTrack]) -> None:
         active = self._tracker.active
         self._windows = {k: w for k, w in self._windows.items() if k in active}
-        step = self._window / (CROPS_PER_FRAME * self._pipeline.clip_len)
         for track in tracks:
             if track.id not in self._windows:
                 if len(self._windows) == MAX_FACES:
                     continue
-                self._windows[track.id] = _Window()
+                self._windows[track.id] = LiveWindow(
+                    self._window, self._pipeline.clip_len
+                )
             crop = frame.image
             if self._crop is not None:
                 crop = crop_face(
                     crop, track.smooth_box, track.smooth_landmarks, self._crop,
                     self._size,
                 )  # fmt: skip
-            self._windows[track.id].add(frame.seconds, crop, self._window, step)
+            self._windows[track.id].add(frame.seconds, crop)
 
     def _ask(self, now: float, tracks: Sequence[LiveTrack]) -> None:
         clips = []
@@ -182,7 +139,7 @@ class LiveRecognizer:
         for track in tracks:
             if track.id in self._windows:
                 window = self._windows[track.id]
-                clip = window.clip(now, self._window, self._pipeline.clip_len)
+                clip = window.clip(now)
                 if clip is not None:
                     clips.append(clip)
                     self._asked.append((track.id, now))

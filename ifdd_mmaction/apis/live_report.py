@@ -182,7 +182,7 @@ class LiveSummary:
         made = self.prediction_delays.milliseconds()
         lines = [
             f'{self.source}: {self.seconds:.1f} s, {self.drawn} of {self.arrived} '
-            f'frames drawn, {self.rate:.1f} a second, {self.tracks} faces'
+            f'frames drawn, {self.rate:.1f} a second, faces: {self.tracks}'
         ]
         for what, delay in (('frame', frames), ('prediction', made)):
             if delay['count']:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import cv2
 
@@ -22,6 +18,7 @@ from ..visualization.live import LiveAnnotator
 from .inferencer import DFERInferencer
 from .live import LiveFace, LivePrediction, LiveRecognizer
 from .live_report import LineFile, LiveSummary, head_line, prediction_line
+from .signals import Signals
 
 #: Where drawn frames go.
 DRAW = ('window', 'video', 'both', 'none')
@@ -186,45 +183,3 @@ def half_the_cores() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
-
-
-class Signals:
-    """Records SIGINT and SIGTERM within a block, so that it can end between frames.
-
-    A second one has its usual effect. In other threads than the main one nothing is
-    recorded.
-
-    Attributes:
-        received: Number of the signal; 0 if there was none.
-
-    Example:
-        >>> import signal
-        >>> from ifdd_mmaction.apis.live_session import Signals
-        >>> with Signals() as signals:
-        ...     signal.raise_signal(signal.SIGINT)
-        >>> signals.received == signal.SIGINT
-        True
-    """
-
-    NUMBERS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.received = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Signals:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {n: signal.signal(n, self._record) for n in self.NUMBERS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    def _record(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}

@@ -52,7 +52,9 @@ class Window:
                 '(--draw video)'
             )
         self.title = title
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        # Without the buttons that Qt would put above it.
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        cv2.namedWindow(title, flags)
         self._sized = False
 
     def show(self, image: np.ndarray) -> None:

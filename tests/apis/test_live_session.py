@@ -201,7 +201,7 @@ def test_faces_of_a_played_file_are_detected_and_drawn(tmp_path, capfd):
     out = tmp_path / 'out'
     assert main([*words, '--out-dir', str(out), '--no-video', '--seconds', '60']) == 0
     said = capfd.readouterr().out
-    assert 'frames drawn' in said and '1 faces' in said
+    assert 'frames drawn' in said and 'faces: 1' in said
     _, *lines = read_lines(out / 'a' / 'expressions.jsonl')
     assert lines and all(line['track'] == 1 for line in lines)
     assert not (out / 'a' / 'annotated.mp4').exists()

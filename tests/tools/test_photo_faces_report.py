@@ -22,6 +22,7 @@ PEOPLE = [
     ('london_002', '31', 'male', 'black', 1),
     ('london_003', '52', 'female', 'white', 2),
     ('london_004', '', 'male', '', 2),
+    ('london_005', '26', 'male', 'east_asian', 2),
 ]
 FRAMES = """
 _base_ = ['{base}']
@@ -122,14 +123,14 @@ def test_the_report(main, models, tmp_path):
         np.log(float(r['happy']) / float(r['sad'])) for r in rows
         if r['set'] == 'photos' and r['model'] in ('IFDD', 'plain')
     ]  # fmt: skip
-    np.testing.assert_allclose(ratios[8:], 2 * np.array(ratios[:8]), atol=0.02)
+    np.testing.assert_allclose(ratios[10:], 2 * np.array(ratios[:10]), atol=0.02)
 
     photos = found['photos']
-    sizes = {key: photos[key]['clips'] for key in ('everybody', 'trained_on')}
-    assert sizes == dict(everybody=8, trained_on=4)
+    sizes = [photos[key]['clips'] for key in ('everybody', 'trained_on', 'held_out')]
+    assert sizes == [10, 6, 4]
     assert photos['held_out']['recall']['angry'] is None
     assert list(photos['groups']['age']) == [
-        'under 25', '30 to 39', '40 and older', 'not reported'
+        'under 25', '25 to 29', '30 to 39', '40 and older', 'not reported'
     ]  # fmt: skip
     assert photos['groups']['ethnicity']['white']['people'] == 2
     gaps = [
@@ -204,4 +205,4 @@ def test_the_package(main, tmp_path):
     assert code == 0, err
     report = json.loads((tmp_path / f'{STEM}.json').read_bytes())
     (found,) = (m for m in report['models'].values() if 'package' in m)
-    assert found['parameters'] == 58423 and 0 < found['frames_without_face'] <= 8 * 22
+    assert found['parameters'] == 58423 and 0 < found['frames_without_face'] <= 8 * 24

@@ -14,7 +14,7 @@ Array = np.ndarray
 #: Probability of each codec; the rest is JPEG, frame by frame. And the range of what
 #: sets its quality: the rate factor of x264, the quantizer of MPEG-4. Larger is worse.
 CODECS = {'h264': 0.3, 'mpeg4': 0.2}
-RATES = {'h264': (24, 38), 'mpeg4': (3, 14)}
+RATES = {'h264': (20, 34), 'mpeg4': (3, 12)}
 FRAME_RATE = 25
 
 

@@ -63,7 +63,7 @@ train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(T_max=max_epochs - _base_.warmup_epochs, end=max_epochs)
 
-# An average over the last tenth of the iterations, at most 500: a constant momentum keeps
-# the initial weights of a short run.
+# An average over the last tenth of the iterations, at most 500: a constant momentum
+# keeps the initial weights of a short run.
 ema = dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.002, gamma=10)
 custom_hooks = [*_base_.custom_hooks, ema]

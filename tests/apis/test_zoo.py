@@ -47,7 +47,8 @@ DRAWN = {
     ),
 }
 #: A clip of each class, of people that the model has not seen (CC BY 4.0, see
-#: ATTRIBUTION.txt there), and the SHA-256 of their pixels where the scores were computed.
+#: ATTRIBUTION.txt there), and the SHA-256 of their pixels where the scores of the zoo
+#: were computed.
 PHOTO_CLIPS = ROOT / 'tests' / 'data' / 'photo_faces'
 PHOTO_PIXELS = 'e8770900dd6bcd7ea63b11c23c9d300da054ee6220f0eb44ba3fd1d9bc800bc5'
 RELEASES = {'Photo-Faces': 'Clip/clip_80x80_16f'}

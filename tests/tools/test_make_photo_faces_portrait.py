@@ -154,7 +154,7 @@ def test_compressed_video(name: str) -> None:
     ramp = np.mgrid[:64, :64].sum(0).astype(np.uint8)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 60, (64, 64), np.uint8)
-    frames = [np.dstack([ramp + noise, ramp, 8 * i + 0 * ramp]) for i in range(16)]
+    frames = [np.dstack([ramp + noise + 4 * i] * 3).astype(np.uint8) for i in range(16)]
     errors = []
     for rate in codec.RATES[name]:
         seen = codec.compress_video(frames, name, rate)
@@ -162,8 +162,7 @@ def test_compressed_video(name: str) -> None:
         assert [one.tolist() for one in codec.compress_video(frames, name, rate)] == [
             one.tolist() for one in seen
         ]
-        blue = [one[..., 2].mean() for one in seen]
-        assert (np.diff(blue) > 3).all()
+        assert (np.diff([one.mean() for one in seen]) > 0.5).all()
         pairs = zip(seen, frames, strict=True)
         errors.append(np.mean([np.abs(np.int32(a) - b).mean() for a, b in pairs]))
-    assert 0 < errors[0] < errors[1]
+    assert 0 < 1.2 * errors[0] < errors[1]

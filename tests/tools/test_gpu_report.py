@@ -16,8 +16,8 @@ from tests.helpers.processes import start_script
 from tests.helpers.tools import run_tool
 
 load_tool('analysis/gpu_report.py')  # its folder is on the path now
-import gpu_report_parts as planning  # noqa: E402
-import gpu_report_run as running  # noqa: E402
+import gpu.parts as planning  # noqa: E402
+import gpu.run as running  # noqa: E402
 from measuring import Setup  # noqa: E402
 
 TOOL = 'analysis/gpu_report.py'

@@ -12,12 +12,12 @@ from tests.helpers.numeric import assert_close
 from tests.tools.test_gpu_report import CANDIDATES, REHEARSAL, TOOL
 
 load_tool(TOOL)  # its folder is on the path now
-import gpu_report_bandwidth as bandwidth  # noqa: E402
-import gpu_report_checks as checks  # noqa: E402
-import gpu_report_page as page  # noqa: E402
-import gpu_report_poolings as poolings  # noqa: E402
-import gpu_report_profile as profiling  # noqa: E402
-import gpu_report_speed as speed  # noqa: E402
+import gpu.bandwidth as bandwidth  # noqa: E402
+import gpu.checks as checks  # noqa: E402
+import gpu.page as page  # noqa: E402
+import gpu.poolings as poolings  # noqa: E402
+import gpu.profile as profiling  # noqa: E402
+import gpu.speed as speed  # noqa: E402
 from measuring import DTYPES, Setup  # noqa: E402
 
 SHAPES = (poolings.Shape((4, 6, 6), 2, 8, (3, 3, 3), (1, 2, 2)), *poolings.EDGES)

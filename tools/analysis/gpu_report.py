@@ -32,11 +32,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_report_page import to_markdown
-from gpu_report_parts import faults, parts_of
-from gpu_report_poolings import load_function
-from gpu_report_run import DONE, Context, Part, go_through, one_line, run_apart
-from gpu_report_speed import describe
+from gpu.page import to_markdown
+from gpu.parts import faults, parts_of
+from gpu.poolings import load_function
+from gpu.run import DONE, Context, Part, go_through, one_line, run_apart
+from gpu.speed import describe
 from measuring import DTYPES, Setup
 
 from ifdd_mmaction.fileio import write_atomic
@@ -71,7 +71,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--pooling',
         metavar='FILE.py:FUNCTION',
         help='check and time one more pooling (of tokens, kernels and strides; see '
-        'gpu_report_poolings.py)',
+        'gpu/poolings.py)',
     )
     args = parser.parse_args(argv)
     if not args.minutes > 0:

@@ -27,11 +27,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from photo_faces_package import FerPackage
-from photo_faces_predictions import ClipModel, ClipScores, FrameModel, predict_package
-from photo_faces_scores import compared, score_held_out, score_photos
-from photo_faces_sets import PhotoSet, check_folds, photo_labels, read_set, write_list
-from photo_faces_tables import to_markdown
+from photo_report.package import FerPackage
+from photo_report.predictions import ClipModel, ClipScores, FrameModel, predict_package
+from photo_report.scores import compared, score_held_out, score_photos
+from photo_report.sets import PhotoSet, check_folds, photo_labels, read_set, write_list
+from photo_report.tables import to_markdown
 from temporal_reliance_tables import to_json
 
 from ifdd_mmaction.apis import add_model_arguments

@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from benchmark import PASSES, entry
 from contenders import REFERENCE, Contender, count_flops
-from gpu_report_checks import (
+from measuring import matmul_peak, peak_growth, take_turns
+
+from .checks import (
     Rows,
     distance,
     draw_nothing,
@@ -24,9 +26,8 @@ from gpu_report_checks import (
     limit_of_model,
     loss_and_gradients,
 )
-from gpu_report_profile import profile_step
-from gpu_report_run import Context, one_line
-from measuring import matmul_peak, peak_growth, take_turns
+from .profile import profile_step
+from .run import Context, one_line
 
 PEAK = 'peak'
 

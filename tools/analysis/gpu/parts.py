@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 from contenders import COMPILED, REFERENCE
-from gpu_report_bandwidth import measure_poolings
-from gpu_report_checks import check_models, check_poolings, checks_of
-from gpu_report_poolings import implementations
-from gpu_report_run import DONE, Context, Outcome, Part
-from gpu_report_speed import PEAK, measure_largest, measure_models, measure_peak
+
+from .bandwidth import measure_poolings
+from .checks import check_models, check_poolings, checks_of
+from .poolings import implementations
+from .run import DONE, Context, Outcome, Part
+from .speed import PEAK, measure_largest, measure_models, measure_peak
 
 EAGER = (REFERENCE, 'ours', 'checkpointed')
 MODEL_CHECKS, POOLINGS, PROFILE = 'checks of the model', 'pooling by shape', 'profile'

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_report_checks import Rows, checks_of
-from gpu_report_poolings import (
+from measuring import DTYPES, Setup, summarize, take_turns
+from torch import Tensor
+
+from .checks import Rows, checks_of
+from .poolings import (
     Implementation,
     Shape,
     implementations,
     pooling_shapes,
     random_case,
 )
-from gpu_report_profile import device_seconds
-from gpu_report_run import FAILED, Context, one_line
-from measuring import DTYPES, Setup, summarize, take_turns
-from torch import Tensor
+from .profile import device_seconds
+from .run import FAILED, Context, one_line
 
 #: Between a shape and the name of a pooling.
 SEPARATOR = ': '

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from photo_faces_predictions import ClipScores
-from photo_faces_sets import ATTRIBUTES, UNKNOWN, PhotoSet
 
 from ifdd_mmaction.analysis import attribute_scores, grouped_scores
 from ifdd_mmaction.analysis.grouped_scores import ScoreEstimates
 from ifdd_mmaction.evaluation import calibration_scores
+
+from .predictions import ClipScores
+from .sets import ATTRIBUTES, UNKNOWN, PhotoSet
 
 #: Groups of fewer people are reported, too, but their gaps are mostly chance.
 FEW = 5

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contenders import SAME
-from gpu_report_bandwidth import SEPARATOR
-from gpu_report_parts import (
+
+from .bandwidth import SEPARATOR
+from .parts import (
     NOT_REACHED,
     POOLINGS,
     PROFILE,
@@ -17,9 +18,9 @@ from gpu_report_parts import (
     largest_of,
     models_of,
 )
-from gpu_report_profile import OTHER
-from gpu_report_run import DONE
-from gpu_report_speed import PEAK
+from .profile import OTHER
+from .run import DONE
+from .speed import PEAK
 
 NOTES = """\
 Contenders take turns in one process, A B C A B C ...; ratios are to stock, medians

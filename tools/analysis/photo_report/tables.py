@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from photo_faces_scores import FEW
 from temporal_reliance_tables import cell, row
+
+from .scores import FEW
 
 PARTS = {
     'everybody': 'everybody',

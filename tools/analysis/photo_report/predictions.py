@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
-from photo_faces_package import FerPackage
-from photo_faces_sets import PhotoSet
 
 from ifdd_mmaction.analysis import clip_name, clip_probabilities
 from ifdd_mmaction.apis import TrainedModel
 from ifdd_mmaction.engine import divide_logits, read_temperature
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.progress import track
+
+from .package import FerPackage
+from .sets import PhotoSet
 
 #: Clips of a batch of frames: each has as many views as frames.
 FRAME_BATCH = 4

@@ -14,7 +14,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from contenders import REFERENCE, Contender
-from gpu_report_poolings import (
+from measuring import DTYPES, Setup
+from mmcv.cnn.bricks import DropPath
+from torch import Tensor, nn
+
+from .poolings import (
     EDGES,
     Implementation,
     Shape,
@@ -22,10 +26,7 @@ from gpu_report_poolings import (
     pooling_shapes,
     random_case,
 )
-from gpu_report_run import Context, one_line
-from measuring import DTYPES, Setup
-from mmcv.cnn.bricks import DropPath
-from torch import Tensor, nn
+from .run import Context, one_line
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 #: Clips of a check.

@@ -1,0 +1,1 @@
+"""What photo_faces_report.py is made of."""

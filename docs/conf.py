@@ -65,6 +65,8 @@ autodoc_typehints = 'none'  # signatures stay readable; Args tell what a thing i
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 nitpicky = True
+# A type variable has no page.
+nitpick_ignore = [('py:obj', 'ifdd_mmaction.faces.matching.T')]
 
 html_theme = 'furo'
 html_title = f'ifdd_mmaction {release}'

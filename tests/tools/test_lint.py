@@ -41,7 +41,7 @@ class Neck(BaseModule):
     'docs/errors.md': '| `tools/good.py` | **0** done, **2** not |\n'
     '[the README](../README.md)\n',
     'README.md': '<!-- tested by: tests/test_good.py -->\n```bash\n'
-    'N=1 python tools/good.py configs/good.py --n 1\nmake good N=2\n```\n'
+    'X=3\nN=1 python tools/good.py configs/good.py --n 1\nmake good N=2\n```\n'
     '<!-- not run: needs a GPU -->\n```bash\npip install x\n```\n'
     '<!-- run -->\n```python\n1\n```\n',
 }

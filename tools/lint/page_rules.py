@@ -69,12 +69,19 @@ def commands(code: str) -> list[list[str]]:
     """Split a block into the words of its commands, without its here-documents."""
     code = re.sub(r"<<'?(\w+)'?\n.*?^\1$", '', code, flags=re.MULTILINE | re.DOTALL)
     lines = code.replace('\\\n', ' ').splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+    split = [shlex.split(line, comments=True) for line in lines]
+    # A line that only sets variables runs nothing.
+    return [words for words in split if not all(map(is_variable, words))]
+
+
+def is_variable(word: str) -> bool:
+    """Return whether a word sets a variable."""
+    return re.match(r'\w+=', word) is not None
 
 
 def program(words: list[str]) -> list[str]:
     """Leave out the variables that are set for a command, and the interpreter."""
-    words = words[next(i for i, w in enumerate(words) if not re.match(r'\w+=', w)) :]
+    words = words[next(i for i, w in enumerate(words) if not is_variable(w)) :]
     of_python = words[0] == 'python' and words[1:2] not in (['-'], ['-c'], ['-m'])
     return words[1:] if of_python else words
 

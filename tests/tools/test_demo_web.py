@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
+from contextlib import suppress
 
 import pytest
 
@@ -73,10 +74,18 @@ def page(tmp_path):
 
 
 def upload(page, path):
-    # The page is there before its scripts listen: until then a file is not noticed.
+    from playwright.sync_api import TimeoutError as TooLate
+
+    # The page is there before its scripts listen, on a busy machine also after the
+    # network is idle: until then a file is not noticed, so it is given again.
     page.wait_for_load_state('networkidle')
-    page.set_input_files('input[type=file]', str(path))
-    page.wait_for_selector(f'video[src*="{path.name}"]')
+    shown = f'video[src*="{path.name}"]'
+    for _ in range(WAIT // 10):
+        page.set_input_files('input[type=file]', str(path))
+        with suppress(TooLate):
+            page.wait_for_selector(shown, timeout=10_000)
+            return
+    pytest.fail(f'{path.name} was not shown within {WAIT} s')
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ RANGES = {
     'quality': (40, 95),
     'blur': (0.0, 0.6),
 }
-POOR = RANGES | {
+POOR = {
     'exposure': (0.33, 0.6),
     'contrast': (0.7, 1.2),
     'saturation': (0.2, 1.2),

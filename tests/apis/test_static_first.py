@@ -5,6 +5,8 @@ import re
 import pytest
 import torch
 
+from ifdd_mmaction.engine import load_config
+from tests.helpers.golden import ROOT
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import run_tool
 
@@ -76,6 +78,16 @@ def test_a_frozen_backbone_learns_frames_of_another_set_and_stays_as_it_is(
     assert not torch.equal(
         clips['cls_head.fc_cls.weight'], frames['cls_head.fc_cls.weight']
     )
+
+
+@pytest.mark.parametrize(
+    'name, copies', [('ifdd_vit_sample', 2), ('ifdd_cnn_photo', 1)]
+)
+def test_a_frame_is_repeated_as_often_as_the_backbone_sees_frames(name, copies):
+    path = ROOT / 'configs/_base_/static_first/frames_of_known_intensity.py'
+    config = load_config(path, base=name)
+    for loader in (config.train_dataloader, config.val_dataloader):
+        assert loader.dataset.pipeline[0].copies == copies
 
 
 def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):

@@ -134,6 +134,18 @@ def test_scripts(label):
     assert len(timings) == (1 if label == actions.NEUTRAL else 4)
 
 
+def test_few_frames_show_the_expression_and_it_is_as_strong_as_asked_for():
+    """Four frames could miss a pulse; the smallest intensity is an option."""
+    shapes = actions.Shapes(NAMES, (1.0, 1.0))
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        made = script.write_script(rng, shapes, 0, 4, least=0.9)
+        assert made.drawn['timing'] != 'pulse'
+        assert 0.9 <= made.drawn['intensity'] <= 1
+        # Nobody holds an expression still: 0.7 of it at least.
+        assert made.strength.max() >= 0.7 * 0.9
+
+
 def test_every_unit_of_a_prototype_is_defined():
     units = {
         unit

@@ -62,7 +62,9 @@ def entries(work_dir):
 
 
 def test_a_release_holds_what_a_user_needs_and_no_more(work_dir):
-    (path,) = publish(work_dir)
+    tables = work_dir / 'groups.md'
+    tables.write_text('## By group\n\n| of 29 people | 60.0 |\n')
+    (path,) = publish(work_dir, '--report', tables)
     checkpoint = read_checkpoint(path)
     assert set(checkpoint) == {'meta', 'state_dict'}
     meta = checkpoint['meta']
@@ -78,6 +80,7 @@ def test_a_release_holds_what_a_user_needs_and_no_more(work_dir):
     assert entry['Metadata']['Parameters'] == 272558
     card = path.with_suffix('.md').read_text()
     assert 'demonstration on synthetic data' in card and 'Do not use it' in card
+    assert '\n\n## By group\n\n| of 29 people | 60.0 |\n\n' in card
     assert '|  | as trained |' in card and '--calibrated' not in card
     assert '| UAR | 81.55 |' in card and '| recall of neutral | 83.33 |' in card
 

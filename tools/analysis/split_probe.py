@@ -7,8 +7,8 @@ Backbone and aggregation, as the checkpoint has them, give the features X of eve
 once; each row is trained on them alone, with several seeds, which takes seconds. The
 oracle takes the frames of the highest known intensity (``envelope.npy`` of the set):
 it says how much the right indexes would bring. Writes OUT.md and OUT.json after each
-row; the same command with the same code goes on after the rows that are there. Exit
-codes: 0 measured, 2 wrong data or arguments.
+row; the same command with the same code goes on after the rows that are there.
+Exit codes: 0 measured, 2 wrong data or arguments.
 """
 
 from __future__ import annotations

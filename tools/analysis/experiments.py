@@ -268,7 +268,7 @@ def reliance(what: str, data: str) -> Experiment:
     return Experiment(
         f'other orders of frames, bad frames: four models, {what}',
         'temporal_reliance.md',
-        (data,) if data == 'rendered' else (data, 'wide_frames'),
+        (data, 'wide_frames') if data == 'narrow' else (data,),
         {
             'models': f'python tools/analysis/temporal_reliance.py {first} '
             f'{" ".join(others)} --data-root {SETS[data][0]} --out {{folder}}'

@@ -3,24 +3,22 @@
 # are seen by themselves and the indexes follow the content (docs/content.md).
 _base_ = ['ifdd_cnn_sample.py']
 
-# Instance norms in space remove light and skin from the features of a frame.
+# Instance norms in space remove light and skin from the features of a frame. Without
+# the first pooling, lines of the skin are seen at 32 x 32.
 backbone = dict(
     type='ResNet3d',
     depth=18,
     pretrained=None,
     pretrained2d=False,
-    base_channels=32,
-    num_stages=3,
-    stage_blocks=(1, 1, 1),
-    inflate=(0, 0, 0),
+    base_channels=24,
+    stage_blocks=(1, 1, 1, 1),
+    inflate=(0, 0, 0, 0),
     conv1_kernel=(1, 3, 3),
     conv1_stride_t=1,
-    pool1_stride_t=1,
+    with_pool1=False,
     with_pool2=False,
-    spatial_strides=(1, 2, 2),
-    temporal_strides=(1, 1, 1),
-    dilations=(1, 1, 1),
-    out_indices=(1, 2),
+    temporal_strides=(1, 1, 1, 1),
+    out_indices=(2, 3),
     norm_cfg=dict(type='IN3d', affine=True, requires_grad=True),
     norm_eval=False,
     zero_init_residual=False,
@@ -31,7 +29,7 @@ model = dict(
         _delete_=True, type='Framewise', backbone=backbone, frames=1, frozen=True
     ),
     neck=dict(
-        in_channels=[64, 128],
+        in_channels=[96, 192],
         input_size=(16, 4, 4),
         lifting=dict(
             _delete_=True,
@@ -41,7 +39,7 @@ model = dict(
             compress=False,
         ),
     ),
-    cls_head=dict(in_channels=128),
+    cls_head=dict(in_channels=192),
     data_preprocessor=dict(
         color_jitter=dict(
             _delete_=True, brightness=0.3, contrast=0.3, saturation=0.5, hue=0.03

@@ -232,6 +232,33 @@ def test_a_portrait_without_template(
     assert person['age'] == 'not reported'
 
 
+@pytest.mark.slow
+def test_mixed_people(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    """Skin of two people of a fold; nothing else of a clip changes."""
+    own = tmp_path / 'own'
+    own.mkdir()
+    photo = sources[0] / 'inst' / 'neutral_front' / '022_03.jpg'
+    for i in range(6):
+        shutil.copy(photo, own / f'{i}.jpg')
+        shutil.copy(photo.with_suffix('.tem'), own / f'{i}.tem')
+    out = tmp_path / 'out'
+    options = '--photos', own, '--heads', sources[1], *TINY, '--mix', 0.5
+    assert make(out, *options).returncode == 0
+    people = read(out / 'people.csv')
+    fold = {p['name']: p['fold'] for p in people}
+    (shared,) = (k for k, n in Counter(fold.values()).items() if n == 2)
+    for clip in read(out / 'clips.csv'):
+        name, other = people[int(clip['subject'])]['name'], clip['mixed_with']
+        if fold[name] == shared:
+            assert other != name and fold[other] == shared
+            assert 0 < float(clip['mixed']) < 0.5
+        else:
+            assert (other, clip['mixed']) == ('-', '0.0')
+    options = '--photos', sources[0], '--heads', sources[1], *TINY, '--mix', 0.5
+    done = make(tmp_path / 'none', *options)
+    assert done.returncode == 2 and 'no two of the 2 people are in one' in done.stderr
+
+
 def remove(path: str):
     def change(photos: Path, heads: Path) -> None:
         place = (photos if path.startswith(('inst', 'data')) else heads) / path
@@ -358,6 +385,7 @@ def test_processes_that_cannot_start(
         (('--heads', '.', '--clips', '0'), '--clips is 0'),
         (('--heads', '.', '--workers', '0'), '--workers is 0'),
         (('--heads', '.', '--change', '2'), '--change is 2'),
+        (('--heads', '.', '--mix', '2'), '--mix is 2'),
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: tuple[str, ...], seen: str) -> None:

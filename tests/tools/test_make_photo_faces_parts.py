@@ -174,3 +174,17 @@ def test_folds_spread_groups_evenly(tmp_path):
             assert np.ptp(sizes) <= 1
     assert people.assign_folds(crowd[::-1], 5, 0) == fold
     assert people.assign_folds(crowd, 5, 1) != fold
+
+
+def test_people_are_mixed_within_their_fold(tmp_path):
+    """A face of two folds would be in training and in test."""
+    crowd = [people.Person(f'p{i}', tmp_path, None) for i in range(22)]
+    fold = people.assign_folds(crowd, 5, 0)
+    others = people.choose_others(crowd, fold, 0)
+    for person in crowd:
+        chosen = others[person.name]
+        assert len(set(chosen)) == min(people.OTHERS, 3 + (fold[person.name] < 2))
+        assert person not in chosen
+        assert {fold[other.name] for other in chosen} == {fold[person.name]}
+    assert people.choose_others(crowd, fold, 0) == others
+    assert people.choose_others(crowd, fold, 1) != others

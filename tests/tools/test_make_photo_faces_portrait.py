@@ -1,5 +1,8 @@
 """A portrait of the tool for photographed faces: teeth, lids, lines, other shapes."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +22,7 @@ from photo_faces.heads import (  # noqa: E402
     read_model,
 )
 from photo_faces.landmarks import read_template, template_anchors  # noqa: E402
+from photo_faces.mixing import mix_skin  # noqa: E402
 from photo_faces.paint import drawn_part  # noqa: E402
 from photo_faces.people import read_photo  # noqa: E402
 from photo_faces.portrait import Portrait, build_portrait, change_shape  # noqa: E402
@@ -36,13 +40,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> HeadModel:
     return read_model(folder)
 
 
-@pytest.fixture(scope='module')
-def portrait(model: HeadModel, tmp_path_factory: pytest.TempPathFactory) -> Portrait:
-    folder = tmp_path_factory.mktemp('photos')
-    write_photos(folder)
-    photo = folder / 'inst' / 'neutral_front' / '001_03.jpg'
+def fit(model: HeadModel, folder: Path, name: str) -> Portrait:
+    photo = folder / 'inst' / 'neutral_front' / name
     anchors = template_anchors(read_template(photo.with_suffix('.tem')))
     return build_portrait(model, read_photo(photo), anchors, np.random.default_rng(0))
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('photos')
+    write_photos(folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def portrait(model: HeadModel, photos: Path) -> Portrait:
+    return fit(model, photos, '001_03.jpg')
 
 
 def draw(portrait: Portrait, weights: np.ndarray, lines: float = 0.0) -> np.ndarray:
@@ -135,6 +148,44 @@ def test_other_shapes_of_a_face(portrait: Portrait, model: HeadModel) -> None:
     assert abs(nose[0] - nose[1]) < 0.1
     same = change_shape(portrait, model.names, rng, 0.0)
     assert np.allclose(same.points, portrait.points, atol=1e-5)
+
+
+def test_mixed_skin(portrait: Portrait, model: HeadModel, photos: Path) -> None:
+    """Brows, lips and skin of another person, in the colors of this one's face."""
+    other = fit(model, photos, '022_03.jpg')
+    same, half, all_of_it = (mix_skin(portrait, other, s) for s in (0, 0.5, 1))
+    rest = np.zeros(len(model.names), np.float32)
+    faces = [draw(one, rest) for one in (portrait, same, half, all_of_it)]
+    assert np.abs(faces[1] - faces[0]).max() < 0.02
+    changed = [np.abs(face - faces[0]).max(2) for face in faces[2:]]
+    assert changed[0].max() > 0.05
+    assert np.allclose(2 * changed[0], changed[1], atol=0.05)
+    # Hair and clothes remain, and there is no step at the border of the face.
+    step = np.abs(all_of_it.textures[0] - portrait.textures[0]).max(2)
+    edge = len(step) // 8
+    outside = np.ones(step.shape, bool)
+    outside[edge:-edge, edge:-edge] = False
+    assert not step[outside].any()
+    inside = (step > 0).astype(np.uint8)
+    border = (inside > 0) & (cv2.erode(inside, np.ones((9, 9), np.uint8)) == 0)
+    assert step[border].mean() < 0.2 * step[inside > 0].mean()
+    # The color of the face is that of its person on average.
+    face = changed[1] > 0.02
+    assert np.allclose(faces[3][face].mean(0), faces[0][face].mean(0), atol=0.04)
+    # What differs from the average is that of the other one.
+    x, y = np.abs(portrait.points[:SKIN, :2] + (0, 1.5)).T
+    middle = np.flatnonzero((x < 4) & (y < 5))
+    seen = other.solid[0][..., :3].mean(2)
+    own = portrait.solid[0][..., :3].mean(2)
+    made = all_of_it.solid[0][..., :3].mean(2)
+
+    def pattern(texture: np.ndarray, person: Portrait) -> np.ndarray:
+        column, row = (person.uv[middle] * len(texture)).astype(int).T
+        values = texture[row, column]
+        return (values - values.mean()) / values.std()
+
+    mixed = pattern(made, portrait)
+    assert (mixed @ pattern(seen, other)) > (mixed @ pattern(own, portrait))
 
 
 def test_rest_differs_in_both_directions(model: HeadModel) -> None:

@@ -147,15 +147,27 @@ def test_the_place_of_the_rendered_set_is_not_written(folder):
     assert '\n\nin ROOT\n\n' in (folder / 'docs/page.md').read_text()
 
 
-def test_an_interrupted_one_continues(folder):
+#: Runs what follows as a script does in its background: interrupts are ignored.
+BACKGROUND = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_one_continues(folder, number):
     trap = folder / 'trap_other_1'
     trap.write_text('wait')
     command = [TOOL, 'pair', '--experiments', folder / 'mine.py']
+    if number == signal.SIGTERM:
+        (folder / 'background.py').write_text(BACKGROUND)
+        command.insert(0, folder / 'background.py')
     process = start_script(command, folder / 'said', folder / 'said', cwd=folder)
     while trap.read_text() != 'waiting':
         assert process.exitcode is None, (folder / 'said').read_text()
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     process.join()
     assert process.exitcode == 130 and trap.read_text() == 'interrupted'
     assert 'interrupted: the same command continues' in (folder / 'said').read_text()

@@ -78,6 +78,20 @@ def test_a_seed_gives_the_same_numbers(data, checkpoint, tmp_path):
     assert one['rows'] == two['rows'] and len(one['rows']) == 2
 
 
+def test_rows_that_are_there_are_not_trained_again(tmp_path):
+    tool = load_tool(TOOL)
+    record = dict.fromkeys(tool.SAME, 'x') | dict(rows=[dict(row='mean')])
+    (tmp_path / 'probe.json').write_text(json.dumps(record))
+    assert tool.measured(tmp_path / 'probe', record) == record['rows']
+    assert tool.measured(tmp_path / 'none', record) == []
+    for key in tool.SAME:
+        assert tool.measured(tmp_path / 'probe', record | {key: 'y'}) == []
+    # Changed code has no name.
+    record['commit'] = 'a-dirty'
+    (tmp_path / 'probe.json').write_text(json.dumps(record))
+    assert tool.measured(tmp_path / 'probe', record) == []
+
+
 def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
     split = load_tool(TOOL).OracleSplit(in_channels=1, num_frames=4)
     split.intensity = torch.tensor([[0.1, 0.9, 0.2, 0.8]])

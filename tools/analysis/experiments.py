@@ -43,13 +43,10 @@ RELEASED = {
 #: What is measured over seeds; the ViT is at chance on the wide set.
 RUNS = (('ViT', 'narrow'), ('CNN', 'narrow'), ('CNN', 'wide'))
 PAIRS = (('CNN', 'order'), ('CNN', 'speed'))
-MVIT, MVIT_RUNS = 'configs/_base_/models/mvit_sample.py', f'{WORK}/mvit_narrow'
+MVIT = 'configs/_base_/models/mvit_sample.py'
 CALIBRATION = '--cfg-options test_evaluator.calibration=True'
 CONTENT, CONTENT_RUNS = 'ifdd_vit_sample_content', f'{WORK}/content_wide'
-STATIC_FIRST = (
-    f'python tools/static_first.py {CONTENT} --known-intensity '
-    f'--data-root {SETS["wide"][0]} --frames-root {SETS["wide_frames"][0]} '
-)
+RELEASED_CONTENT = 'zoo/ifdd_vit_sample_content_20261130-2b2acdb7.pth'
 PARTS = (
     'components_backbone', 'components_aggregation', 'components_issm',
     'components_ladm', 'components_issm_ladm', 'components_all', 'split_interval',
@@ -118,12 +115,12 @@ def config(data: str) -> str:
     return 'configs/ablation/components_all.py'
 
 
-def train(model: str, data: str, *leaves: str) -> str:
-    """Return the command that trains a model, or ablations of it, with all seeds."""
+def train(model: str, data: str, *leaves: str, seeds: tuple[int, ...] = SEEDS) -> str:
+    """Return the command that trains a model, or ablations of it, with seeds."""
     configs = [f'configs/ablation/{leaf}.py' for leaf in leaves] or [config(data)]
     return (
         f'python tools/analysis/ablate.py {" ".join(configs)} --base {CONFIGS[model]} '
-        f'--data-root {SETS[data][0]} --seeds {" ".join(map(str, SEEDS))} '
+        f'--data-root {SETS[data][0]} --seeds {" ".join(map(str, seeds))} '
         f'--work-dir {WORK}/{model.lower()}_{data}'
     )
 
@@ -132,6 +129,15 @@ def trained(model: str, data: str) -> str:
     """Return the checkpoint of a seed that :func:`train` writes."""
     run = f'{model.lower()}_{data}/{Path(config(data)).stem}/seed{{seed}}'
     return f'{WORK}/{run}/epoch_{EPOCHS[model]}.pth'
+
+
+def static_first(data: str, options: str = '') -> str:
+    """Return the command that trains the content variant on a set."""
+    frames = 'rendered' if data == 'rendered' else 'wide_frames'
+    return (
+        f'python tools/static_first.py {CONTENT} --known-intensity '
+        f'--data-root {SETS[data][0]} --frames-root {SETS[frames][0]} {options}'
+    ).rstrip()
 
 
 def test(model: str, checkpoint: str, options: str = '') -> str:
@@ -222,6 +228,63 @@ def measure(
     )
 
 
+def reliance(what: str, data: str) -> Experiment:
+    """Return the experiment that compares four models, one seed each, on a set.
+
+    Released checkpoints are taken where they are of this set.
+    """
+    content = f'{WORK}/content_{data}'
+    before = [
+        f'python tools/analysis/ablate.py {MVIT} --data-root {SETS[data][0]} --seeds 0 '
+        f'--work-dir {WORK}/mvit_{data}'
+    ]
+    checkpoints = dict(RELEASED)
+    if data != 'narrow':
+        one = [train(model, data, seeds=(0,)) for model in CONFIGS]
+        before = [*one, *before]
+        checkpoints = {m: trained(m, data).format(seed=0) for m in CONFIGS}
+    checkpoints['content'] = RELEASED_CONTENT
+    if data != 'wide':
+        # The rendered set has few people: more epochs of their frames.
+        more = (
+            '--frame-options train_cfg.max_epochs=100 param_scheduler.1.T_max=98 '
+            'param_scheduler.1.end=100 train_cfg.val_interval=10'
+        )
+        options = f'--seed 0 --work-dir {content}' + (
+            f' {more}' if data == 'rendered' else ''
+        )
+        before.append(static_first(data, options))
+        checkpoints['content'] = f'{content}/clips/epoch_20.pth'
+    checkpoints['MViT'] = f'{WORK}/mvit_{data}/mvit_sample/seed0/epoch_20.pth'
+    configs = {m: f'configs/{name}.py' for m, name in CONFIGS.items()}
+    configs |= {'content': f'configs/{CONTENT}.py', 'MViT': MVIT}
+    names = {'ViT': 'IFDD-ViT', 'CNN': 'IFDD-CNN', 'content': 'IFDD-ViT-content'}
+    (first, *others) = [
+        f'{configs[m]} {checkpoint} --name {names.get(m, m)}'
+        if m == 'ViT'
+        else f'--compare {names.get(m, m)} {configs[m]} {checkpoint}'
+        for m, checkpoint in checkpoints.items()
+    ]
+    return Experiment(
+        f'other orders of frames, bad frames: four models, {what}',
+        'temporal_reliance.md',
+        (data, 'wide_frames') if data == 'narrow' else (data,),
+        {
+            'models': f'python tools/analysis/temporal_reliance.py {first} '
+            f'{" ".join(others)} --data-root {SETS[data][0]} --out {{folder}}'
+        },
+        'temporal_reliance.json',
+        tuple(before),
+        tables={
+            'orders': temporal_reliance_tables.orders_of_models,
+            'bad_frames': lambda report: '\n'.join(
+                temporal_reliance_tables.noisy_table(report)
+            ),
+        },
+        pictures='temporal_reliance_*.png',
+    )
+
+
 EXPERIMENTS = {
     'ablation_narrow': ablation(
         'what each part does, drawn faces', 'ViT', 'narrow', 'components_all', PARTS
@@ -301,8 +364,10 @@ EXPERIMENTS = {
         'content.md',
         ('wide', 'wide_frames'),
         {
-            f'`{CONTENT}`': f'{STATIC_FIRST} --seed {{seed}} --work-dir '
-            f'{CONTENT_RUNS}/seed{{seed}} && python tools/test.py configs/{CONTENT}.py '
+            f'`{CONTENT}`': static_first(
+                'wide', f'--seed {{seed}} --work-dir {CONTENT_RUNS}/seed{{seed}}'
+            )
+            + f' && python tools/test.py configs/{CONTENT}.py '
             f'{CONTENT_RUNS}/seed{{seed}}/clips/epoch_20.pth --work-dir {{folder}} '
             '--dump {folder}/predictions.json --cfg-options '
             f'test_dataloader.dataset.data_root={SETS["wide"][0]}'
@@ -321,30 +386,12 @@ EXPERIMENTS = {
             '--out {folder}/probe'
         },
         'probe.json',
-        (f'{STATIC_FIRST} --seed 0 --work-dir {CONTENT_RUNS}/seed0',),
+        (static_first('wide', f'--seed 0 --work-dir {CONTENT_RUNS}/seed0'),),
         tables={'': split_probe.to_markdown},
     ),
-    'temporal_reliance': Experiment(
-        'other orders of frames, bad frames: the zoo and a stock MViT, drawn faces',
-        'temporal_reliance.md',
-        ('narrow',),
-        {
-            'models': 'python tools/analysis/temporal_reliance.py '
-            f'configs/{CONFIGS["ViT"]}.py {RELEASED["ViT"]} --name IFDD-ViT '
-            f'--compare IFDD-CNN configs/{CONFIGS["CNN"]}.py {RELEASED["CNN"]} '
-            f'--compare MViT {MVIT} {MVIT_RUNS}/mvit_sample/seed0/epoch_20.pth '
-            '--out {folder}'
-        },
-        'temporal_reliance.json',
-        (f'python tools/analysis/ablate.py {MVIT} --seeds 0 --work-dir {MVIT_RUNS}',),
-        tables={
-            'orders': temporal_reliance_tables.order_sections,
-            'bad_frames': lambda report: '\n'.join(
-                temporal_reliance_tables.noisy_table(report)
-            ),
-        },
-        pictures='temporal_reliance_*.png',
-    ),
+    'temporal_reliance': reliance('drawn faces', 'narrow'),
+    'temporal_reliance_wide': reliance('drawn faces of wide timing', 'wide'),
+    'temporal_reliance_rendered': reliance('rendered faces', 'rendered'),
     'temporal_reliance_seeds': measure(
         'other orders of frames, drawn faces, over seeds',
         'temporal_reliance.md',

@@ -176,6 +176,11 @@ class Reproduction:
         return head | {k: v for k, v in result.items() if k in kept or k not in head}
 
 
+def picture_stem(experiment: Experiment) -> str:
+    """Return the start of the names of pictures, which an experiment has its own of."""
+    return experiment.pictures.split('*')[0].removesuffix('_')
+
+
 def cpu_minutes() -> float:
     """Return the CPU time of all commands so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -220,7 +225,7 @@ def show(args: argparse.Namespace) -> None:
         record = json.loads(path.read_text()) if path.is_file() else {}
         minutes = record.get('cpu_minutes', '?')
         commit = record.get('commit', 'not measured')
-        print(f'{name:24} {minutes:>7} CPU minutes  {commit:13} {experiment.what}')
+        print(f'{name:26} {minutes:>7} CPU minutes  {commit:13} {experiment.what}')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -247,7 +252,8 @@ def run(args: argparse.Namespace) -> int:
         write_atomic(args.docs / 'results' / f'{name}.json', text.encode())
         if experiment.pictures:
             for picture in reproduction.folder.rglob(experiment.pictures):
-                shutil.copy(picture, args.docs / 'results')
+                own = name + picture.name.removeprefix(picture_stem(experiment))
+                shutil.copy(picture, args.docs / 'results' / own)
         write_tables(args.known, args.docs)
     return failed
 
@@ -259,7 +265,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.tables:
         write_tables(args.known, args.docs)
     else:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # The second too: whoever is started in the background of a script ignores
+        # interrupts, and hands that on to the commands that are interrupted here.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
         try:
             return run(args)
         except KeyboardInterrupt:

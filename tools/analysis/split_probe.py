@@ -6,14 +6,16 @@
 Backbone and aggregation, as the checkpoint has them, give the features X of every clip
 once; each row is trained on them alone, with several seeds, which takes seconds. The
 oracle takes the frames of the highest known intensity (``envelope.npy`` of the set):
-it says how much the right indexes would bring. Writes OUT.md and OUT.json. Exit codes:
-0 measured, 2 wrong data or arguments.
+it says how much the right indexes would bring. Writes OUT.md and OUT.json after each
+row; the same command with the same code goes on after the rows that are there.
+Exit codes: 0 measured, 2 wrong data or arguments.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,6 +70,11 @@ ROWS = [
     *POOLINGS,
     *(f'{split} + {lifting}' for lifting in LIFTINGS for split in SPLITS),
 ]
+#: What a record must share with the command that goes on with it.
+SAME = (
+    'commit', 'config', 'checkpoint', 'data_root', 'fold', 'cfg_options', 'epochs',
+    'seeds', 'best_frames',
+)  # fmt: skip
 BATCH, RATE, DECAY, SMOOTHING, DROPOUT, CLIPPING = 32, 1e-3, 0.05, 0.05, 0.1, 5.0
 
 
@@ -310,6 +317,19 @@ def to_markdown(record: Mapping[str, Any]) -> str:
     return '\n'.join(lines)
 
 
+def measured(out: Path, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of an interrupted run of the same command and code."""
+    path = out.with_suffix('.json')
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text())
+    same = all(found.get(key) == record[key] for key in SAME)
+    if not same or record['commit'].endswith(('dirty', 'unknown')):
+        return []
+    print(f'{len(found["rows"])} rows are in {path}', flush=True)
+    return found['rows']
+
+
 def probe(cfg: Config, args: argparse.Namespace) -> None:
     """Measure all rows, and write the table after each."""
     model = load_model(cfg, args.checkpoint)
@@ -321,6 +341,9 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         provenance(),
         config=str(args.config),
         checkpoint=str(args.checkpoint),
+        data_root=str(args.data_root),
+        fold=args.fold,
+        cfg_options=args.cfg_options,
         epochs=args.epochs,
         seeds=args.seeds,
         train_clips=len(training.x),
@@ -328,9 +351,13 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         best_frames=best.mean().item(),
         rows=[],
     )
+    record['rows'] = measured(args.out, record)
+    known = {(row['row'], row.get('loss_weight')) for row in record['rows']}
     for row, weight in itertools.product(args.rows, args.loss_weights):
         if row in POOLINGS and weight != args.loss_weights[0]:
             continue  # without a context there is no constraint
+        if (row, None if row in POOLINGS else weight) in known:
+            continue
         runs = []
         for seed in args.seeds:
             head = model.cls_head.fc_cls

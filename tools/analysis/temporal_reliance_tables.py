@@ -12,6 +12,19 @@ IN_ORDER = 'in order'
 NAMED = 5
 
 
+#: Digits of shares in JSON: more than 10,000 clips can tell.
+DIGITS = 5
+
+
+def rounded(value: Any) -> Any:
+    """Return a report with rounded numbers."""
+    if isinstance(value, Mapping):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
 def to_json(report: Mapping[str, Any]) -> str:
     """Write a report as JSON, an estimate in a line."""
     text = json.dumps(report, indent=1)
@@ -56,11 +69,14 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     return '\n'.join(lines).rstrip() + '\n'
 
 
-def order_sections(report: Mapping[str, Any]) -> str:
-    """Lay out what was tested, and the orders of frames of each model."""
-    lines = [*sentences(report)]
-    for name, model in report['models'].items():
-        lines += ['', f'### {name}', '', *order_table(model)]
+def orders_of_models(report: Mapping[str, Any]) -> str:
+    """Lay out what was tested, and the UAR of each model on each order of frames."""
+    models = report['models']
+    lines = [*sentences(report), '', 'UAR:', '', row('frames', *models)]
+    lines.append(row(*['---'] * (len(models) + 1)))
+    for order in next(iter(models.values()))['orders']:
+        found = (model['orders'][order]['UAR'] for model in models.values())
+        lines.append(row(order, *map(cell, found)))
     return '\n'.join(lines)
 
 

@@ -85,6 +85,8 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
         heads = model_checksum(args.heads)
         facts |= {'heads': heads, 'prototypes': PROTOTYPES, 'units': UNITS}
         facts |= {'change': args.change, 'intensity': args.intensity}
+        if args.mix:
+            facts['mix'] = args.mix
     return json.loads(json.dumps(facts))  # as it is read back
 
 
@@ -111,6 +113,12 @@ def make_set(args: argparse.Namespace) -> str:
     if args.people:
         order = np.random.default_rng([args.seed, 6]).permutation(len(people))
         people = [people[i] for i in sorted(order[: args.people].tolist())]
+    used = [folds[person.name] for person in people]
+    if args.mix and len(set(used)) == len(used):
+        raise InputError(
+            f'--mix mixes people of one fold, and no two of the {len(people)} people '
+            'are in one: add photos, or leave --mix out'
+        )
     facts = describe(args, people)
     root = layout.start(args.out, facts, args.force)
     if root is None:
@@ -120,7 +128,7 @@ def make_set(args: argparse.Namespace) -> str:
     jobs = plan_jobs(
         people, labels, each, root, args.seed, args.size, args.frames, facts['mode'],
         args.change,
-        args.intensity,
+        args.intensity, args.mix, folds,
     )  # fmt: skip
     records = {job.subject: layout.read_record(root, job.subject) for job in jobs}
     left = [job for job in jobs if records[job.subject] is None]
@@ -230,6 +238,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='how much the shape of the face of a clip differs from that of the photo: '
         'standard deviation of the modes of identity; 0 keeps the shape',
     )
+    parser.add_argument(
+        '--mix',
+        type=float,
+        default=0,
+        help='largest share of the skin of another person of the fold in that of a '
+        'clip, 0..1: a set has more faces than photos',
+    )
     cores = os.cpu_count() or 1
     parser.add_argument('--workers', type=int, default=cores, help='processes')
     parser.add_argument('--force', action='store_true', help='replace an older set')
@@ -244,6 +259,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         ('seed', 0, 2**31, 'it is a seed'),
         ('change', 0, 1, 'more is no face'),
         ('intensity', 0.05, 1, '1 is the strongest'),
+        ('mix', 0, 1, '1 is all of it'),
         ('workers', 1, 4096, 'somebody has to draw'),
     )
     check_ranges(parser, args, ranges)

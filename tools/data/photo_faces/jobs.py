@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from .clips import draw_clip, encode
 from .framing import Framing
 from .heads import HeadModel, load_model
 from .landmarks import Anchors, five_anchors, read_template, template_anchors
-from .people import Person, read_photo
-from .portrait import build_portrait
+from .mixing import mix_skin
+from .people import Person, choose_others, read_photo
+from .portrait import Portrait, build_portrait
 from .script import LEAST
 from .smiles import photo_clips
 
@@ -44,6 +45,8 @@ class Job:
         mode: ``'expressions'``, or ``'photos'`` for clips of the photos themselves.
         change: How much faces differ in shape from those of the photos.
         intensity: Smallest intensity of an expression at its apex.
+        others: People whose skin is mixed into that of the person.
+        mix: Largest share of their skin.
     """
 
     person: Person
@@ -56,6 +59,8 @@ class Job:
     mode: str
     change: float
     intensity: float
+    others: tuple[Person, ...] = ()
+    mix: float = 0.0
 
 
 _model: HeadModel | None = None
@@ -89,6 +94,29 @@ def find_anchors(person: Person, photo: np.ndarray, framing: Framing) -> Anchors
     return anchors
 
 
+def fit_portrait(
+    model: HeadModel,
+    framing: Framing,
+    person: Person,
+    photo: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[Portrait, Anchors]:
+    """Return a person that can be drawn, and the landmarks of the photo.
+
+    Raises:
+        InputError: If the landmarks are not those of a frontal face.
+    """
+    anchors = find_anchors(person, photo, framing)
+    portrait = build_portrait(model, photo, anchors, rng)
+    if portrait.fit.error > MAX_ERROR:
+        raise InputError(
+            f'{person.template or person.photo}: the head model misses its '
+            f'landmarks by {portrait.fit.error:.1f} cm on average: they are not '
+            'those of a frontal face'
+        )
+    return portrait, anchors
+
+
 def start_worker(model: Path | None) -> None:
     """Prepare a process: it leaves interrupts to the parent, and reads the model.
 
@@ -119,17 +147,14 @@ def do_job(job: Job) -> dict[str, Any]:
     photo = read_photo(person.photo)
     rows, strengths, facts = [], [], {}
     folder = layout.clip_folder(job.root, job.size, job.frames)
+    others: list[Portrait] = []
     if job.mode == 'expressions':
         assert _model is not None
-        anchors = find_anchors(person, photo, _framing)
         rng = np.random.default_rng([job.seed, job.subject, 2])
-        portrait = build_portrait(_model, photo, anchors, rng)
-        if portrait.fit.error > MAX_ERROR:
-            raise InputError(
-                f'{person.template or person.photo}: the head model misses its '
-                f'landmarks by {portrait.fit.error:.1f} cm on average: they are not '
-                'those of a frontal face'
-            )
+        portrait, anchors = fit_portrait(_model, _framing, person, photo, rng)
+        for other in job.others:
+            seen = read_photo(other.photo)
+            others.append(fit_portrait(_model, _framing, other, seen, rng)[0])
         facts = {
             'fit': round(portrait.fit.error, 4),
             'bent': round(portrait.fit.bent, 4),
@@ -139,13 +164,24 @@ def do_job(job: Job) -> dict[str, Any]:
             row = sheet.person_row(portrait, shapes, photo, anchors)
             layout.picture_path(job.root, job.subject).write_bytes(encode(row))
     for number, label, repetition in job.clips:
-        rng = np.random.default_rng([job.seed, job.subject, label, repetition, 4])
+        key = [job.seed, job.subject, label, repetition]
+        rng = np.random.default_rng([*key, 4])
         if job.mode == 'expressions':
+            shown, mixed = portrait, {}
+            if job.mix:
+                mixed = {'mixed_with': '-', 'mixed': 0.0}
+            if others:
+                # Numbers of their own: the rest of the clip is the same without it.
+                draw = np.random.default_rng([*key, 7])
+                one, share = int(draw.integers(len(others))), draw.uniform(0, job.mix)
+                shown = mix_skin(portrait, others[one], share)
+                mixed = {'mixed_with': job.others[one].name, 'mixed': share}
             frames, strength, drawn = draw_clip(
-                portrait, shapes, _framing, rng, label - 1, job.frames, job.size,
+                shown, shapes, _framing, rng, label - 1, job.frames, job.size,
                 job.change,
                 job.intensity,
             )  # fmt: skip
+            drawn |= mixed
         else:
             frames, strength, drawn = photo_clips(
                 person, photo, _framing, rng, label - 1, job.frames, job.size
@@ -182,9 +218,10 @@ def do_jobs(jobs: list[Job], model: Path | None, workers: int) -> Iterator[dict]
 def plan_jobs(
     people: list[Person], labels: list[int], each: int, root: Path,
     seed: int, size: int, frames: int, mode: str, change: float = 0.0,
-    intensity: float = LEAST,
+    intensity: float = LEAST, mix: float = 0.0, folds: Mapping[str, int] | None = None,
 ) -> list[Job]:  # fmt: skip
     """Return the job of each person; a shuffled id tells neither class nor subject."""
+    others = choose_others(people, folds, seed) if mix and folds else {}
     kinds = [(label, k) for label in labels for k in range(each)]
     order = np.random.default_rng([seed, 3]).permutation(len(people) * len(kinds))
     numbers = (1 + np.argsort(order)).reshape(len(people), len(kinds))
@@ -193,6 +230,7 @@ def plan_jobs(
             person, subject,
             [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
             seed, size, frames, root, mode, change, intensity,
+            others.get(person.name, ()), mix,
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ ATTRIBUTION = {
     ' https://github.com/debruine/webmorphR.stim, CC BY 4.0.',
 }
 UNKNOWN = 'not reported'
+#: How many people a person is mixed with.
+OTHERS = 4
 
 
 @dataclass(frozen=True)
@@ -174,3 +177,22 @@ def assign_folds(people: list[Person], folds: int, seed: int) -> dict[str, int]:
         names = sorted(groups[group])
         dealt += [names[i] for i in rng.permutation(len(names))]
     return {name: i % folds for i, name in enumerate(dealt)}
+
+
+def choose_others(
+    people: list[Person], folds: Mapping[str, int], seed: int
+) -> dict[str, tuple[Person, ...]]:
+    """Return up to OTHERS people for each one, of its own fold.
+
+    A face that is mixed from people of two folds would be in training and in test.
+    """
+    chosen = {}
+    for i, person in enumerate(people):
+        near = [
+            other
+            for other in people
+            if other is not person and folds[other.name] == folds[person.name]
+        ]
+        order = np.random.default_rng([seed, i, 8]).permutation(len(near))[:OTHERS]
+        chosen[person.name] = tuple(near[k] for k in order)
+    return chosen

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from temporal_reliance_tables import rounded, to_json, to_markdown
+from temporal_reliance_tables import to_json, to_markdown
 
 from ifdd_mmaction.analysis import KINDS, VariantPlan
 from ifdd_mmaction.apis import GivenModel, add_model_arguments, measure_reliance
@@ -120,7 +120,7 @@ def write(report: dict[str, Any], out: Path) -> None:
     """Write tables, numbers and pictures."""
     text = to_markdown(report)
     write_atomic(out / f'{STEM}.md', text.encode())
-    write_atomic(out / f'{STEM}.json', to_json(rounded(report)).encode())
+    write_atomic(out / f'{STEM}.json', to_json(report).encode())
     written = [f'{STEM}.md', f'{STEM}.json']
     models = report['models']
     present = len(report['classes']) - len(report['absent_classes'])

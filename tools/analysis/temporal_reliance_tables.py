@@ -12,19 +12,6 @@ IN_ORDER = 'in order'
 NAMED = 5
 
 
-#: Digits of shares in JSON: more than 10,000 clips can tell.
-DIGITS = 5
-
-
-def rounded(value: Any) -> Any:
-    """Return a report with rounded numbers."""
-    if isinstance(value, Mapping):
-        return {key: rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
-    return round(value, DIGITS) if isinstance(value, float) else value
-
-
 def to_json(report: Mapping[str, Any]) -> str:
     """Write a report as JSON, an estimate in a line."""
     text = json.dumps(report, indent=1)

@@ -26,7 +26,12 @@ backbone = dict(
 
 model = dict(
     backbone=dict(
-        _delete_=True, type='Framewise', backbone=backbone, frames=1, frozen=True
+        _delete_=True,
+        type='Framewise',
+        backbone=backbone,
+        frames=1,
+        frozen=True,
+        chunk=64,
     ),
     neck=dict(
         in_channels=[96, 192],

@@ -1,7 +1,7 @@
 # The vision transformer for real faces, trained as configs/ifdd_cnn_photo.py is: frames
 # by themselves, 16 x 64 x 64, 16 positions in time. Three convolutions with instance
-# norms in front make the patches; the frame network learns little without them
-# (docs/photo_faces.md).
+# norms make the patches: a small ViT learns little from few frames without
+# (docs/content.md).
 _base_ = ['ifdd_cnn_photo.py']
 
 backbone = dict(
@@ -21,6 +21,4 @@ backbone = dict(
     ],
 )
 
-model = dict(
-    backbone=dict(backbone=backbone),
-)
+model = dict(backbone=dict(backbone=backbone))

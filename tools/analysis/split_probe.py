@@ -329,7 +329,7 @@ def train(
         x = torch.where(flipped, x.flip(4), x)
         scores, value = predict(model, x, part, clips, constraint)
         loss = F.cross_entropy(scores, part.labels[clips], label_smoothing=SMOOTHING)
-        reached = min(1.0, step / (constraint.warm_up * steps or 1e-9))
+        reached = min(1.0, (step + 1) / max(constraint.warm_up * steps, 1.0))
         loss = loss + (setting.weight or 0.0) * reached * value
         optimizer.zero_grad()
         loss.backward()

@@ -61,7 +61,7 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=64, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 
-max_epochs = 10
+max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(T_max=max_epochs - _base_.warmup_epochs, end=max_epochs)

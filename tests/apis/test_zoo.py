@@ -204,7 +204,11 @@ def test_models_are_listed_by_pattern():
     assert {'ifdd_vit_dfew', VIT, 'ifdd_cnn_mafw'} <= set(everything)
     assert list_models('*_ferv39k') == ['ifdd_cnn_ferv39k', 'ifdd_vit_ferv39k']
     assert list_models(pretrained=True) == sorted(ENTRIES)
-    assert list_models('*vit*', pretrained=True) == [VIT, f'{VIT}_content']
+    assert list_models('*vit*', pretrained=True) == [
+        'ifdd_vit_photo',
+        VIT,
+        f'{VIT}_content',
+    ]
     assert list_models('nothing*') == []
 
 

@@ -26,7 +26,12 @@ backbone = dict(
 
 model = dict(
     backbone=dict(
-        _delete_=True, type='Framewise', backbone=backbone, frames=1, frozen=True
+        _delete_=True,
+        type='Framewise',
+        backbone=backbone,
+        frames=1,
+        frozen=True,
+        chunk=64,
     ),
     neck=dict(
         in_channels=[96, 192],
@@ -56,7 +61,7 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=64, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 
-max_epochs = 10
+max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(T_max=max_epochs - _base_.warmup_epochs, end=max_epochs)

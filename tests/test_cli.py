@@ -258,7 +258,7 @@ def test_folders_of_images_are_clips(tmp_path, model):
 
 def test_without_a_config_the_model_of_real_faces_answers(tmp_path):
     clips = ROOT / 'tests' / 'data' / 'photo_faces' / 'Clip' / 'clip_80x80_16f'
-    happy = clips / '03804'
+    happy = clips / '04040'
     command = ['infer', str(happy), '--detector', 'none', '--fps', '8', '--quiet']
     assert main([*command, '--no-pictures', '--out-dir', str(tmp_path)]) == 0
     data = json.loads((tmp_path / happy.name / 'expressions.json').read_text())

@@ -52,7 +52,7 @@ def list_models(pattern: str = '*', pretrained: bool = False) -> list[str]:
     Example:
         >>> from ifdd_mmaction.apis import list_models
         >>> list_models(pretrained=True)
-        ['ifdd_cnn_photo', 'ifdd_cnn_sample', 'ifdd_vit_sample', ...]
+        ['ifdd_cnn_photo', 'ifdd_cnn_sample', 'ifdd_vit_photo', ...]
     """
     names = set(_entries()) if pretrained else {*_entries(), *_configs()}
     return sorted(name for name in names if fnmatchcase(name, pattern))

@@ -78,6 +78,68 @@ def test_a_seed_gives_the_same_numbers(data, checkpoint, tmp_path):
     assert one['rows'] == two['rows'] and len(one['rows']) == 2
 
 
+def test_the_constraint_is_compared_with_a_training_without_it(
+    data, checkpoint, tmp_path
+):
+    tool, out = load_tool(TOOL), tmp_path / 'probe'
+    kinds = [kind for kind in tool.CONSTRAINTS if kind != 'batch of 128']
+    options = (
+        TOOL, TINY, checkpoint, '--data-root', data, '--seeds', 0, 1, '--epochs', 4,
+        '--rows', 'mean', 'issm + average', '--loss-weights', 0, 50, '--out', out,
+    )  # fmt: skip
+    run_tool(*options, '--constraints', *kinds)
+    record = json.loads(out.with_suffix('.json').read_text())
+    rows = {tool.setting_of(row): row for row in record['rows']}
+    # Without weight, only the size of the batch makes a difference.
+    assert [s.kind for s in rows if s.weight == 0] == ['paper', 'batch of 8']
+    assert [s.kind for s in rows if s.weight == 50] == kinds
+    found = {s.kind: row for s, row in rows.items() if s.weight == 50}
+    without = rows[tool.Setting('issm + average', 0.0, 'paper')]
+    assert found['paper']['constraint']['mean'] < without['constraint']['mean']
+    assert len({row['constraint']['mean'] for row in found.values()}) == len(kinds)
+    lines = tool.constraints_table(record).splitlines()
+    assert len(lines) == 2 + len(rows) - 1  # the mean has no constraint
+    gains = [line.split(' | ')[3] for line in lines[2:]]
+    assert [not gain.strip() for gain in gains] == [
+        setting.weight == 0 for setting in rows if setting.kind
+    ]
+    refused = run_tool(*options, '--constraints', 'batch of 128', check=2).stderr
+    assert 'batch of 128: 56 training clips are less than a batch' in refused
+
+
+def test_distances_of_the_context_and_what_they_ignore():
+    tool = load_tool(TOOL)
+    x = torch.rand(2, 3, 4, 2, 2)
+    pairs = (x[:, :, 0::2] + x[:, :, 1::2]) / 2
+    distances = {
+        name: kind for name, kind in tool.CONSTRAINTS.items() if name[0] != 'b'
+    }
+    assert all(kind(x, pairs) < 1e-6 for kind in distances.values())
+    other_order, other_channels = pairs.flip(2), pairs.flip(1)
+    zero = {name for name, kind in distances.items() if kind(x, other_order) < 1e-6}
+    assert zero == distances.keys() - {'strict'}
+    zero = {name for name, kind in distances.items() if kind(x, other_channels) < 1e-6}
+    assert zero == distances.keys() - {'strict', 'channels', 'cosine'}
+    assert (
+        distances['cosine'](x, 2 * pairs) < 1e-6 < distances['channels'](x, 2 * pairs)
+    )
+    # 0.5 in every value: the Huber loss is half its square, L1 itself.
+    assert distances['paper'](x, pairs + 0.5) == pytest.approx(0.125, abs=1e-5)
+    assert distances['L1'](x, pairs + 0.5) == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['paper', 'detached'])
+def test_a_detached_constraint_does_not_move_the_split(kind):
+    tool = load_tool(TOOL)
+    torch.manual_seed(0)
+    model = tool.Readout('issm + average', (8, 8, 2, 2), torch.nn.Linear(8, 7))
+    _, value = model(torch.rand(4, 8, 8, 2, 2), tool.CONSTRAINTS[kind])
+    value.backward()
+    assert any(p.grad is not None for p in model.lifting.parameters())
+    moved = [p for p in model.split.parameters() if p.grad is not None]
+    assert bool(moved) == (kind == 'paper')
+
+
 def test_rows_that_are_there_are_not_trained_again(tmp_path):
     tool = load_tool(TOOL)
     record = dict.fromkeys(tool.SAME, 'x') | dict(rows=[dict(row='mean')])

@@ -389,6 +389,20 @@ EXPERIMENTS = {
         (static_first('wide', f'--seed 0 --work-dir {CONTENT_RUNS}/seed0'),),
         tables={'': split_probe.to_markdown},
     ),
+    'constraint_wide': Experiment(
+        'ways to compute the constraint of the disentanglement loss, frozen features',
+        'content.md',
+        ('wide',),
+        {
+            'constraints': f'python tools/analysis/split_probe.py configs/{CONTENT}.py '
+            f'{RELEASED_CONTENT} --data-root {SETS["wide"][0]} --rows '
+            '"issm + average" --loss-weights 0 0.1 1.6 10 --constraints paper '
+            'strict channels L1 cosine warm-up detached "batch of 8" "batch of 128" '
+            '--out {folder}/probe'
+        },
+        'probe.json',
+        tables={'': split_probe.constraints_table},
+    ),
     'temporal_reliance': reliance('drawn faces', 'narrow'),
     'temporal_reliance_wide': reliance('drawn faces of wide timing', 'wide'),
     'temporal_reliance_rendered': reliance('rendered faces', 'rendered'),

@@ -6,8 +6,10 @@
 Backbone and aggregation, as the checkpoint has them, give the features X of every clip
 once; each row is trained on them alone, with several seeds, which takes seconds. The
 oracle takes the frames of the highest known intensity (``envelope.npy`` of the set):
-it says how much the right indexes would bring. Writes OUT.md and OUT.json after each
-row; the same command with the same code goes on after the rows that are there.
+it says how much the right indexes would bring. The constraint of the disentanglement
+loss is compared in the same way (``--loss-weights``, ``--constraints``). Writes OUT.md
+and OUT.json after each row; the same command with the same code goes on after the rows
+that are there.
 Exit codes: 0 measured, 2 wrong data or arguments.
 """
 
@@ -44,7 +46,13 @@ from ifdd_mmaction.checkpoints import CheckpointError, read_checkpoint
 from ifdd_mmaction.cli import add_cfg_options, describe
 from ifdd_mmaction.datasets import DatasetError
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.evaluation import mean_std, percent, write_table
+from ifdd_mmaction.evaluation import (
+    mean_interval,
+    mean_std,
+    percent,
+    signed_percent,
+    write_table,
+)
 from ifdd_mmaction.models.losses import global_context_loss
 from ifdd_mmaction.models.necks.ladm import context_gap
 from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
@@ -76,6 +84,65 @@ SAME = (
     'seeds', 'best_frames',
 )  # fmt: skip
 BATCH, RATE, DECAY, SMOOTHING, DROPOUT, CLIPPING = 32, 1e-3, 0.05, 0.05, 0.1, 5.0
+
+
+class Constraint(NamedTuple):
+    """How the constraint on the context is computed, and in which training.
+
+    Args:
+        distance: ``'relaxed'``, the paper's Huber loss of averages over channels and
+            time; ``'strict'``, of every value; ``'channels'``, of averages over time;
+            ``'L1'`` of the paper's averages; ``'cosine'`` of averages over time.
+        warm_up: Share of the steps over which the weight rises from 0.
+        detached: Whether its gradient ends at the lifting and does not move the split.
+        batch: Clips of a batch.
+    """
+
+    distance: str = 'relaxed'
+    warm_up: float = 0.0
+    detached: bool = False
+    batch: int = BATCH
+
+    def __call__(self, x: Tensor, y_s: Tensor) -> Tensor:
+        """Return the distance of the context of ``(N, C, T, H, W)`` from Y_S."""
+        if self.distance in ('relaxed', 'strict'):
+            return global_context_loss(
+                context_gap(x, y_s, relaxed=self.distance == 'relaxed')
+            )
+        if self.distance == 'L1':
+            return context_gap(x, y_s).abs().mean()
+        context, fine = x.mean(dim=2), y_s.mean(dim=2)
+        if self.distance == 'channels':
+            return global_context_loss(context - fine)
+        return 1 - F.cosine_similarity(context, fine, dim=1).mean()
+
+
+#: What ``--constraints`` knows: the paper's, and each thing that is changed alone.
+CONSTRAINTS = {
+    'paper': Constraint(),
+    'strict': Constraint('strict'),
+    'channels': Constraint('channels'),
+    'L1': Constraint('L1'),
+    'cosine': Constraint('cosine'),
+    'warm-up': Constraint(warm_up=0.5),
+    'detached': Constraint(detached=True),
+    'batch of 8': Constraint(batch=8),
+    'batch of 128': Constraint(batch=128),
+}
+
+
+class Setting(NamedTuple):
+    """What is trained with each seed; rows without a context have no constraint."""
+
+    row: str
+    weight: float | None = None
+    kind: str | None = None  # of CONSTRAINTS
+
+    def __str__(self) -> str:
+        """Return the setting as it is printed."""
+        if self.kind is None:
+            return self.row
+        return f'{self.row}, weight {self.weight:g}, {self.kind}'
 
 
 class Part(NamedTuple):
@@ -133,18 +200,23 @@ class Readout(nn.Module):
                 dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
             )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, constraint: Constraint = CONSTRAINTS['paper']
+    ) -> tuple[Tensor, Tensor]:
         """Return scores ``(N, K)`` and the value of the constraint on the context."""
-        constraint = x.new_zeros(())
+        value = x.new_zeros(())
         if self.split is not None:
-            vector, y_s = self.lifting(*self.split(x))
-            constraint = global_context_loss(context_gap(x, y_s))
+            groups = self.split(x)
+            vector, y_s = self.lifting(*groups)
+            if constraint.detached:
+                _, y_s = self.lifting(*(group.detach() for group in groups))
+            value = constraint(x, y_s)
         elif self.row == 'attention':
             frames = x.transpose(1, 2).flatten(2)  # (N, T, C * H * W)
             vector = (self.query(frames).softmax(dim=1) * frames).sum(dim=1)
         else:
             vector = x.mean(dim=(2, 3, 4))
-        return self.head(F.dropout(vector, DROPOUT, self.training)), constraint
+        return self.head(F.dropout(vector, DROPOUT, self.training)), value
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -162,6 +234,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=[0.1],
         help='weights of the constraint on the context, each with every row '
         '(%(default)s)',
+    )
+    parser.add_argument(
+        '--constraints',
+        nargs='+',
+        choices=CONSTRAINTS,
+        default=['paper'],
+        metavar='NAME',
+        help='ways to compute the constraint, each with every row and weight: '
+        f'{", ".join(CONSTRAINTS)} (paper)',
     )
     parser.add_argument(
         '--rows', nargs='+', choices=ROWS, default=ROWS, metavar='ROW', help='(all)'
@@ -223,41 +304,52 @@ def collect(model: Any, cfg: Config, args: argparse.Namespace, split: str) -> Pa
 
 
 def train(
-    row: str, weight: float, seed: int, part: Part, head: nn.Linear, epochs: int
+    setting: Setting, seed: int, part: Part, head: nn.Linear, epochs: int
 ) -> Readout:
     """Train one row on the features of the training clips."""
     seed_generators(seed)
-    model = Readout(row, part.x.shape[1:], head)
+    model = Readout(setting.row, part.x.shape[1:], head)
+    constraint = CONSTRAINTS[setting.kind or 'paper']
+    if len(part.x) < constraint.batch:
+        raise InputError(
+            f'{setting}: {len(part.x)} training clips are less than a batch'
+        )
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
-    steps = len(part.x) // BATCH
+    steps = epochs * (len(part.x) // constraint.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 2 * RATE, total_steps=epochs * steps + 1
+        optimizer, 2 * RATE, total_steps=steps + 1
     )
-    for _ in range(epochs):
-        for clips in torch.randperm(len(part.x))[: steps * BATCH].split(BATCH):
-            x = part.x[clips]
-            flipped = torch.rand(len(x), 1, 1, 1, 1) < 0.5
-            x = torch.where(flipped, x.flip(4), x)
-            scores, constraint = predict(model, x, part, clips)
-            loss = F.cross_entropy(
-                scores, part.labels[clips], label_smoothing=SMOOTHING
-            )
-            loss = loss + weight * constraint
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIPPING)
-            optimizer.step()
-            schedule.step()
+    batches = itertools.chain.from_iterable(
+        torch.randperm(len(part.x)).split(constraint.batch)[: steps // epochs]
+        for _ in range(epochs)
+    )
+    for step, clips in enumerate(batches):
+        x = part.x[clips]
+        flipped = torch.rand(len(x), 1, 1, 1, 1) < 0.5
+        x = torch.where(flipped, x.flip(4), x)
+        scores, value = predict(model, x, part, clips, constraint)
+        loss = F.cross_entropy(scores, part.labels[clips], label_smoothing=SMOOTHING)
+        reached = min(1.0, (step + 1) / max(constraint.warm_up * steps, 1.0))
+        loss = loss + (setting.weight or 0.0) * reached * value
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIPPING)
+        optimizer.step()
+        schedule.step()
     return model.eval()
 
 
 def predict(
-    model: Readout, x: Tensor, part: Part, clips: Tensor
+    model: Readout,
+    x: Tensor,
+    part: Part,
+    clips: Tensor,
+    constraint: Constraint = CONSTRAINTS['paper'],
 ) -> tuple[Tensor, Tensor]:
     """Return scores and constraint; the oracle is told the intensity of the clips."""
     if isinstance(model.split, OracleSplit):
         model.split.intensity = part.curves[clips, 0]
-    return model(x)
+    return model(x, constraint)
 
 
 @torch.no_grad()
@@ -280,13 +372,14 @@ def measure(model: Readout, part: Part) -> dict[str, Any]:
 
 
 def summarize(
-    row: str, weight: float, runs: list[dict[str, Any]], part: Part
+    setting: Setting, runs: list[dict[str, Any]], part: Part
 ) -> dict[str, Any]:
     """Return the record of a row over its seeds."""
     scores = [run['UAR'] for run in runs]
-    record: dict[str, Any] = dict(row=row, UAR=mean_std(scores), seeds=scores)
+    record: dict[str, Any] = dict(row=setting.row, UAR=mean_std(scores), seeds=scores)
     if 'dynamics' in runs[0]:
-        record['loss_weight'] = weight
+        record['loss_weight'] = setting.weight
+        record['kind'] = setting.kind
         record['constraint'] = mean_std([run['constraint'] for run in runs])
         subjects = [part.subjects[i] for i in part.shown.tolist()] * len(runs)
         gains = [gain for run in runs for gain in run['gains']]
@@ -297,23 +390,58 @@ def summarize(
 
 def to_markdown(record: Mapping[str, Any]) -> str:
     """Return the table; intensities are those of the set, from 0 to 1."""
+    rows = {setting_of(row): row for row in record['rows']}
     lines = [
         '| split + lifting | loss weight | UAR (%) | intensity at the dynamics frames '
         f'(best frames {record["best_frames"]:.3f}) | minus the same indexes in every '
         'clip | constraint |',
         '| --- | --- | --- | --- | --- | --- |',
     ]
-    for row in record['rows']:
-        cells = [row['row'], '', percent(row['UAR'], 1), '', '', '']
+    for setting, row in rows.items():
+        cells = [setting.row, '', percent(row['UAR'], 1), '', '', '']
         if 'dynamics' in row:
+            kind = '' if setting.kind == 'paper' else f', {setting.kind}'
             gain = row['dynamics_minus_fixed']
-            cells[1] = f'{row["loss_weight"]:g}'
+            cells[1] = f'{setting.weight:g}{kind}'
             cells[3] = f'{row["dynamics"]["mean"]:.3f}'
             cells[4] = (
                 f'{gain["mean"]:+.3f} ({gain["low"]:+.3f} to {gain["high"]:+.3f})'
             )
             cells[5] = f'{row["constraint"]["mean"]:.4f}'
         lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines)
+
+
+def constraints_table(record: Mapping[str, Any]) -> str:
+    """Return what each way to compute the constraint changes, paired by seed.
+
+    The reference is the same row without the constraint, with as many clips a batch.
+    """
+    rows = {setting_of(row): row for row in record['rows']}
+    lines = [
+        '| constraint | weight | UAR (%) | minus without | intensity at the dynamics '
+        f'frames (best {record["best_frames"]:.3f}) | constraint |',
+        '| --- | --- | --- | --- | --- | --- |',
+    ]
+    for setting, row in rows.items():
+        if setting.kind is None:
+            continue
+        batch = CONSTRAINTS[setting.kind].batch
+        references = [
+            other
+            for at, other in rows.items()
+            if (at.row, at.weight) == (setting.row, 0)
+            and CONSTRAINTS[at.kind or 'paper'].batch == batch
+        ]
+        gain = ''
+        for without in references if setting.weight else []:
+            pairs = zip(row['seeds'], without['seeds'], strict=True)
+            gain = signed_percent(mean_interval([a - b for a, b in pairs]))
+        lines.append(
+            f'| {setting.kind} | {setting.weight:g} | {percent(row["UAR"], 1)} | '
+            f'{gain} | {row["dynamics"]["mean"]:.3f} | '
+            f'{row["constraint"]["mean"]:.4f} |'
+        )
     return '\n'.join(lines)
 
 
@@ -328,6 +456,27 @@ def measured(out: Path, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     print(f'{len(found["rows"])} rows are in {path}', flush=True)
     return found['rows']
+
+
+def setting_of(row: Mapping[str, Any]) -> Setting:
+    """Return the setting of a row of the record."""
+    if 'loss_weight' not in row:
+        return Setting(row['row'])
+    return Setting(row['row'], row['loss_weight'], row.get('kind', 'paper'))
+
+
+def settings(args: argparse.Namespace) -> list[Setting]:
+    """Return what is trained: rows without a context once, others in every way."""
+    found = []
+    for row in args.rows:
+        if row in POOLINGS:
+            found.append(Setting(row))
+            continue
+        for kind, weight in itertools.product(args.constraints, args.loss_weights):
+            # Without weight, only the size of the batch makes a difference.
+            if weight or kind == 'paper' or CONSTRAINTS[kind].batch != BATCH:
+                found.append(Setting(row, weight, kind))
+    return found
 
 
 def probe(cfg: Config, args: argparse.Namespace) -> None:
@@ -352,23 +501,19 @@ def probe(cfg: Config, args: argparse.Namespace) -> None:
         rows=[],
     )
     record['rows'] = measured(args.out, record)
-    known = {(row['row'], row.get('loss_weight')) for row in record['rows']}
-    for row, weight in itertools.product(args.rows, args.loss_weights):
-        if row in POOLINGS and weight != args.loss_weights[0]:
-            continue  # without a context there is no constraint
-        if (row, None if row in POOLINGS else weight) in known:
+    known = {setting_of(row) for row in record['rows']}
+    for setting in settings(args):
+        if setting in known:
             continue
         runs = []
         for seed in args.seeds:
             head = model.cls_head.fc_cls
-            readout = train(row, weight, seed, training, head, args.epochs)
+            readout = train(setting, seed, training, head, args.epochs)
             runs.append(measure(readout, test))
             print(
-                f'{row}, weight {weight:g}, seed {seed}: UAR '
-                f'{100 * runs[-1]["UAR"]:.1f} %',
-                flush=True,
+                f'{setting}, seed {seed}: UAR {100 * runs[-1]["UAR"]:.1f} %', flush=True
             )
-        record['rows'].append(summarize(row, weight, runs, test))
+        record['rows'].append(summarize(setting, runs, test))
         write_table(args.out, to_markdown(record), record)
     print(f'{to_markdown(record)}\n\nin {args.out}.md and {args.out}.json')
 

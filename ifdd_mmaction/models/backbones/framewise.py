@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -27,6 +28,10 @@ class Framewise(BaseModule):
         frozen: Whether it is used as it is, without training: its parameters get no
             gradient, and its modules are always in evaluation mode. The first of two
             trainings, ``configs/_base_/static_first``, takes this away.
+        chunk: Parts of clips that are computed at a time, all by default. On a CPU, the
+            maps of a few of them stay in its cache, those of a batch of clips do not;
+            a GPU is faster with all at once. No layer may depend on the batch, as
+            batch norms in training do.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T / frames * t, H_i, W_i)``, as
@@ -51,11 +56,13 @@ class Framewise(BaseModule):
         backbone: Mapping[str, Any],
         frames: int = 2,
         frozen: bool = False,
+        chunk: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.frames = frames
+        self.chunk = chunk
         self.frozen = frozen
         if frozen:
             self.backbone.requires_grad_(False)
@@ -77,9 +84,13 @@ class Framewise(BaseModule):
                 f'multiple of {self.frames}'
             )
         parts = x.reshape(n, c, t // self.frames, self.frames, h, w)
-        maps = self.backbone(parts.transpose(1, 2).flatten(0, 1))
-        if isinstance(maps, Tensor):
-            maps = (maps,)
+        parts = parts.transpose(1, 2).flatten(0, 1)
+        chunks = [
+            self.backbone(chunk) for chunk in parts.split(self.chunk or len(parts))
+        ]
+        if isinstance(chunks[0], Tensor):
+            chunks = [(chunk,) for chunk in chunks]
+        maps = [torch.cat(levels) for levels in zip(*chunks, strict=True)]
         return tuple(
             level.unflatten(0, (n, -1)).transpose(1, 2).flatten(2, 3) for level in maps
         )

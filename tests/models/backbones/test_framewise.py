@@ -55,3 +55,17 @@ def test_a_frozen_backbone_is_not_trained_and_drops_nothing():
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
     assert not backbone(torch.rand(1, 3, 4, 32, 32))[1].requires_grad
     assert build().train()(torch.rand(1, 3, 4, 32, 32))[1].requires_grad
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 8, 100])
+def test_chunks_change_neither_maps_nor_gradients(chunk):
+    backbone, x = build(), torch.rand(2, 3, 8, 32, 32)
+    parameters = list(backbone.parameters())
+    results = []
+    for size in (None, chunk):
+        backbone.chunk = size
+        maps = backbone(x)
+        loss = sum(level.square().mean() for level in maps)
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        results.append((maps, [g for g in gradients if g is not None]))
+    torch.testing.assert_close(results[1], results[0])

@@ -418,6 +418,11 @@ def constraints_table(record: Mapping[str, Any]) -> str:
     The reference is the same row without the constraint, with as many clips a batch.
     """
     rows = {setting_of(row): row for row in record['rows']}
+    references = {
+        (setting.row, CONSTRAINTS[setting.kind].batch): row
+        for setting, row in rows.items()
+        if setting.kind and not setting.weight
+    }
     lines = [
         '| constraint | weight | UAR (%) | minus without | intensity at the dynamics '
         f'frames (best {record["best_frames"]:.3f}) | constraint |',
@@ -426,15 +431,9 @@ def constraints_table(record: Mapping[str, Any]) -> str:
     for setting, row in rows.items():
         if setting.kind is None:
             continue
-        batch = CONSTRAINTS[setting.kind].batch
-        references = [
-            other
-            for at, other in rows.items()
-            if (at.row, at.weight) == (setting.row, 0)
-            and CONSTRAINTS[at.kind or 'paper'].batch == batch
-        ]
         gain = ''
-        for without in references if setting.weight else []:
+        without = references.get((setting.row, CONSTRAINTS[setting.kind].batch))
+        if setting.weight and without:
             pairs = zip(row['seeds'], without['seeds'], strict=True)
             gain = signed_percent(mean_interval([a - b for a, b in pairs]))
         lines.append(

@@ -67,7 +67,8 @@ def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
     run_tool(
         'static_first.py', 'ifdd_vit_sample_content', '--known-intensity',
         '--data-root', data, '--frames-root', more, data,
-        '--work-dir', tmp_path / 'work', '--frame-options', *ONE_EPOCH, '--cfg-options', *ONE_EPOCH,
+        '--work-dir', tmp_path / 'work', '--frame-options', *ONE_EPOCH,
+        '--cfg-options', *ONE_EPOCH,
     )  # fmt: skip
     config = load_config(tmp_path / 'work/frames/frames_of_known_intensity.py')
     roots = [d['data_root'] for d in config.train_dataloader.dataset.datasets]

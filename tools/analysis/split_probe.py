@@ -134,7 +134,8 @@ def collect(model: Any, cfg: Config, args: argparse.Namespace, split: str) -> Pa
     x, labels, envelopes, subjects = [], [], [], []
     for batch in track(batches, len(batches), f'Features of {split}'):
         data = model.data_preprocessor(batch, training=False)
-        x.append(disentangle(model, data['inputs']).x)
+        # Of several views, such as a clip and its mirror image, the first.
+        x.append(disentangle(model, data['inputs'][:, :1]).x)
         for sample in data['data_samples']:
             clip = find_clip(truth, sample, classes)
             labels.append(clip.label)

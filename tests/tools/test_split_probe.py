@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import load_tool
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import TINY, run_tool
@@ -160,6 +161,18 @@ def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
     split.intensity = torch.tensor([[0.1, 0.9, 0.2, 0.8]])
     x_s, x_d = split(torch.arange(4.0).view(1, 1, 4, 1, 1))
     assert (x_s.flatten().tolist(), x_d.flatten().tolist()) == ([0, 2], [1, 3])
+
+
+def test_the_evidence_takes_the_frames_that_are_least_neutral():
+    head = torch.nn.Linear(4, 2, bias=False)
+    head.weight.data = torch.tensor([[-1.0] * 4, [1.0] * 4])  # class 1 is bright
+    x = torch.tensor([3.0, -2.0, -1.0, 0.0]).view(1, 1, 4, 1, 1).expand(1, 4, 4, 1, 1)
+    for neutral, dynamic in ((1, [1, 2]), (0, [0, 3])):
+        model = Readout('evidence + average', (4, 4, 1, 1), head, neutral)
+        assert model.split.split_indexes(x).dynamic.tolist() == [dynamic]
+        assert not any(p.requires_grad for p in model.split.parameters())
+    with pytest.raises(InputError, match='no class is called neutral'):
+        Readout('evidence + average', (4, 4, 1, 1), head)
 
 
 def test_a_checkpoint_of_another_model_or_no_intensity_is_refused(

@@ -6,10 +6,11 @@
 Backbone and aggregation, as the checkpoint has them, give the features X of every clip
 once; each row is trained on them alone, with several seeds, which takes seconds. The
 oracle takes the frames of the highest known intensity (``envelope.npy`` of the set):
-it says how much the right indexes would bring. The constraint of the disentanglement
-loss is compared in the same way (``--loss-weights``, ``--constraints``). Writes OUT.md
-and OUT.json after each row; the same command with the same code goes on after the rows
-that are there.
+it says how much the right indexes would bring. The evidence takes those that the
+classifier of the checkpoint, which must be one of frames, finds least neutral. The
+constraint of the disentanglement loss is compared in the same way (``--loss-weights``,
+``--constraints``). Writes OUT.md and OUT.json after each row; the same command with the
+same code goes on after the rows that are there.
 Exit codes: 0 measured, 2 wrong data or arguments.
 """
 
@@ -28,7 +29,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from probe_disentanglement import data_settings, emotional, find_clip
+from probe_disentanglement import NEUTRAL, data_settings, emotional, find_clip
 from split_probing.constraints import CONSTRAINTS
 from split_probing.readouts import ROWS
 from split_probing.tables import to_markdown
@@ -145,7 +146,9 @@ def collect(model: Any, cfg: Config, args: argparse.Namespace, split: str) -> Pa
     features = torch.cat(x)
     curves = emotion_curves(torch.stack(envelopes), features.shape[2])
     shown = torch.from_numpy(emotional(part))
-    return Part(features, part['labels'], curves, subjects, shown)
+    names = [str(name).casefold() for name in classes]
+    neutral = names.index(NEUTRAL) if NEUTRAL in names else None
+    return Part(features, part['labels'], curves, subjects, shown, neutral)
 
 
 def measured(out: Path, record: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
 
 from .constraints import CONSTRAINTS, Constraint
@@ -19,7 +21,8 @@ SPLITS = dict(
     interval=dict(type='IntervalSplit'),
     issm=dict(type='ISSM', receptive_field=2.0),
     issm_4=dict(type='ISSM', receptive_field=4.0),
-    oracle=dict(),  # of this tool: not registered
+    evidence=dict(),  # of this tool, as the next one: not registered
+    oracle=dict(),
 )
 LIFTINGS = dict(
     paper=dict(type='LADM', num_heads=4, drop_path=0.0),
@@ -55,10 +58,47 @@ class OracleSplit(TemporalSplit):
         return groups[0].transpose(1, 2), groups[1].transpose(1, 2)
 
 
-class Readout(nn.Module):
-    """One row: features X ``(N, C, T, H, W)`` to scores of the classes."""
+class EvidenceSplit(OracleSplit):
+    """The same by what a classifier of frames says instead of the known intensity.
 
-    def __init__(self, row: str, size: Sequence[int], head: nn.Linear) -> None:
+    Args:
+        head: Classifier ``C -> K`` of the mean of a frame, as the first stage of
+            static_first.py leaves it; it is not trained here.
+        neutral: Number of the class without an expression.
+    """
+
+    def __init__(self, head: nn.Linear, neutral: int, **sizes: int) -> None:
+        super().__init__(**sizes)
+        self.classifier = copy.deepcopy(head).requires_grad_(False)
+        self.neutral = neutral
+
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the frames ``(N, T/2)`` of each group, in temporal order."""
+        frames = x.mean(dim=(3, 4)).transpose(1, 2)  # (N, T, C)
+        self.intensity = 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
+        return super().locate(x)
+
+
+class Readout(nn.Module):
+    """One row: features X ``(N, C, T, H, W)`` to scores of the classes.
+
+    Args:
+        row: Of :data:`ROWS`.
+        size: (C, T, H, W) of the features.
+        head: Classifier that the row starts from.
+        neutral: Number of the class without an expression, if there is one.
+
+    Raises:
+        InputError: If the row is that of the evidence and there is none.
+    """
+
+    def __init__(
+        self,
+        row: str,
+        size: Sequence[int],
+        head: nn.Linear,
+        neutral: int | None = None,
+    ) -> None:
         super().__init__()
         c, t, h, w = size
         self.row, self.split = row, None
@@ -70,11 +110,17 @@ class Readout(nn.Module):
         elif row not in POOLINGS:
             split, lifting = row.split(' + ')
             sizes = dict(in_channels=c, num_frames=t)
-            self.split = (
-                OracleSplit(**sizes)
-                if split == 'oracle'
-                else MODELS.build(SPLITS[split] | sizes)
-            )
+            if split == 'oracle':
+                self.split = OracleSplit(**sizes)
+            elif split == 'evidence':
+                if neutral is None:
+                    raise InputError(
+                        f'{row}: no class is called neutral, so that no frame is more '
+                        'or less so: leave this row out of --rows'
+                    )
+                self.split = EvidenceSplit(head, neutral, **sizes)
+            else:
+                self.split = MODELS.build(SPLITS[split] | sizes)
             self.lifting = MODELS.build(
                 dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
             )

@@ -43,6 +43,7 @@ class Part(NamedTuple):
     curves: Tensor  # (N, 2, T)
     subjects: list[str]
     shown: Tensor  # numbers of the clips that are not neutral
+    neutral: int | None  # number of the neutral class, if there is one
 
 
 def setting_of(row: Mapping[str, Any]) -> Setting:
@@ -73,7 +74,7 @@ def train(
 ) -> Readout:
     """Train one row on the features of the training clips."""
     seed_generators(seed)
-    model = Readout(setting.row, part.x.shape[1:], head)
+    model = Readout(setting.row, part.x.shape[1:], head, part.neutral)
     constraint = CONSTRAINTS[setting.kind or 'paper']
     if len(part.x) < constraint.batch:
         raise InputError(
@@ -112,7 +113,7 @@ def predict(
     constraint: Constraint = CONSTRAINTS['paper'],
 ) -> tuple[Tensor, Tensor]:
     """Return scores and constraint; the oracle is told the intensity of the clips."""
-    if isinstance(model.split, OracleSplit):
+    if type(model.split) is OracleSplit:
         model.split.intensity = part.curves[clips, 0]
     return model(x, constraint)
 

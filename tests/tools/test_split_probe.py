@@ -164,7 +164,8 @@ def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
 
 
 def test_the_evidence_takes_the_frames_that_are_least_neutral():
-    head = torch.nn.Linear(4, 2, bias=False)
+    head = torch.nn.Linear(4, 2)
+    torch.nn.init.zeros_(head.bias)
     head.weight.data = torch.tensor([[-1.0] * 4, [1.0] * 4])  # class 1 is bright
     x = torch.tensor([3.0, -2.0, -1.0, 0.0]).view(1, 1, 4, 1, 1).expand(1, 4, 4, 1, 1)
     for neutral, dynamic in ((1, [1, 2]), (0, [0, 3])):

@@ -103,7 +103,7 @@ def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> 
     """
     roots = [data_root] if isinstance(data_root, str | Path) else list(data_root)
     if not roots:
-        raise InputError('data_root is empty: name at least one folder')
+        raise InputError(f'data_root={data_root!r}: name at least one folder')
     for loader in LOADERS:
         _set_root(cfg.get(loader), roots[0])
     if len(roots) > 1:

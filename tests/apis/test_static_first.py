@@ -107,7 +107,7 @@ def test_several_sets_are_joined_for_training_however_they_are_stored(data, tmp_
     joined = DATASETS.build(config.train_dataloader.dataset)
     assert len(joined) == 2 * len(DATASETS.build(alone))
     assert config.val_dataloader.dataset.data_root == str(data)
-    with pytest.raises(InputError, match='data_root is empty'):
+    with pytest.raises(InputError, match=r'data_root=\[\]: name'):
         set_data_root(config, [])
 
 

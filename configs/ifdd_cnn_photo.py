@@ -54,7 +54,7 @@ model = dict(
 
 train_pipeline = _base_.train_pipeline
 train_pipeline[2].update(area_range=(0.65, 1.0), aspect_ratio_range=(0.9, 1.1))
-# Training cuts 0.65 to 1 of the area, so testing cuts 0.8: faces of about the same size.
+# Training cuts 0.65 to 1 of the area, testing 0.8, for faces of the same average size.
 # The scores of a clip and of its mirror image are averaged.
 test_pipeline = _base_.test_pipeline
 test_pipeline[2] = dict(type='ResizeClip', size=72)

@@ -105,6 +105,7 @@ def test_several_sets_are_joined_for_training_however_they_are_stored(data, tmp_
     alone = dict(config.train_dataloader.dataset, data_root=str(data))
     set_data_root(config, [data, more])
     joined = DATASETS.build(config.train_dataloader.dataset)
+    assert [part.root for part in joined.datasets] == [data, more]
     assert len(joined) == 2 * len(DATASETS.build(alone))
     assert config.val_dataloader.dataset.data_root == str(data)
     with pytest.raises(InputError, match=r'data_root=\[\]: name'):

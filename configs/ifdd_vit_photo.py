@@ -23,7 +23,7 @@ backbone = dict(
 
 model = dict(backbone=dict(backbone=backbone))
 
-max_epochs = 5
+max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = _base_.param_scheduler
 param_scheduler[1].update(T_max=max_epochs - _base_.warmup_epochs, end=max_epochs)

@@ -28,9 +28,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', help='folder of both (work_dirs/CONFIG_static_first)'
     )
-    parser.add_argument('--data-root', help='data root of all loaders')
     parser.add_argument(
-        '--frames-root', help='data root of the frames, if it is another'
+        '--data-root',
+        nargs='+',
+        help='data root of all loaders; of several, trains on all, tests on the first',
+    )
+    parser.add_argument(
+        '--frames-root', nargs='+', help='data roots of the frames, if they are others'
     )
     parser.add_argument(
         '--known-intensity',

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmengine.runner import Runner
 
 from ..datasets.folds import LOADERS, innermost
 from ..engine import latest_checkpoint, load_config
+from ..errors import InputError
 from .training import train
 from .zoo import get_config, zoo_root
 
@@ -20,13 +22,17 @@ FRAMES = {
     True: 'configs/_base_/static_first/frames_of_known_intensity.py',
 }
 
+#: Metainfo of a dataset that may differ between the data roots of one training: how
+#: its frames are stored, not what they show.
+STORAGE = ('release', 'storage', 'decoder')
+
 
 def train_static_first(
     config: str,
     *,
     work_dir: str | Path | None = None,
-    data_root: str | Path | None = None,
-    frames_root: str | Path | None = None,
+    data_root: str | Path | Sequence[str | Path] | None = None,
+    frames_root: str | Path | Sequence[str | Path] | None = None,
     known_intensity: bool = False,
     frame_options: Mapping[str, Any] | None = None,
     cfg_options: Mapping[str, Any] | None = None,
@@ -41,9 +47,11 @@ def train_static_first(
         config: Name of a config in ``configs``, without ``.py``.
         work_dir: The stages are in ``frames`` and ``clips`` of it;
             ``work_dirs/<config>_static_first`` by default.
-        data_root: Data root of all loaders; that of the config by default.
-        frames_root: Data root of the first stage, where it trains on the frames of
-            another dataset, such as a larger one; ``data_root`` by default.
+        data_root: Data root of all loaders, or several, of sets with the same layout:
+            it trains on all of them and validates on the first. That of the config by
+            default.
+        frames_root: Data root, or several, of the first stage, where it trains on the
+            frames of other sets, such as a larger one; ``data_root`` by default.
         known_intensity: Whether the dataset has the intensity of each frame in
             ``envelope.npy``.
         frame_options: Values to set in the config of the frames, by dotted name.
@@ -84,8 +92,31 @@ def train_static_first(
     return train(clips, work_dir=work_dir / 'clips', resume=True, **kwargs)
 
 
-def set_data_root(cfg: Config, data_root: str | Path) -> None:
-    """Set the data root of all datasets of a config."""
+def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> None:
+    """Set the data root of all datasets of a config.
+
+    Of several roots the first is that of all loaders; the training loader joins the
+    datasets of all of them.
+
+    Raises:
+        InputError: If there is no root.
+    """
+    roots = [data_root] if isinstance(data_root, str | Path) else list(data_root)
+    if not roots:
+        raise InputError(f'data_root={data_root!r}: name at least one folder')
     for loader in LOADERS:
-        for dataset in innermost(cfg.get(loader) or {}):
-            dataset['data_root'] = str(data_root)
+        _set_root(cfg.get(loader), roots[0])
+    if len(roots) > 1:
+        loaders = [copy.deepcopy(cfg.train_dataloader) for _ in roots]
+        for loader, root in zip(loaders, roots, strict=True):
+            _set_root(loader, root)
+        cfg.train_dataloader.dataset = dict(
+            type='ConcatDataset',
+            datasets=[loader.dataset for loader in loaders],
+            ignore_keys=list(STORAGE),
+        )
+
+
+def _set_root(loader: dict | None, root: str | Path) -> None:
+    for dataset in innermost(loader or {}):
+        dataset['data_root'] = str(root)

@@ -4,8 +4,12 @@ import re
 
 import pytest
 import torch
+from mmaction.registry import DATASETS
 
+from ifdd_mmaction.apis import get_config
+from ifdd_mmaction.apis.static_first import set_data_root
 from ifdd_mmaction.engine import load_config
+from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import ROOT
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import run_tool
@@ -56,17 +60,20 @@ def test_the_clips_start_from_the_weights_of_the_frames(data, tmp_path):
     assert not (tmp_path / 'frames' / 'epoch_2.pth').is_file()
 
 
-def test_a_frozen_backbone_learns_frames_of_another_set_and_stays_as_it_is(
+def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
     data, tmp_path
 ):
     more = draw_set(tmp_path / 'more')
     run_tool(
         'static_first.py', 'ifdd_vit_sample_content', '--known-intensity',
-        '--data-root', data, '--frames-root', more, '--work-dir', tmp_path / 'work',
-        '--frame-options', *ONE_EPOCH, '--cfg-options', *ONE_EPOCH,
+        '--data-root', data, '--frames-root', more, data,
+        '--work-dir', tmp_path / 'work', '--frame-options', *ONE_EPOCH,
+        '--cfg-options', *ONE_EPOCH,
     )  # fmt: skip
-    config = (tmp_path / 'work/frames/frames_of_known_intensity.py').read_text()
-    assert str(more) in config and str(data) not in config
+    config = load_config(tmp_path / 'work/frames/frames_of_known_intensity.py')
+    roots = [d['data_root'] for d in config.train_dataloader.dataset.datasets]
+    assert roots == [str(more), str(data)]
+    assert config.val_dataloader.dataset.data_root == str(more)
     frames = weights(tmp_path / 'work/frames/epoch_1.pth')
     clips = weights(tmp_path / 'work/clips/epoch_1.pth')
     backbone = [name for name in frames if name.startswith('backbone.')]
@@ -88,6 +95,21 @@ def test_a_frame_is_repeated_as_often_as_the_backbone_sees_frames(name, copies):
     config = load_config(path, base=name)
     for loader in (config.train_dataloader, config.val_dataloader):
         assert loader.dataset.pipeline[0].copies == copies
+
+
+def test_several_sets_are_joined_for_training_however_they_are_stored(data, tmp_path):
+    more = draw_set(tmp_path / 'more')
+    release = next((more / 'Clip').iterdir())
+    release.rename(release.with_name('clip_80x80_16f'))
+    config = get_config('ifdd_vit_sample')
+    alone = dict(config.train_dataloader.dataset, data_root=str(data))
+    set_data_root(config, [data, more])
+    joined = DATASETS.build(config.train_dataloader.dataset)
+    assert [part.root for part in joined.datasets] == [data, more]
+    assert len(joined) == 2 * len(DATASETS.build(alone))
+    assert config.val_dataloader.dataset.data_root == str(data)
+    with pytest.raises(InputError, match=r'data_root=\[\]: name'):
+        set_data_root(config, [])
 
 
 def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):

@@ -103,23 +103,45 @@ def main(data, capfd):
     return run
 
 
+def with_views(path, *added, **sampled):
+    """Write a config whose test pipeline makes several views of a clip."""
+    cfg = Config.fromfile(TINY)
+    steps = cfg.test_dataloader.dataset.pipeline
+    steps[0].update(sampled)
+    at = next(i for i, step in enumerate(steps) if step.type == 'FormatShape')
+    cfg.test_dataloader.dataset.pipeline = [*steps[:at], *added, *steps[at:]]
+    cfg.dump(path)
+    return path
+
+
 def test_the_interval_split_gains_nothing_on_itself(main, tmp_path):
     split = dict(type='IntervalSplit')
-    checkpoint = save_model(tmp_path / 'epoch_3.pth', split=split)
+    (tmp_path / 'run').mkdir()
+    checkpoint = save_model(tmp_path / 'run' / 'epoch_3.pth', split=split)
+    # Of a clip and its mirror image it looks at the first.
+    config = with_views(tmp_path / 'mirrored.py', dict(type='AddFlippedViews'))
     options = ['--cfg-options', 'model.neck.split.type=IntervalSplit']
-    code, said = main(checkpoint, '--fold', 2, '--pooling', 'all', *options)
+    code, said = main(
+        checkpoint, '--fold', 2, '--pooling', 'all', *options, config=config
+    )
     assert code == 0
     assert 'trained on fold 1; subjects of the test split of fold 2 may not be' in said
     # Beside the checkpoint, and without a picture.
-    names = {p.name for p in tmp_path.iterdir()}
+    names = {p.name for p in checkpoint.parent.iterdir()}
     assert names == {checkpoint.name, *RESULTS[:2]}
-    report = json.loads((tmp_path / 'disentanglement.json').read_text())
+    report = json.loads((checkpoint.parent / 'disentanglement.json').read_text())
     assert report['split'] == 'IntervalSplit' and report['fold'] == 2
     zero = dict(mean=0, low=0, high=0)
     found = report['timing']['differences']['dynamics - interval dynamics']
     assert found == dict(intensity=zero, change=zero)
     assert report['timing']['frames']['dynamics'] == dict(mean=[1, 3], std=[0, 0])
     assert report['probes']['features']['Y_D']['size'] == 16
+
+
+def test_several_clips_of_a_video_are_refused(main, checkpoint, tmp_path):
+    config = with_views(tmp_path / 'clips.py', num_clips=3)
+    code, said = main(checkpoint, config=config)
+    assert code == 2 and 'makes 3 views of a clip, of other frames' in said
 
 
 def test_a_neck_that_splits_nothing_is_refused(main, tmp_path):

@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import load_tool
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import TINY, run_tool
@@ -15,6 +16,12 @@ from tests.helpers.tools import TINY, run_tool
 pytestmark = pytest.mark.slow
 
 TOOL = 'analysis/split_probe.py'
+load_tool(TOOL)  # its folder is on the path from here
+
+from split_probing.constraints import CONSTRAINTS  # noqa: E402
+from split_probing.readouts import POOLINGS, ROWS, OracleSplit, Readout  # noqa: E402
+from split_probing.tables import constraints_table  # noqa: E402
+from split_probing.training import Setting, setting_of  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -47,14 +54,13 @@ def test_all_rows_are_trained_with_all_seeds_and_the_oracle_is_best_timed(
         '--out', out,
     )  # fmt: skip
     record = json.loads(out.with_suffix('.json').read_text())
-    tool = load_tool(TOOL)
     rows = {row['row']: row for row in record['rows']}
-    assert list(rows) == tool.ROWS
+    assert list(rows) == ROWS
     assert (record['train_clips'], record['test_clips']) == (56, 14)
     for name, row in rows.items():
         assert len(row['seeds']) == row['UAR']['n'] == 2
         assert all(0 <= score <= 1 for score in row['seeds'])
-        assert ('dynamics' in row) == (name not in tool.POOLINGS)
+        assert ('dynamics' in row) == (name not in POOLINGS)
     best = record['best_frames']
     for name, row in rows.items():
         if name.startswith('oracle'):
@@ -81,25 +87,25 @@ def test_a_seed_gives_the_same_numbers(data, checkpoint, tmp_path):
 def test_the_constraint_is_compared_with_a_training_without_it(
     data, checkpoint, tmp_path
 ):
-    tool, out = load_tool(TOOL), tmp_path / 'probe'
-    kinds = [kind for kind in tool.CONSTRAINTS if kind != 'batch of 128']
+    out = tmp_path / 'probe'
+    kinds = [kind for kind in CONSTRAINTS if kind != 'batch of 128']
     options = (
         TOOL, TINY, checkpoint, '--data-root', data, '--seeds', 0, 1, '--epochs', 4,
         '--rows', 'mean', 'issm + average', '--loss-weights', 0, 50, '--out', out,
     )  # fmt: skip
     run_tool(*options, '--constraints', *kinds)
     record = json.loads(out.with_suffix('.json').read_text())
-    rows = {tool.setting_of(row): row for row in record['rows']}
+    rows = {setting_of(row): row for row in record['rows']}
     # Without weight, only the size of the batch makes a difference.
     assert [s.kind for s in rows if s.weight == 0] == ['paper', 'batch of 8']
     assert [s.kind for s in rows if s.weight == 50] == kinds
     found = {s.kind: row for s, row in rows.items() if s.weight == 50}
-    without = rows[tool.Setting('issm + average', 0.0, 'paper')]
+    without = rows[Setting('issm + average', 0.0, 'paper')]
     assert found['paper']['constraint']['mean'] < without['constraint']['mean']
     assert len({row['constraint']['mean'] for row in found.values()}) == len(kinds)
-    lines = tool.constraints_table(record).splitlines()
+    lines = constraints_table(record).splitlines()
     assert len(lines) == 2 + len(rows) - 1  # the mean has no constraint
-    gains = [line.split(' | ')[3] for line in lines[2:]]
+    gains = [line.split(' | ')[4] for line in lines[2:]]
     assert [not gain.strip() for gain in gains] == [
         setting.weight == 0 for setting in rows if setting.kind
     ]
@@ -108,12 +114,9 @@ def test_the_constraint_is_compared_with_a_training_without_it(
 
 
 def test_distances_of_the_context_and_what_they_ignore():
-    tool = load_tool(TOOL)
     x = torch.rand(2, 3, 4, 2, 2)
     pairs = (x[:, :, 0::2] + x[:, :, 1::2]) / 2
-    distances = {
-        name: kind for name, kind in tool.CONSTRAINTS.items() if name[0] != 'b'
-    }
+    distances = {name: kind for name, kind in CONSTRAINTS.items() if name[0] != 'b'}
     assert all(kind(x, pairs) < 1e-6 for kind in distances.values())
     other_order, other_channels = pairs.flip(2), pairs.flip(1)
     zero = {name for name, kind in distances.items() if kind(x, other_order) < 1e-6}
@@ -130,10 +133,9 @@ def test_distances_of_the_context_and_what_they_ignore():
 
 @pytest.mark.parametrize('kind', ['paper', 'detached'])
 def test_a_detached_constraint_does_not_move_the_split(kind):
-    tool = load_tool(TOOL)
     torch.manual_seed(0)
-    model = tool.Readout('issm + average', (8, 8, 2, 2), torch.nn.Linear(8, 7))
-    _, value = model(torch.rand(4, 8, 8, 2, 2), tool.CONSTRAINTS[kind])
+    model = Readout('issm + average', (8, 8, 2, 2), torch.nn.Linear(8, 7))
+    _, value = model(torch.rand(4, 8, 8, 2, 2), CONSTRAINTS[kind])
     value.backward()
     assert any(p.grad is not None for p in model.lifting.parameters())
     moved = [p for p in model.split.parameters() if p.grad is not None]
@@ -155,10 +157,23 @@ def test_rows_that_are_there_are_not_trained_again(tmp_path):
 
 
 def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
-    split = load_tool(TOOL).OracleSplit(in_channels=1, num_frames=4)
+    split = OracleSplit(in_channels=1, num_frames=4)
     split.intensity = torch.tensor([[0.1, 0.9, 0.2, 0.8]])
     x_s, x_d = split(torch.arange(4.0).view(1, 1, 4, 1, 1))
     assert (x_s.flatten().tolist(), x_d.flatten().tolist()) == ([0, 2], [1, 3])
+
+
+def test_the_evidence_takes_the_frames_that_are_least_neutral():
+    head = torch.nn.Linear(4, 2)
+    torch.nn.init.zeros_(head.bias)
+    head.weight.data = torch.tensor([[-1.0] * 4, [1.0] * 4])  # class 1 is bright
+    x = torch.tensor([3.0, -2.0, -1.0, 0.0]).view(1, 1, 4, 1, 1).expand(1, 4, 4, 1, 1)
+    for neutral, dynamic in ((1, [1, 2]), (0, [0, 3])):
+        model = Readout('evidence + average', (4, 4, 1, 1), head, neutral)
+        assert model.split.split_indexes(x).dynamic.tolist() == [dynamic]
+        assert not any(p.requires_grad for p in model.split.parameters())
+    with pytest.raises(InputError, match='no class is called neutral'):
+        Readout('evidence + average', (4, 4, 1, 1), head)
 
 
 def test_a_checkpoint_of_another_model_or_no_intensity_is_refused(

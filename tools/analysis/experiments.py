@@ -14,8 +14,8 @@ from typing import Any
 
 import ablate
 import disentanglement_report
-import split_probe
 import temporal_reliance_tables
+from split_probing import tables as split_tables
 
 SEEDS = (0, 1, 2, 3, 4)
 WORK = 'work_dirs/reproduce'
@@ -387,7 +387,7 @@ EXPERIMENTS = {
         },
         'probe.json',
         (static_first('wide', f'--seed 0 --work-dir {CONTENT_RUNS}/seed0'),),
-        tables={'': split_probe.to_markdown},
+        tables={'': split_tables.to_markdown},
     ),
     'constraint_wide': Experiment(
         'ways to compute the constraint of the disentanglement loss, frozen features',
@@ -401,7 +401,7 @@ EXPERIMENTS = {
             '--out {folder}/probe'
         },
         'probe.json',
-        tables={'': split_probe.constraints_table},
+        tables={'': split_tables.constraints_table},
     ),
     'temporal_reliance': reliance('drawn faces', 'narrow'),
     'temporal_reliance_wide': reliance('drawn faces of wide timing', 'wide'),

@@ -142,13 +142,14 @@ def collect(
     rows: list[dict[str, Tensor]] = []
     for batch in track(batches, len(batches), 'Batches of clips'):
         data = model.data_preprocessor(batch, training=False)
-        if data['inputs'].shape[1] != 1:
+        inputs, samples = data['inputs'], data['data_samples']
+        if any(len(sample.frame_inds) != inputs.shape[3] for sample in samples):
             raise ProbeError(
-                f'the test pipeline makes {data["inputs"].shape[1]} views of a clip: '
-                'set num_clips=1 in SampleClip, and take one crop.'
+                f'the test pipeline makes {inputs.shape[1]} views of a clip, of other '
+                'frames: set num_clips=1 in SampleClip'
             )
-        parts = disentangle(model, data['inputs'])
-        samples = data['data_samples']
+        # Of several views, such as a clip and its mirror image, the first.
+        parts = disentangle(model, inputs[:, :1])
         timed = [find_clip(truth, sample, classes) for sample in samples]
         clips += [sample.video_id for sample in samples]
         row = {name: pool(getattr(parts, name), pooling) for name in FEATURES}

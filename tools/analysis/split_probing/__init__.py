@@ -1,0 +1,1 @@
+"""What split_probe.py is made of."""

@@ -1,0 +1,144 @@
+"""The rows of the probe: readouts of the features of clips."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
+
+from .constraints import CONSTRAINTS, Constraint
+
+#: Rows without a neck, then (split, lifting) of those with one.
+POOLINGS = ('mean', 'attention')
+SPLITS = dict(
+    interval=dict(type='IntervalSplit'),
+    issm=dict(type='ISSM', receptive_field=2.0),
+    issm_4=dict(type='ISSM', receptive_field=4.0),
+    evidence=dict(),  # of this tool, as the next one: not registered
+    oracle=dict(),
+)
+LIFTINGS = dict(
+    paper=dict(type='LADM', num_heads=4, drop_path=0.0),
+    average=dict(
+        type='LADM', num_heads=4, norm=False, output_attention=False, compress=False
+    ),
+)
+ROWS = [
+    *POOLINGS,
+    *(f'{split} + {lifting}' for lifting in LIFTINGS for split in SPLITS),
+]
+DROPOUT = 0.1
+
+
+class OracleSplit(TemporalSplit):
+    """The half of the frames with the highest known intensity to the dynamics group.
+
+    ``intensity`` ``(N, T)`` of the clips is set before each batch.
+    """
+
+    intensity: Tensor
+
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the frames ``(N, T/2)`` of each group, in temporal order."""
+        order = self.intensity.argsort(dim=1, descending=True, stable=True)
+        dynamic, static = (half.sort(dim=1).values for half in order.chunk(2, dim=1))
+        return SplitIndexes(static.float(), dynamic.float())
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
+        clips = torch.arange(len(x))[:, None]
+        groups = [x.transpose(1, 2)[clips, i.long()] for i in self.locate(x)[:2]]
+        return groups[0].transpose(1, 2), groups[1].transpose(1, 2)
+
+
+class EvidenceSplit(OracleSplit):
+    """The same by what a classifier of frames says instead of the known intensity.
+
+    Args:
+        head: Classifier ``C -> K`` of the mean of a frame, as the first stage of
+            static_first.py leaves it; it is not trained here.
+        neutral: Number of the class without an expression.
+    """
+
+    def __init__(self, head: nn.Linear, neutral: int, **sizes: int) -> None:
+        super().__init__(**sizes)
+        self.classifier = copy.deepcopy(head).requires_grad_(False)
+        self.neutral = neutral
+
+    def locate(self, x: Tensor) -> SplitIndexes:
+        """Return the frames ``(N, T/2)`` of each group, in temporal order."""
+        frames = x.mean(dim=(3, 4)).transpose(1, 2)  # (N, T, C)
+        self.intensity = 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
+        return super().locate(x)
+
+
+class Readout(nn.Module):
+    """One row: features X ``(N, C, T, H, W)`` to scores of the classes.
+
+    Args:
+        row: Of :data:`ROWS`.
+        size: (C, T, H, W) of the features.
+        head: Classifier that the row starts from.
+        neutral: Number of the class without an expression, if there is one.
+
+    Raises:
+        InputError: If the row is that of the evidence and there is none.
+    """
+
+    def __init__(
+        self,
+        row: str,
+        size: Sequence[int],
+        head: nn.Linear,
+        neutral: int | None = None,
+    ) -> None:
+        super().__init__()
+        c, t, h, w = size
+        self.row, self.split = row, None
+        self.head = nn.Linear(c, head.out_features)
+        self.head.load_state_dict(head.state_dict())
+        if row == 'attention':
+            self.query = nn.Linear(c * h * w, 1)
+            self.head = nn.Linear(c * h * w, head.out_features)
+        elif row not in POOLINGS:
+            split, lifting = row.split(' + ')
+            sizes = dict(in_channels=c, num_frames=t)
+            if split == 'oracle':
+                self.split = OracleSplit(**sizes)
+            elif split == 'evidence':
+                if neutral is None:
+                    raise InputError(
+                        f'{row}: no class is called neutral, so that no frame is more '
+                        'or less so: leave this row out of --rows'
+                    )
+                self.split = EvidenceSplit(head, neutral, **sizes)
+            else:
+                self.split = MODELS.build(SPLITS[split] | sizes)
+            self.lifting = MODELS.build(
+                dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
+            )
+
+    def forward(
+        self, x: Tensor, constraint: Constraint = CONSTRAINTS['paper']
+    ) -> tuple[Tensor, Tensor]:
+        """Return scores ``(N, K)`` and the value of the constraint on the context."""
+        value = x.new_zeros(())
+        if self.split is not None:
+            groups = self.split(x)
+            vector, y_s = self.lifting(*groups)
+            if constraint.detached:
+                _, y_s = self.lifting(*(group.detach() for group in groups))
+            value = constraint(x, y_s)
+        elif self.row == 'attention':
+            frames = x.transpose(1, 2).flatten(2)  # (N, T, C * H * W)
+            vector = (self.query(frames).softmax(dim=1) * frames).sum(dim=1)
+        else:
+            vector = x.mean(dim=(2, 3, 4))
+        return self.head(F.dropout(vector, DROPOUT, self.training)), value

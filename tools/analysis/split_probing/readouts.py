@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,14 +18,14 @@ from .constraints import CONSTRAINTS, Constraint
 
 #: Rows without a neck, then (split, lifting) of those with one.
 POOLINGS = ('mean', 'attention')
-SPLITS = dict(
+SPLITS: dict[str, dict[str, Any]] = dict(
     interval=dict(type='IntervalSplit'),
     issm=dict(type='ISSM', receptive_field=2.0),
     issm_4=dict(type='ISSM', receptive_field=4.0),
     evidence=dict(),  # of this tool, as the next one: not registered
     oracle=dict(),
 )
-LIFTINGS = dict(
+LIFTINGS: dict[str, dict[str, Any]] = dict(
     paper=dict(type='LADM', num_heads=4, drop_path=0.0),
     average=dict(
         type='LADM', num_heads=4, norm=False, output_attention=False, compress=False
@@ -37,17 +38,16 @@ ROWS = [
 DROPOUT = 0.1
 
 
-class OracleSplit(TemporalSplit):
-    """The half of the frames with the highest known intensity to the dynamics group.
+class RankedSplit(TemporalSplit):
+    """The half of the frames with the highest scores to the dynamics group."""
 
-    ``intensity`` ``(N, T)`` of the clips is set before each batch.
-    """
-
-    intensity: Tensor
+    def scores(self, x: Tensor) -> Tensor:
+        """Return the score ``(N, T)`` of each frame of ``(N, C, T, H, W)``."""
+        raise NotImplementedError
 
     def locate(self, x: Tensor) -> SplitIndexes:
         """Return the frames ``(N, T/2)`` of each group, in temporal order."""
-        order = self.intensity.argsort(dim=1, descending=True, stable=True)
+        order = self.scores(x).argsort(dim=1, descending=True, stable=True)
         dynamic, static = (half.sort(dim=1).values for half in order.chunk(2, dim=1))
         return SplitIndexes(static.float(), dynamic.float())
 
@@ -58,8 +58,18 @@ class OracleSplit(TemporalSplit):
         return groups[0].transpose(1, 2), groups[1].transpose(1, 2)
 
 
-class EvidenceSplit(OracleSplit):
-    """The same by what a classifier of frames says instead of the known intensity.
+class OracleSplit(RankedSplit):
+    """Scores are the known intensity: ``intensity`` ``(N, T)``, set for each batch."""
+
+    intensity: Tensor
+
+    def scores(self, x: Tensor) -> Tensor:
+        """Return the known intensity ``(N, T)``."""
+        return self.intensity
+
+
+class EvidenceSplit(RankedSplit):
+    """Scores are what a classifier of frames says: how little neutral a frame is.
 
     Args:
         head: Classifier ``C -> K`` of the mean of a frame, as the first stage of
@@ -67,16 +77,17 @@ class EvidenceSplit(OracleSplit):
         neutral: Number of the class without an expression.
     """
 
-    def __init__(self, head: nn.Linear, neutral: int, **sizes: int) -> None:
-        super().__init__(**sizes)
+    def __init__(
+        self, in_channels: int, num_frames: int, head: nn.Linear, neutral: int
+    ) -> None:
+        super().__init__(in_channels, num_frames)
         self.classifier = copy.deepcopy(head).requires_grad_(False)
         self.neutral = neutral
 
-    def locate(self, x: Tensor) -> SplitIndexes:
-        """Return the frames ``(N, T/2)`` of each group, in temporal order."""
+    def scores(self, x: Tensor) -> Tensor:
+        """Return ``(N, T)``, one minus the probability of neutral, from 0 to 1."""
         frames = x.mean(dim=(3, 4)).transpose(1, 2)  # (N, T, C)
-        self.intensity = 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
-        return super().locate(x)
+        return 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
 
 
 class Readout(nn.Module):
@@ -109,18 +120,19 @@ class Readout(nn.Module):
             self.head = nn.Linear(c * h * w, head.out_features)
         elif row not in POOLINGS:
             split, lifting = row.split(' + ')
-            sizes = dict(in_channels=c, num_frames=t)
             if split == 'oracle':
-                self.split = OracleSplit(**sizes)
+                self.split = OracleSplit(c, t)
             elif split == 'evidence':
                 if neutral is None:
                     raise InputError(
                         f'{row}: no class is called neutral, so that no frame is more '
                         'or less so: leave this row out of --rows'
                     )
-                self.split = EvidenceSplit(head, neutral, **sizes)
+                self.split = EvidenceSplit(c, t, head, neutral)
             else:
-                self.split = MODELS.build(SPLITS[split] | sizes)
+                self.split = MODELS.build(
+                    dict(SPLITS[split], in_channels=c, num_frames=t)
+                )
             self.lifting = MODELS.build(
                 dict(LIFTINGS[lifting], in_channels=c, input_size=(t, h, w))
             )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -113,7 +114,7 @@ def predict(
     constraint: Constraint = CONSTRAINTS['paper'],
 ) -> tuple[Tensor, Tensor]:
     """Return scores and constraint; the oracle is told the intensity of the clips."""
-    if type(model.split) is OracleSplit:
+    if isinstance(model.split, OracleSplit):
         model.split.intensity = part.curves[clips, 0]
     return model(x, constraint)
 
@@ -150,5 +151,7 @@ def summarize(
         subjects = [part.subjects[i] for i in part.shown.tolist()] * len(runs)
         gains = [gain for run in runs for gain in run['gains']]
         record['dynamics'] = mean_std([run['dynamics'] for run in runs])
-        record['dynamics_minus_fixed'] = cluster_bootstrap(gains, subjects)._asdict()
+        record['dynamics_minus_fixed'] = cluster_bootstrap(
+            np.array(gains), subjects
+        )._asdict()
     return record

@@ -172,6 +172,9 @@ def test_the_evidence_takes_the_frames_that_are_least_neutral():
         model = Readout('evidence + average', (4, 4, 1, 1), head, neutral)
         assert model.split.split_indexes(x).dynamic.tolist() == [dynamic]
         assert not any(p.requires_grad for p in model.split.parameters())
+    # Averaged over three frames, what stands beside a neutral frame counts less.
+    model = Readout('evidence_3 + average', (4, 4, 1, 1), head, 1)
+    assert model.split.split_indexes(x).dynamic.tolist() == [[2, 3]]
     with pytest.raises(InputError, match='no class is called neutral'):
         Readout('evidence + average', (4, 4, 1, 1), head)
 

@@ -22,7 +22,8 @@ SPLITS: dict[str, dict[str, Any]] = dict(
     interval=dict(type='IntervalSplit'),
     issm=dict(type='ISSM', receptive_field=2.0),
     issm_4=dict(type='ISSM', receptive_field=4.0),
-    evidence=dict(),  # of this tool, as the next one: not registered
+    evidence=dict(),  # of this tool, as the next ones: not registered
+    evidence_3=dict(window=3),
     oracle=dict(),
 )
 LIFTINGS: dict[str, dict[str, Any]] = dict(
@@ -75,19 +76,34 @@ class EvidenceSplit(RankedSplit):
         head: Classifier ``C -> K`` of the mean of a frame, as the first stage of
             static_first.py leaves it; it is not trained here.
         neutral: Number of the class without an expression.
+        window: Frames, an odd number, over which scores are averaged: blinks and speech
+            are briefer than expressions.
     """
 
     def __init__(
-        self, in_channels: int, num_frames: int, head: nn.Linear, neutral: int
+        self,
+        in_channels: int,
+        num_frames: int,
+        head: nn.Linear,
+        neutral: int,
+        window: int = 1,
     ) -> None:
         super().__init__(in_channels, num_frames)
         self.classifier = copy.deepcopy(head).requires_grad_(False)
         self.neutral = neutral
+        self.window = window
 
     def scores(self, x: Tensor) -> Tensor:
         """Return ``(N, T)``, one minus the probability of neutral, from 0 to 1."""
         frames = x.mean(dim=(3, 4)).transpose(1, 2)  # (N, T, C)
-        return 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
+        scores = 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
+        return F.avg_pool1d(
+            scores[:, None],
+            self.window,
+            stride=1,
+            padding=self.window // 2,
+            count_include_pad=False,
+        ).squeeze(dim=1)
 
 
 class Readout(nn.Module):
@@ -122,13 +138,13 @@ class Readout(nn.Module):
             split, lifting = row.split(' + ')
             if split == 'oracle':
                 self.split = OracleSplit(c, t)
-            elif split == 'evidence':
+            elif split.startswith('evidence'):
                 if neutral is None:
                     raise InputError(
                         f'{row}: no class is called neutral, so that no frame is more '
                         'or less so: leave this row out of --rows'
                     )
-                self.split = EvidenceSplit(c, t, head, neutral)
+                self.split = EvidenceSplit(c, t, head, neutral, **SPLITS[split])
             else:
                 self.split = MODELS.build(
                     dict(SPLITS[split], in_channels=c, num_frames=t)

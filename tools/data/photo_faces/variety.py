@@ -25,7 +25,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
         '1+4+6+10+20+25+26+43', '4+6+7+10+15+25', '1+4+6+7+15+20+25+26',  # W
     ),
     'Angry': (
-        '4+5+7+10+25+26', '4+7+10+23+25+26', '4+5+7+25+27', '4+5+7+23',  # E
+        '4+5+7+10+25+26', '4+7+10+23+25+26', '4+5+7+25+27',  # E, some units missing
     ),
     'Surprise': ('1+2+27', '5B+26', '5B+27'),  # E
     'Disgust': (
@@ -33,7 +33,6 @@ FURTHER: dict[str, tuple[str, ...]] = {
     ),
     'Fear': (
         '5+20', '5+20+25', '5+20+26', '5+20+27', '1+2+4+5+20+27',  # E
-        '1+2+4+5+20+25',
     ),
 }  # fmt: skip
 #: Standard deviation of the logarithm of the strength of each shape in a clip: no two

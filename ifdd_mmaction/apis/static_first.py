@@ -89,7 +89,17 @@ def train_static_first(
     learned = train(frames, work_dir=work_dir / 'frames', resume=True, **kwargs)
     weights, _ = latest_checkpoint(learned.work_dir)
     clips.load_from = str(weights)
+    set_classifier(clips, weights)
     return train(clips, work_dir=work_dir / 'clips', resume=True, **kwargs)
+
+
+def set_classifier(cfg: Config, weights: str | Path) -> None:
+    """Give an :class:`EvidenceSplit` the head of a checkpoint of frames."""
+    split = (cfg.model.get('neck') or {}).get('split')
+    if split and split.get('type') == 'EvidenceSplit':
+        split.init_cfg = dict(
+            type='Pretrained', checkpoint=str(weights), prefix='cls_head.fc_cls.'
+        )
 
 
 def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> None:

@@ -85,7 +85,7 @@ class EvidenceSplit(TemporalSplit):
         if not self.weight.any():
             print_log(
                 'EvidenceSplit has no classifier of frames, and takes the even and odd '
-                'frames: train with tools/static_first.py, or set init_cfg of the split',
+                'frames: train with tools/static_first.py, or give the split init_cfg',
                 logger='current',
                 level=logging.WARNING,
             )

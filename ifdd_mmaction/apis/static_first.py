@@ -87,18 +87,18 @@ def train_static_first(
         if root is not None:
             set_data_root(cfg, root)
     learned = train(frames, work_dir=work_dir / 'frames', resume=True, **kwargs)
-    weights, _ = latest_checkpoint(learned.work_dir)
-    clips.load_from = str(weights)
+    weights = str(latest_checkpoint(learned.work_dir)[0])
+    clips.load_from = weights
     set_classifier(clips, weights)
     return train(clips, work_dir=work_dir / 'clips', resume=True, **kwargs)
 
 
-def set_classifier(cfg: Config, weights: str | Path) -> None:
+def set_classifier(cfg: Config, weights: str) -> None:
     """Give an :class:`EvidenceSplit` the head of a checkpoint of frames."""
     split = (cfg.model.get('neck') or {}).get('split')
     if split and split.get('type') == 'EvidenceSplit':
         split.init_cfg = dict(
-            type='Pretrained', checkpoint=str(weights), prefix='cls_head.fc_cls.'
+            type='Pretrained', checkpoint=weights, prefix='cls_head.fc_cls.'
         )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from ifdd_mmaction.models.necks import EvidenceSplit, IntervalSplit
 
@@ -57,6 +58,14 @@ def test_the_classifier_is_kept_in_checkpoints_and_not_trained(tmp_path):
     other.init_weights()
     for name, value in split.state_dict().items():
         assert torch.equal(other.state_dict()[name], value + 1)
+
+
+def test_no_classifier_is_said(caplog):
+    MMLogger.get_current_instance().addHandler(caplog.handler)
+    bright_is_neutral(3).init_weights()
+    assert not caplog.text
+    EvidenceSplit(4, 4).init_weights()
+    assert 'EvidenceSplit has no classifier of frames' in caplog.text
 
 
 @pytest.mark.parametrize('options', [dict(neutral=7), dict(neutral=-1), dict(window=2)])

@@ -61,10 +61,14 @@ def test_the_classifier_is_kept_in_checkpoints_and_not_trained(tmp_path):
 
 
 def test_no_classifier_is_said(caplog):
-    MMLogger.get_current_instance().addHandler(caplog.handler)
-    bright_is_neutral(3).init_weights()
-    assert not caplog.text
-    EvidenceSplit(4, 4).init_weights()
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        bright_is_neutral(3).init_weights()
+        assert not caplog.text
+        EvidenceSplit(4, 4).init_weights()
+    finally:
+        logger.removeHandler(caplog.handler)
     assert 'EvidenceSplit has no classifier of frames' in caplog.text
 
 

@@ -22,11 +22,11 @@ class EvidenceSplit(TemporalSplit):
         p_t = softmax(W mean_hw(x_t) + b)[neutral]
         s   = mean of 1 - p over ``window`` frames
 
-    Each group stays in temporal order; there is no gradient through the choice. It is
-    our own design, for models that are trained static first: W and b are those of the
-    head that has learned single frames, and are not trained here. The features must
-    stay those that it knows, so that backbone and aggregation are not trained either
-    (docs/content.md). Of frames with equal scores the odd ones are dynamics, so that
+    Each group stays in temporal order; there is no gradient through the choice. For
+    models that are trained static first (our design, docs/content.md): W and b are
+    those of the head that has learned single frames, and are not trained here. The
+    features must stay those that it knows, so that backbone and aggregation are not
+    trained either. Of frames with equal scores the odd ones are dynamics, so that
     without weights it is :class:`IntervalSplit`.
 
     Args:

@@ -4,12 +4,8 @@ import re
 
 import pytest
 import torch
-from mmaction.registry import DATASETS
 
-from ifdd_mmaction.apis import get_config
-from ifdd_mmaction.apis.static_first import set_data_root
 from ifdd_mmaction.engine import load_config
-from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import ROOT
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import run_tool
@@ -108,21 +104,6 @@ def test_a_frame_is_repeated_as_often_as_the_backbone_sees_frames(name, copies):
     assert not config.model.backbone.get('frozen')
     assert not config.model.neck.get('frozen_aggregation')
     assert config.model.neck.split is None
-
-
-def test_several_sets_are_joined_for_training_however_they_are_stored(data, tmp_path):
-    more = draw_set(tmp_path / 'more')
-    release = next((more / 'Clip').iterdir())
-    release.rename(release.with_name('clip_80x80_16f'))
-    config = get_config('ifdd_vit_sample')
-    alone = dict(config.train_dataloader.dataset, data_root=str(data))
-    set_data_root(config, [data, more])
-    joined = DATASETS.build(config.train_dataloader.dataset)
-    assert [part.root for part in joined.datasets] == [data, more]
-    assert len(joined) == 2 * len(DATASETS.build(alone))
-    assert config.val_dataloader.dataset.data_root == str(data)
-    with pytest.raises(InputError, match=r'data_root=\[\]: name'):
-        set_data_root(config, [])
 
 
 def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):

@@ -9,9 +9,15 @@ from .script import draw_envelope, wander
 
 Array = np.ndarray
 
-#: In units of the head model, about 1 cm: distance and width of the fingers, and their
-#: lengths from the knuckles.
+#: In units of the head model, about 1 cm: distance and width of the fingers, their
+#: lengths from the knuckles; width of the palm, where it begins and the arm ends, below
+#: the knuckles; how far the fingers go into it.
 DISTANCE, WIDTH, LENGTHS = 1.9, 1.75, (6.5, 7.5, 7.0, 5.5)
+PALM, ARM, ROOTS = 7.5, (6.0, 30.0), 4.0
+#: Widths that are drawn on each other, as shares, and their brightness: from the rim of
+#: a finger to its ridge. Brightness at which the hand has the color of the skin; that
+#: between the fingers.
+RIDGES, SKIN_LEVEL, GAP_LEVEL = ((1.0, 110), (0.8, 165), (0.5, 200)), 190, 150
 #: Where the tip of the middle finger is, from the middle of the face: x and y, up.
 TIPS = (-5.0, 5.0), (-8.0, 4.0)
 #: Direction of the fingers from upright, standard deviation in degrees.
@@ -77,24 +83,21 @@ class Hand:
             return round(FINE * x), round(FINE * y)
 
         cover = np.zeros((FINE * edge, FINE * edge), np.uint8)
-        shade = np.full_like(cover, 150)
-        middle_finger = max(LENGTHS)
-        # From the rim of each finger to its ridge, from dark to bright.
-        for rim, bright in ((1.0, 110), (0.8, 165), (0.5, 200)):
-            width = max(round(rim * WIDTH * pixels), 1)
-            palm = max(round(rim * 7.5 * pixels), 1)
-            wrist = place(-middle_finger - 6.0, 0), place(-middle_finger - 30.0, 0)
-            cv2.line(shade, *wrist, bright, palm)
-            cv2.line(cover, *wrist, 255, palm)
+        shade = np.full_like(cover, GAP_LEVEL)
+        longest = max(LENGTHS)
+        for share, level in RIDGES:
+            finger, palm = (max(round(share * w * pixels), 1) for w in (WIDTH, PALM))
+            lines = [(*(place(-longest - along, 0) for along in ARM), palm)]
             for k, length in enumerate(LENGTHS):
                 side = (k - 1.0) * DISTANCE
-                tip = place(length - middle_finger, self.apart * side)
-                knuckle = place(-middle_finger - 4.0, side)
-                cv2.line(shade, tip, knuckle, bright, width)
-                cv2.line(cover, tip, knuckle, 255, width)
+                tip = place(length - longest, self.apart * side)
+                lines.append((tip, place(-longest - ROOTS, side), finger))
+            for start, end, width in lines:
+                cv2.line(shade, start, end, level, width)
+                cv2.line(cover, start, end, 255, width)
         shade = cv2.GaussianBlur(shade, (0, 0), 0.25 * pixels)
         cover, shade = (
             cv2.resize(one, (edge, edge), None, 0, 0, cv2.INTER_AREA)
             for one in (cover, shade)
         )
-        return cover / 255, shade / 190
+        return cover / 255, shade / SKIN_LEVEL

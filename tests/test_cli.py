@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -273,8 +274,12 @@ def test_weights_without_their_config_are_refused(capfd):
 
 
 def ifdd(*words):
-    """Run ``ifdd`` in a process that has the imports done."""
-    return run_script([ROOT / 'ifdd_mmaction' / '__main__.py', *words])
+    """Run ``ifdd`` in a process that has the imports done, with the threads of a tool.
+
+    Sums of floats depend on their number.
+    """
+    command = [ROOT / 'ifdd_mmaction' / '__main__.py', *words]
+    return run_script(command, env={**os.environ, 'OMP_NUM_THREADS': '1'})
 
 
 def test_help_has_a_line_for_each_verb(capfd):

@@ -1,8 +1,8 @@
 """Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT``, or ``ifdd test``.
 
-The options are MMAction2's, --fold, --base and --calibrated. Exit codes: 0 tested,
-2 wrong data or arguments, 3 the checkpoint cannot be read or the work dir cannot be
-written.
+The options are MMAction2's, --fold, --data-root, --base and --calibrated. Exit codes:
+0 tested, 2 wrong data or arguments, 3 the checkpoint cannot be read or the work dir
+cannot be written.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--fold', type=int, help='fold of all datasets; the default work dir gets it'
     )
+    parser.add_argument('--data-root', help='data root of the clips')
     parser.add_argument(
         '--dump',
         help='write the predictions: .json with the metrics, which the tools of '

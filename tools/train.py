@@ -1,8 +1,9 @@
 """Train a recognizer: ``python tools/train.py CONFIG``, or ``ifdd train CONFIG``.
 
-The options are MMAction2's, --fold, --base and --detect-anomaly. Exit codes: 0 trained,
-2 wrong data or arguments, 3 a checkpoint or the work dir cannot be read or written, 4
-the loss is not finite, 75 ended by SIGTERM after saving: continue with --resume.
+The options are MMAction2's, --fold, --data-root, --base and --detect-anomaly.
+Exit codes: 0 trained, 2 wrong data or arguments, 3 a checkpoint or the work dir cannot
+be read or written, 4 the loss is not finite, 75 ended by SIGTERM after saving: continue
+with --resume.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument(
         '--fold', type=int, help='fold of all datasets; the default work dir gets it'
+    )
+    parser.add_argument(
+        '--data-root',
+        nargs='+',
+        help='data root of all loaders; of several, trains on all, tests on the first',
     )
     parser.add_argument(
         '--resume',

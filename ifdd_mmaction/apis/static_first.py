@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from ..datasets.folds import LOADERS, innermost
 from ..engine import latest_checkpoint, load_config
-from ..errors import InputError
 from .training import train
 from .zoo import get_config, zoo_root
 
@@ -21,10 +18,6 @@ FRAMES = {
     False: 'configs/_base_/static_first/frames.py',
     True: 'configs/_base_/static_first/frames_of_known_intensity.py',
 }
-
-#: Metainfo of a dataset that may differ between the data roots of one training: how
-#: its frames are stored, not what they show.
-STORAGE = ('release', 'storage', 'decoder')
 
 
 def train_static_first(
@@ -47,9 +40,7 @@ def train_static_first(
         config: Name of a config in ``configs``, without ``.py``.
         work_dir: The stages are in ``frames`` and ``clips`` of it;
             ``work_dirs/<config>_static_first`` by default.
-        data_root: Data root of all loaders, or several, of sets with the same layout:
-            it trains on all of them and validates on the first. That of the config by
-            default.
+        data_root: Data root of all loaders, or several, as of :func:`train`.
         frames_root: Data root, or several, of the first stage, where it trains on the
             frames of other sets, such as a larger one; ``data_root`` by default.
         known_intensity: Whether the dataset has the intensity of each frame in
@@ -83,40 +74,19 @@ def train_static_first(
     frames = load_config(zoo_root() / FRAMES[known_intensity], base=config)
     frames.merge_from_dict(dict(frame_options or {}))
     clips.merge_from_dict(dict(cfg_options or {}))
-    for cfg, root in ((frames, frames_root or data_root), (clips, data_root)):
-        if root is not None:
-            set_data_root(cfg, root)
-    learned = train(frames, work_dir=work_dir / 'frames', resume=True, **kwargs)
-    weights, _ = latest_checkpoint(learned.work_dir)
-    clips.load_from = str(weights)
-    return train(clips, work_dir=work_dir / 'clips', resume=True, **kwargs)
+    kwargs |= dict(resume=True, data_root=data_root)
+    of_frames = kwargs | dict(data_root=frames_root or data_root)
+    learned = train(frames, work_dir=work_dir / 'frames', **of_frames)
+    weights = str(latest_checkpoint(learned.work_dir)[0])
+    clips.load_from = weights
+    set_classifier(clips, weights)
+    return train(clips, work_dir=work_dir / 'clips', **kwargs)
 
 
-def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> None:
-    """Set the data root of all datasets of a config.
-
-    Of several roots the first is that of all loaders; the training loader joins the
-    datasets of all of them.
-
-    Raises:
-        InputError: If there is no root.
-    """
-    roots = [data_root] if isinstance(data_root, str | Path) else list(data_root)
-    if not roots:
-        raise InputError(f'data_root={data_root!r}: name at least one folder')
-    for loader in LOADERS:
-        _set_root(cfg.get(loader), roots[0])
-    if len(roots) > 1:
-        loaders = [copy.deepcopy(cfg.train_dataloader) for _ in roots]
-        for loader, root in zip(loaders, roots, strict=True):
-            _set_root(loader, root)
-        cfg.train_dataloader.dataset = dict(
-            type='ConcatDataset',
-            datasets=[loader.dataset for loader in loaders],
-            ignore_keys=list(STORAGE),
+def set_classifier(cfg: Config, weights: str) -> None:
+    """Give an :class:`EvidenceSplit` the head of a checkpoint of frames."""
+    split = (cfg.model.get('neck') or {}).get('split')
+    if split and split.get('type') == 'EvidenceSplit':
+        split.init_cfg = dict(
+            type='Pretrained', checkpoint=weights, prefix='cls_head.fc_cls.'
         )
-
-
-def _set_root(loader: dict | None, root: str | Path) -> None:
-    for dataset in innermost(loader or {}):
-        dataset['data_root'] = str(root)

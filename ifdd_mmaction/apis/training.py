@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.runner import Runner
 
-from ..datasets import check_datasets, set_fold
+from ..datasets import check_datasets, set_data_root, set_fold
 from ..datasets.folds import LOADERS
 from ..engine import (
     BegunHook,
@@ -37,6 +37,7 @@ def train(
     *,
     work_dir: str | Path | None = None,
     fold: int | None = None,
+    data_root: str | Path | Sequence[str | Path] | None = None,
     resume: bool | str | Path = False,
     amp: bool = False,
     validate: bool = True,
@@ -57,6 +58,9 @@ def train(
         work_dir: Folder of logs and checkpoints; ``work_dirs/<config>`` by default,
             with a fold ``work_dirs/<config>/fold<N>``.
         fold: Fold of all datasets; that of the config by default.
+        data_root: Data root of all datasets, or several, of sets with the same layout:
+            it trains on all of them and validates on the first. That of the config by
+            default.
         resume: True for the newest checkpoint of the work dir that is not damaged
             (without any, the training starts), or the path of a checkpoint.
         amp: Whether to train with automatic mixed precision.
@@ -100,7 +104,7 @@ def train(
         config_errors(_name(config), begun),
         torch.autograd.set_detect_anomaly(detect_anomaly),
     ):
-        cfg = _read(config, base, cfg_options, work_dir, fold, launcher)
+        cfg = _read(config, base, cfg_options, work_dir, fold, data_root, launcher)
         if not validate:
             cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         if amp:
@@ -131,6 +135,7 @@ def test(
     *,
     work_dir: str | Path | None = None,
     fold: int | None = None,
+    data_root: str | Path | None = None,
     dump: str | Path | None = None,
     show_dir: str | Path | None = None,
     interval: int = 1,
@@ -146,6 +151,7 @@ def test(
         checkpoint: File or address of the weights.
         work_dir: Folder of the logs, as of :func:`train`.
         fold: Fold of all datasets; that of the config by default.
+        data_root: Data root of the dataset; that of the config by default.
         dump: File for the predictions: ``.json`` with the metrics, which the tools of
             ``tools/visualization`` read, or ``.pkl`` of data samples.
         show_dir: Folder that gets a picture of each clip and its prediction.
@@ -188,7 +194,7 @@ def test(
         raise InputError(f'no checkpoint {checkpoint}')
     begun = BegunHook()
     with config_errors(_name(config), begun):
-        cfg = _read(config, base, cfg_options, work_dir, fold, launcher)
+        cfg = _read(config, base, cfg_options, work_dir, fold, data_root, launcher)
         cfg.load_from = checkpoint
         if dump:
             _dump_to(cfg, str(dump))
@@ -259,6 +265,7 @@ def _read(
     cfg_options: Mapping[str, Any] | None,
     work_dir: str | Path | None,
     fold: int | None,
+    data_root: str | Path | Sequence[str | Path] | None,
     launcher: str,
 ) -> Config:
     """Read a config and write into it what training and testing have in common."""
@@ -274,6 +281,8 @@ def _read(
         cfg.work_dir = str(work_dir)
     elif not cfg.get('work_dir'):
         cfg.work_dir = str(Path('work_dirs') / Path(_name(config)).stem)
+    if data_root is not None:
+        set_data_root(cfg, data_root)
     if fold is not None:
         set_fold(cfg, fold)
         if not work_dir:

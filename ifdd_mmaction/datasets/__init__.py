@@ -11,6 +11,7 @@ from .ferv39k import FERV39kDataset
 from .folds import set_fold
 from .intensity import read_intensity
 from .mafw import MAFWDataset
+from .roots import set_data_root
 
 __all__ = [
     'AnnotationFileDataset',
@@ -25,6 +26,7 @@ __all__ = [
     'clip_labels',
     'read_intensity',
     'samplers',
+    'set_data_root',
     'set_fold',
     'storage',
     'transforms',

@@ -4,12 +4,8 @@ import re
 
 import pytest
 import torch
-from mmaction.registry import DATASETS
 
-from ifdd_mmaction.apis import get_config
-from ifdd_mmaction.apis.static_first import set_data_root
 from ifdd_mmaction.engine import load_config
-from ifdd_mmaction.errors import InputError
 from tests.helpers.golden import ROOT
 from tests.helpers.tiny_models import draw_set
 from tests.helpers.tools import run_tool
@@ -68,7 +64,8 @@ def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
         'static_first.py', 'ifdd_vit_sample_content', '--known-intensity',
         '--data-root', data, '--frames-root', more, data,
         '--work-dir', tmp_path / 'work', '--frame-options', *ONE_EPOCH,
-        '--cfg-options', *ONE_EPOCH,
+        '--cfg-options', *ONE_EPOCH, 'model.neck.split.type=EvidenceSplit',
+        'model.neck.frozen_aggregation=True',
     )  # fmt: skip
     config = load_config(tmp_path / 'work/frames/frames_of_known_intensity.py')
     roots = [d['data_root'] for d in config.train_dataloader.dataset.datasets]
@@ -79,6 +76,13 @@ def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
     backbone = [name for name in frames if name.startswith('backbone.')]
     assert any('stem' in name for name in backbone)
     assert all(torch.equal(clips[name], frames[name]) for name in backbone)
+    # What the evidence is read with stays too: aggregation, and the frames' head.
+    aggregation = [name for name in frames if name.startswith('neck.aggregation.')]
+    assert aggregation
+    assert all(torch.equal(clips[name], frames[name]) for name in aggregation)
+    for name in ('weight', 'bias'):
+        head = frames[f'cls_head.fc_cls.{name}']
+        assert torch.equal(clips[f'neck.split.{name}'], head)
     # Norms start at one, so that one epoch on frames has changed them.
     norms = [frames[name] for name in backbone if name.endswith('norm1.weight')]
     assert norms and not any(torch.all(norm == 1) for norm in norms)
@@ -88,28 +92,18 @@ def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
 
 
 @pytest.mark.parametrize(
-    'name, copies', [('ifdd_vit_sample', 2), ('ifdd_cnn_photo', 1)]
+    'name, copies',
+    [('ifdd_vit_sample', 2), ('ifdd_cnn_photo', 1), ('ifdd_cnn_photo_evidence', 1)],
 )
 def test_a_frame_is_repeated_as_often_as_the_backbone_sees_frames(name, copies):
     path = ROOT / 'configs/_base_/static_first/frames_of_known_intensity.py'
     config = load_config(path, base=name)
     for loader in (config.train_dataloader, config.val_dataloader):
         assert loader.dataset.pipeline[0].copies == copies
-
-
-def test_several_sets_are_joined_for_training_however_they_are_stored(data, tmp_path):
-    more = draw_set(tmp_path / 'more')
-    release = next((more / 'Clip').iterdir())
-    release.rename(release.with_name('clip_80x80_16f'))
-    config = get_config('ifdd_vit_sample')
-    alone = dict(config.train_dataloader.dataset, data_root=str(data))
-    set_data_root(config, [data, more])
-    joined = DATASETS.build(config.train_dataloader.dataset)
-    assert [part.root for part in joined.datasets] == [data, more]
-    assert len(joined) == 2 * len(DATASETS.build(alone))
-    assert config.val_dataloader.dataset.data_root == str(data)
-    with pytest.raises(InputError, match=r'data_root=\[\]: name'):
-        set_data_root(config, [])
+    # All of it is trained on frames, and nothing is split.
+    assert not config.model.backbone.get('frozen')
+    assert not config.model.neck.get('frozen_aggregation')
+    assert config.model.neck.split is None
 
 
 def test_frames_of_known_intensity_need_the_intensity(data, tmp_path):

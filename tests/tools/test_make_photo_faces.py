@@ -259,6 +259,26 @@ def test_mixed_people(sources: tuple[Path, Path], tmp_path: Path) -> None:
     assert done.returncode == 2 and 'no two of the 2 people are in one' in done.stderr
 
 
+@pytest.mark.slow
+def test_variety_and_hands(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    """Their draws are in the tables; nothing else of a clip changes."""
+    options = '--photos', sources[0], '--heads', sources[1], *TINY
+    assert make(tmp_path / 'plain', *options).returncode == 0
+    more = tmp_path / 'more'
+    assert make(more, *options, '--variety', 1, '--hands', 0.5).returncode == 0
+    facts = json.loads((more / 'sample.json').read_text())
+    assert (facts['variety'], facts['hands']) == (1, 0.5)
+    plain, varied = read(tmp_path / 'plain' / 'clips.csv'), read(more / 'clips.csv')
+    assert {clip['hand'] for clip in varied} == {'0', '1'}
+    for before, after in zip(plain, varied, strict=True):
+        further = facts['further_prototypes'].get(
+            list(facts['labels'])[int(after['label']) - 1], ['-']
+        )
+        assert after['variant'] in further and 'hand' not in before
+        for column in ('id', 'label', 'subject', 'timing', 'intensity', 'yaw', 'tone'):
+            assert before[column] == after[column], column
+
+
 def remove(path: str):
     def change(photos: Path, heads: Path) -> None:
         place = (photos if path.startswith(('inst', 'data')) else heads) / path
@@ -386,6 +406,8 @@ def test_processes_that_cannot_start(
         (('--heads', '.', '--workers', '0'), '--workers is 0'),
         (('--heads', '.', '--change', '2'), '--change is 2'),
         (('--heads', '.', '--mix', '2'), '--mix is 2'),
+        (('--heads', '.', '--variety', '2'), '--variety is 2'),
+        (('--heads', '.', '--hands', '-1'), '--hands is -1'),
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: tuple[str, ...], seen: str) -> None:

@@ -163,15 +163,13 @@ def test_the_oracle_takes_the_frames_of_highest_intensity_in_order():
     assert (x_s.flatten().tolist(), x_d.flatten().tolist()) == ([0, 2], [1, 3])
 
 
-def test_the_evidence_takes_the_frames_that_are_least_neutral():
-    head = torch.nn.Linear(4, 2)
-    torch.nn.init.zeros_(head.bias)
-    head.weight.data = torch.tensor([[-1.0] * 4, [1.0] * 4])  # class 1 is bright
-    x = torch.tensor([3.0, -2.0, -1.0, 0.0]).view(1, 1, 4, 1, 1).expand(1, 4, 4, 1, 1)
-    for neutral, dynamic in ((1, [1, 2]), (0, [0, 3])):
-        model = Readout('evidence + average', (4, 4, 1, 1), head, neutral)
-        assert model.split.split_indexes(x).dynamic.tolist() == [dynamic]
-        assert not any(p.requires_grad for p in model.split.parameters())
+def test_the_evidence_is_that_of_the_checkpoints_classifier():
+    head = torch.nn.Linear(4, 3)
+    for row, window in (('evidence', 1), ('evidence_3', 3)):
+        split = Readout(f'{row} + average', (4, 4, 1, 1), head, 1).split
+        assert (split.neutral, split.window) == (1, window)
+        assert torch.equal(split.weight, head.weight)
+        assert torch.equal(split.bias, head.bias)
     with pytest.raises(InputError, match='no class is called neutral'):
         Readout('evidence + average', (4, 4, 1, 1), head)
 

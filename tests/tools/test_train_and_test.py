@@ -35,8 +35,8 @@ def trained(data, tmp_path_factory):
     """A work dir after one epoch of training."""
     work_dir = tmp_path_factory.mktemp('run') / 'work'
     run_tool(
-        'train.py', TINY, '--work-dir', work_dir, '--seed', 3,
-        '--cfg-options', *data_options(data, *LOADERS), 'train_cfg.max_epochs=1',
+        'train.py', TINY, '--work-dir', work_dir, '--seed', 3, '--data-root', data,
+        '--cfg-options', 'train_cfg.max_epochs=1',
     )  # fmt: skip
     return work_dir
 
@@ -69,7 +69,7 @@ def test_testing_prints_the_metrics_and_dumps_the_predictions(trained, data, tmp
     dump = tmp_path / 'predictions.json'
     result = run_tool(
         'test.py', TINY, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work',
-        '--dump', dump, '--cfg-options', *data_options(data, *LOADERS),
+        '--dump', dump, '--data-root', data,
     )  # fmt: skip
     report = json.loads(dump.read_text())
     assert len(report['clips']) == 14
@@ -262,7 +262,6 @@ def test_the_fold_is_one_option_and_names_the_default_work_dir(
     call, data, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    roots = {f'{name}_dataloader.dataset.data_root': str(data) for name in LOADERS}
     given = []
 
     def note(cfg, *args):
@@ -274,8 +273,10 @@ def test_the_fold_is_one_option_and_names_the_default_work_dir(
     config = tmp_path / 'leaf.py'
     config.write_text(f"_base_ = ['{TINY}']\n")
     with pytest.raises(InputError, match='seen'):
-        call(config=config, fold=1, cfg_options=roots)
+        call(config=config, fold=1, data_root=data)
     (cfg,) = given
+    roots = {cfg[f'{name}_dataloader'].dataset.data_root for name in LOADERS}
+    assert roots == {str(data)}
     assert {cfg[f'{name}_dataloader'].dataset.fold for name in LOADERS} == {1}
     assert cfg.work_dir == 'work_dirs/leaf/fold1'
 

@@ -27,7 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 from photo_faces import layout
-from photo_faces.actions import LABELS, PROTOTYPES, UNITS
+from photo_faces.actions import FURTHER_UNITS, LABELS, PROTOTYPES, UNITS
 from photo_faces.heads import model_checksum, read_model, save_model
 from photo_faces.people import (
     ATTRIBUTION,
@@ -37,6 +37,7 @@ from photo_faces.people import (
     find_people,
 )
 from photo_faces.script import LEAST
+from photo_faces.variety import FURTHER
 
 from ifdd_mmaction.cli import check_ranges
 from ifdd_mmaction.errors import UNWRITABLE, InputError
@@ -87,6 +88,11 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
         facts |= {'change': args.change, 'intensity': args.intensity}
         if args.mix:
             facts['mix'] = args.mix
+        if args.variety:
+            facts |= {'variety': args.variety, 'further_prototypes': FURTHER}
+            facts['further_units'] = FURTHER_UNITS
+        if args.hands:
+            facts['hands'] = args.hands
     return json.loads(json.dumps(facts))  # as it is read back
 
 
@@ -128,7 +134,7 @@ def make_set(args: argparse.Namespace) -> str:
     jobs = plan_jobs(
         people, labels, each, root, args.seed, args.size, args.frames, facts['mode'],
         args.change,
-        args.intensity, args.mix, folds,
+        args.intensity, args.mix, folds, args.variety, args.hands,
     )  # fmt: skip
     records = {job.subject: layout.read_record(root, job.subject) for job in jobs}
     left = [job for job in jobs if records[job.subject] is None]
@@ -245,6 +251,19 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='largest share of the skin of another person of the fold in that of a '
         'clip, 0..1: a set has more faces than photos',
     )
+    parser.add_argument(
+        '--variety',
+        type=float,
+        default=0,
+        help='probability of a further variant of the class, such as crying, 0..1; if '
+        'it is not 0, people differ in how they show an expression, and eyes close',
+    )
+    parser.add_argument(
+        '--hands',
+        type=float,
+        default=0,
+        help='probability of a hand in front of the face, 0..1',
+    )
     cores = os.cpu_count() or 1
     parser.add_argument('--workers', type=int, default=cores, help='processes')
     parser.add_argument('--force', action='store_true', help='replace an older set')
@@ -260,6 +279,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         ('change', 0, 1, 'more is no face'),
         ('intensity', 0.05, 1, '1 is the strongest'),
         ('mix', 0, 1, '1 is all of it'),
+        ('variety', 0, 1, 'it is a probability'),
+        ('hands', 0, 1, 'it is a probability'),
         ('workers', 1, 4096, 'somebody has to draw'),
     )
     check_ranges(parser, args, ranges)

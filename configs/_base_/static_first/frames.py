@@ -4,9 +4,11 @@
 _base_ = ['../../{{$IFDD_BASE:ifdd_vit_dfew}}.py']
 
 model = dict(neck=dict(split=None, lifting=None))
-# A base may keep its backbone as it has learned it here.
+# A base may keep its backbone and aggregation as they have learned it here.
 if _base_.model.backbone.get('frozen'):
     model['backbone'] = dict(frozen=False)
+if _base_.model.neck.get('frozen_aggregation'):
+    model['neck'].update(frozen_aggregation=False)
 
 # Two frames are one temporal position of the backbones of the bases, unless they say
 # how many frames they see at a time. Backbones that take clips of one length only, such

@@ -100,6 +100,10 @@ def check_checkpoint(path: str | os.PathLike) -> None:
 def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]]:
     """Find the newest undamaged checkpoint of a work dir.
 
+    It is the one that ``last_checkpoint`` of the work dir names, where it is there:
+    copying a folder may change the times of its files. Otherwise it is that with the
+    newest time.
+
     Args:
         folder: Work dir of the training.
 
@@ -122,7 +126,7 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
     if not found and pointer.is_file():  # out_dir of the CheckpointHook
         found = _checkpoints(Path(pointer.read_text().strip()).parent)
     damaged: list[str] = []
-    for path in sorted(found, key=os.path.getmtime, reverse=True):
+    for path in _newest_first(found, pointer):
         try:
             check_checkpoint(path)
             _check_archive(path)
@@ -134,6 +138,29 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
             '\n'.join([*damaged, f'To start from scratch, remove them from {folder}.'])
         )
     return None, []
+
+
+def _newest_first(found: list[Path], pointer: Path) -> list[Path]:
+    """Sort checkpoints by time, after the one that the pointer names.
+
+    A run that was killed before it wrote the pointer has left a newer checkpoint of a
+    higher number.
+    """
+    ordered = sorted(found, key=os.path.getmtime, reverse=True)
+    name = Path(pointer.read_text().strip()).name if pointer.is_file() else ''
+    named = next((path for path in ordered if path.name == name), None)
+    if named is not None:
+        kind, number = _kind_and_number(named)
+        newest_kind, newest = _kind_and_number(ordered[0])
+        if newest_kind != kind or newest <= number:
+            ordered.remove(named)
+            ordered.insert(0, named)
+    return ordered
+
+
+def _kind_and_number(path: Path) -> tuple[str, int]:
+    kind, number = path.stem.split('_')
+    return kind, int(number)
 
 
 def _check_archive(path: Path) -> None:

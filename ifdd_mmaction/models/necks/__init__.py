@@ -4,6 +4,7 @@ import sys
 
 from ...deprecations import former_module
 from .conv_ladm import ConvLADM
+from .evidence_split import EvidenceSplit
 from .feature_pyramid import to_pyramid
 from .ifdd_neck import Disentanglement, IFDDNeck
 from .interval_split import IntervalSplit
@@ -20,6 +21,7 @@ __all__ = [
     'LADM',
     'ConvLADM',
     'Disentanglement',
+    'EvidenceSplit',
     'IFDDNeck',
     'IntervalSplit',
     'Lifting',

@@ -88,6 +88,9 @@ class IFDDNeck(BaseModule):
         split: Config of the temporal split, likewise ISSM.
         lifting: Config of the lifting step, likewise LADM.
         relaxed: Whether the context constraint compares averages only.
+        frozen_aggregation: Whether the aggregation is used as it is, without training,
+            as an :class:`EvidenceSplit` needs it. The first of two trainings,
+            ``configs/_base_/static_first``, takes this away.
         num_segments: Frames of a clip, under ``Recognizer2D`` only; see
             :func:`to_pyramid`.
         clip_shape: (T, H, W) of the clip that the backbone gets. From it the
@@ -123,6 +126,7 @@ class IFDDNeck(BaseModule):
         split: Part = SPLIT,
         lifting: Part = LIFTING,
         relaxed: bool = True,
+        frozen_aggregation: bool = False,
         num_segments: int | None = None,
         clip_shape: Sequence[int] | None = None,
         init_cfg: dict | None = None,
@@ -138,6 +142,7 @@ class IFDDNeck(BaseModule):
         stages = list(in_channels)
         channels, size = stages[-1], tuple(input_size)
         self.relaxed = relaxed
+        self.frozen_aggregation = frozen_aggregation
         self.num_segments = num_segments
         self.aggregation: BaseModule | None = None
         self.split: TemporalSplit | None = None
@@ -147,6 +152,9 @@ class IFDDNeck(BaseModule):
                 {**AGGREGATION, 'in_channels': stages, **aggregation}
             )
             channels = self.aggregation.out_channels
+            if frozen_aggregation:
+                self.aggregation.requires_grad_(False)
+                self.aggregation.eval()
         if split is not None:
             frames = dict(in_channels=channels, num_frames=size[0])
             self.split = MODELS.build({**SPLIT, **frames, **current_split(split)})
@@ -157,6 +165,13 @@ class IFDDNeck(BaseModule):
             self.lifting = MODELS.build({**LIFTING, **groups, **lifting})
         elif split is not None:
             self.lifting = NoLifting(channels, input_size=size)
+
+    def train(self, mode: bool = True) -> IFDDNeck:
+        """Set the mode of training, which a frozen aggregation does not follow."""
+        super().train(mode)
+        if self.frozen_aggregation and self.aggregation is not None:
+            self.aggregation.eval()
+        return self
 
     def forward(
         self, x: Tensor | Sequence[Tensor], data_samples: list | None = None

@@ -45,6 +45,26 @@ def frame_tokens(x: Tensor, size: int) -> Tensor:
     return pooled.flatten(2).transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
 
 
+def rank_halves(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the half of T even frames with the higher scores, and the other one.
+
+    Args:
+        scores: ``(N, T)``; frames of equal score are ranked in temporal order.
+
+    Returns:
+        Frames ``(N, T/2)`` of each half, in temporal order.
+    """
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    higher, lower = (half.sort(dim=1).values for half in order.chunk(2, dim=1))
+    return higher, lower
+
+
+def take_frames(x: Tensor, frames: Tensor) -> Tensor:
+    """Return the frames ``(N, n)`` of ``(N, C, T, H, W)``."""
+    index = frames[:, None, :, None, None].expand(-1, x.shape[1], -1, *x.shape[3:])
+    return x.gather(2, index)
+
+
 class SplitIndexes(NamedTuple):
     """Where a clip is split; T is the even length, after padding.
 

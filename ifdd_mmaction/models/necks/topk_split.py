@@ -6,7 +6,13 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from .temporal_split import SplitIndexes, TemporalSplit, frame_tokens
+from .temporal_split import (
+    SplitIndexes,
+    TemporalSplit,
+    frame_tokens,
+    rank_halves,
+    take_frames,
+)
 
 
 @MODELS.register_module()
@@ -54,7 +60,7 @@ class TopKSplit(TemporalSplit):
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
         indexes = self.locate(x)
-        return _take(x, indexes.static), _take(x, indexes.dynamic)
+        return take_frames(x, indexes.static), take_frames(x, indexes.dynamic)
 
     @torch.no_grad()
     def locate(self, x: Tensor) -> SplitIndexes:
@@ -64,12 +70,5 @@ class TopKSplit(TemporalSplit):
         scores = correlation.mean(dim=2)
         if self.prior_order:
             scores[:, 0::2] += 1
-        order = scores.argsort(dim=1, descending=True, stable=True)
-        static, dynamic = (part.sort(dim=1).values for part in order.chunk(2, dim=1))
+        static, dynamic = rank_halves(scores)
         return SplitIndexes(static, dynamic, correlation)
-
-
-def _take(x: Tensor, frames: Tensor) -> Tensor:
-    """Return the frames ``(N, n)`` of ``(N, C, T, H, W)``."""
-    index = frames[:, None, :, None, None].expand(-1, x.shape[1], -1, *x.shape[3:])
-    return x.gather(2, index)

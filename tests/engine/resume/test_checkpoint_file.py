@@ -96,3 +96,25 @@ def test_a_copied_folder_is_resumed_from_the_copy(write, tmp_path):
     assert latest_checkpoint(tmp_path)[0] == other / 'epoch_9.pth'
     write('epoch_2.pth', age=9)
     assert latest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_2.pth'
+
+
+def test_a_copied_work_dir_has_the_same_newest_checkpoint(tmp_path):
+    """Copies get new times, in any order: resuming went back to an older epoch."""
+    for epoch, time in ((9, 200), (10, 100)):
+        path = tmp_path / f'epoch_{epoch}.pth'
+        torch.save(dict(epoch=epoch), path)
+        os.utime(path, (time, time))
+    pointer = tmp_path / 'last_checkpoint'
+    pointer.write_text('/another/machine/work_dirs/frames/epoch_10.pth')
+    assert latest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_10.pth'
+    # Training from scratch in a folder with an older training: lower numbers are newer.
+    pointer.write_text(str(tmp_path / 'epoch_9.pth'))
+    assert latest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_9.pth'
+    # Killed after the checkpoint was written, and before the pointer.
+    os.utime(tmp_path / 'epoch_10.pth', (300, 300))
+    assert latest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_10.pth'
+    # The one that is named is damaged.
+    (tmp_path / 'epoch_10.pth').write_bytes(b'PK')
+    pointer.write_text(str(tmp_path / 'epoch_10.pth'))
+    found, damaged = latest_checkpoint(tmp_path)
+    assert found == tmp_path / 'epoch_9.pth' and 'epoch_10.pth' in damaged[0]

@@ -15,6 +15,7 @@ SPLITS = [
     dict(type='ISSM'),
     dict(type='ISSM', align_corners=False),
     dict(type='IntervalSplit'),
+    dict(type='EvidenceSplit'),
     dict(type='TopKSplit'),
     dict(type='WeightingSplit'),
     None,
@@ -59,7 +60,7 @@ def test_it_is_what_forward_computes(split, lifting, frames):
         assert getattr(found, name).shape == (2, 8, half, 3, 2), name
     kind = split['type'] if split else 'IntervalSplit'
     correlation = found.indexes.correlation
-    if kind == 'IntervalSplit':
+    if kind in ('IntervalSplit', 'EvidenceSplit'):
         assert correlation is None
     else:
         assert correlation.shape == (2, 2 * half, 2 * half)

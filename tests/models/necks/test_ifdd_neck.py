@@ -79,7 +79,7 @@ def test_with_neither_the_aggregated_map_comes_out():
     None,
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize(
-    'split', ['ISSM', 'IntervalSplit', 'TopKSplit', 'WeightingSplit']
+    'split', ['ISSM', 'IntervalSplit', 'EvidenceSplit', 'TopKSplit', 'WeightingSplit']
 )
 @pytest.mark.parametrize('relaxed', [True, False])
 def test_parts_combine_and_every_parameter_is_trained(lifting, split, relaxed):

@@ -12,6 +12,7 @@ from tests.helpers.numeric import assert_close, depth_of
 EVERY = [
     dict(type='ISSM'),
     dict(type='IntervalSplit'),
+    dict(type='EvidenceSplit'),
     dict(type='TopKSplit'),
     dict(type='TopKSplit', prior_order=False),
     dict(type='WeightingSplit'),

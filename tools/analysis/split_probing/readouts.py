@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from ifdd_mmaction.errors import InputError
-from ifdd_mmaction.models.necks.temporal_split import SplitIndexes, TemporalSplit
+from ifdd_mmaction.models.necks import EvidenceSplit
+from ifdd_mmaction.models.necks.temporal_split import (
+    SplitIndexes,
+    TemporalSplit,
+    rank_halves,
+    take_frames,
+)
 
 from .constraints import CONSTRAINTS, Constraint
 
@@ -22,8 +26,9 @@ SPLITS: dict[str, dict[str, Any]] = dict(
     interval=dict(type='IntervalSplit'),
     issm=dict(type='ISSM', receptive_field=2.0),
     issm_4=dict(type='ISSM', receptive_field=4.0),
-    evidence=dict(),  # of this tool, as the next one: not registered
-    oracle=dict(),
+    evidence=dict(window=1),  # the frames that a classifier finds least neutral
+    evidence_3=dict(window=3),
+    oracle=dict(),  # of this tool: not registered
 )
 LIFTINGS: dict[str, dict[str, Any]] = dict(
     paper=dict(type='LADM', num_heads=4, drop_path=0.0),
@@ -38,56 +43,33 @@ ROWS = [
 DROPOUT = 0.1
 
 
-class RankedSplit(TemporalSplit):
-    """The half of the frames with the highest scores to the dynamics group."""
+class OracleSplit(TemporalSplit):
+    """The half of the frames with the highest known intensity to the dynamics group.
 
-    def scores(self, x: Tensor) -> Tensor:
-        """Return the score ``(N, T)`` of each frame of ``(N, C, T, H, W)``."""
-        raise NotImplementedError
+    Attributes:
+        intensity: Known intensity ``(N, T)``, set for each batch.
+    """
+
+    intensity: Tensor
 
     def locate(self, x: Tensor) -> SplitIndexes:
         """Return the frames ``(N, T/2)`` of each group, in temporal order."""
-        order = self.scores(x).argsort(dim=1, descending=True, stable=True)
-        dynamic, static = (half.sort(dim=1).values for half in order.chunk(2, dim=1))
+        dynamic, static = rank_halves(self.intensity)
         return SplitIndexes(static.float(), dynamic.float())
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""
-        clips = torch.arange(len(x))[:, None]
-        groups = [x.transpose(1, 2)[clips, i.long()] for i in self.locate(x)[:2]]
-        return groups[0].transpose(1, 2), groups[1].transpose(1, 2)
+        static, dynamic, _ = self.locate(x)
+        return take_frames(x, static.long()), take_frames(x, dynamic.long())
 
 
-class OracleSplit(RankedSplit):
-    """Scores are the known intensity: ``intensity`` ``(N, T)``, set for each batch."""
-
-    intensity: Tensor
-
-    def scores(self, x: Tensor) -> Tensor:
-        """Return the known intensity ``(N, T)``."""
-        return self.intensity
-
-
-class EvidenceSplit(RankedSplit):
-    """Scores are what a classifier of frames says: how little neutral a frame is.
-
-    Args:
-        head: Classifier ``C -> K`` of the mean of a frame, as the first stage of
-            static_first.py leaves it; it is not trained here.
-        neutral: Number of the class without an expression.
-    """
-
-    def __init__(
-        self, in_channels: int, num_frames: int, head: nn.Linear, neutral: int
-    ) -> None:
-        super().__init__(in_channels, num_frames)
-        self.classifier = copy.deepcopy(head).requires_grad_(False)
-        self.neutral = neutral
-
-    def scores(self, x: Tensor) -> Tensor:
-        """Return ``(N, T)``, one minus the probability of neutral, from 0 to 1."""
-        frames = x.mean(dim=(3, 4)).transpose(1, 2)  # (N, T, C)
-        return 1 - self.classifier(frames).softmax(dim=2)[..., self.neutral]
+def evidence_split(
+    size: tuple[int, int], head: nn.Linear, neutral: int, window: int
+) -> EvidenceSplit:
+    """Return the split by what a classifier of frames, which is copied, says."""
+    split = EvidenceSplit(*size, head.out_features, neutral, window)
+    split.load_state_dict(head.state_dict())
+    return split
 
 
 class Readout(nn.Module):
@@ -122,13 +104,13 @@ class Readout(nn.Module):
             split, lifting = row.split(' + ')
             if split == 'oracle':
                 self.split = OracleSplit(c, t)
-            elif split == 'evidence':
+            elif split.startswith('evidence'):
                 if neutral is None:
                     raise InputError(
                         f'{row}: no class is called neutral, so that no frame is more '
                         'or less so: leave this row out of --rows'
                     )
-                self.split = EvidenceSplit(c, t, head, neutral)
+                self.split = evidence_split((c, t), head, neutral, **SPLITS[split])
             else:
                 self.split = MODELS.build(
                     dict(SPLITS[split], in_channels=c, num_frames=t)

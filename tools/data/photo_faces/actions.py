@@ -59,6 +59,18 @@ UNITS: dict[str, dict[str, float]] = {
     'right': {'mouthRight': 1.0},
     'puff': {'cheekPuff': 0.7},
 }
+#: Units of the further variants (``variety.py``): lip corners drawn sideways more than
+#: up, a jaw that a laugh opens wide, closed eyes.
+FURTHER_UNITS: dict[str, dict[str, float]] = {
+    '12w': {
+        'mouthSmile': 0.6,
+        'mouthStretch': 0.45,
+        'mouthDimple': 0.3,
+        'mouthRollLower': 0.2,
+    },
+    '27s': {'jawOpen': 0.4, 'mouthStretch': 0.15},
+    '43': {'eyeBlink': 1.0},
+}
 SPEECH = 'talk', 'round', 'pucker', 'teeth', 'closed', '25', '26'
 #: Units that move by chance in any class, one at a time and briefly.
 TWITCHES = '1', '2', '14', 'left', 'right', 'puff', '7', '23'
@@ -134,7 +146,7 @@ class Shapes:
     def unit(self, name: str, asymmetry: float = 0.0) -> Array:
         """Return the weights ``(k,)`` of a unit at full intensity."""
         weights = np.zeros(len(self.names), np.float32)
-        for shape, strength in UNITS[name].items():
+        for shape, strength in (UNITS | FURTHER_UNITS)[name].items():
             for side, sign in (('', 0.0), ('_L', 1.0), ('_R', -1.0)):
                 i = self.index.get(shape + side)
                 if i is not None:
@@ -179,15 +191,20 @@ def draw_rest(rng: np.random.Generator, shapes: Shapes) -> Array:
     return weights
 
 
+def draw_gains(rng: np.random.Generator, variant: str) -> dict[str, float]:
+    """Draw the gain of each unit of a variant; some of its last units are missing."""
+    gains: dict[str, float] = {}
+    for i, (unit, grade) in enumerate(units_of(variant).items()):
+        gain, kept = float(rng.uniform(*GAIN)), rng.random() >= MISSING
+        if i < 2 or kept:
+            gains[unit] = gain * grade
+    return gains
+
+
 def draw_expression(
     rng: np.random.Generator, label: int
 ) -> tuple[str, dict[str, float]]:
     """Draw a variant of a class and the gain of each of its units."""
     variants = PROTOTYPES[LABELS[label]]
     variant = variants[rng.integers(len(variants))]
-    gains: dict[str, float] = {}
-    for i, (unit, grade) in enumerate(units_of(variant).items()):
-        gain, kept = float(rng.uniform(*GAIN)), rng.random() >= MISSING
-        if i < 2 or kept:
-            gains[unit] = gain * grade
-    return variant, gains
+    return variant, draw_gains(rng, variant)

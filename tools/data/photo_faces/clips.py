@@ -10,6 +10,7 @@ import numpy as np
 from .actions import Shapes
 from .degrade import Camera
 from .framing import Framing
+from .hand import Hand
 from .portrait import Portrait, change_shape
 from .render import View, draw_background, draw_person
 from .script import LEAST, wander, write_script
@@ -37,6 +38,9 @@ def draw_clip(
     size: int,
     change: float = 0.0,
     intensity: float = LEAST,
+    variety: float = 0.0,
+    hands: float = 0.0,
+    further: np.random.Generator | None = None,
 ) -> tuple[list[Array], Array, dict[str, Any]]:
     """Draw a clip of a class.
 
@@ -51,6 +55,9 @@ def draw_clip(
         change: How much the shape of the face differs from that of the person; see
             :func:`change_shape`.
         intensity: Smallest intensity of the expression at its apex.
+        variety: Probability of a further variant of the class (``variety.py``).
+        hands: Probability of a hand in front of the face.
+        further: Random numbers of variety and hands.
 
     Returns:
         The frames, ``(size, size, 3)`` uint8 RGB each; the intensity ``(T,)`` of the
@@ -59,7 +66,13 @@ def draw_clip(
     if change:
         portrait = change_shape(portrait, shapes.names, rng, change)
         shapes = Shapes(shapes.names, portrait.blink)
-    script = write_script(rng, shapes, label, frames, intensity)
+    script = write_script(
+        rng, shapes, label, frames, intensity, variety, further if variety else None
+    )
+    hand = None
+    if hands and further is not None:
+        script.drawn['hand'] = bool(further.random() < hands)
+        hand = Hand(further, frames) if script.drawn['hand'] else None
     # Whose skin it is must not be told by its color, nor by a mole on the left.
     tint = np.exp(rng.normal(0, TONE) + rng.normal(0, HUE, 3))
     mirrored = bool(rng.random() < 0.5)
@@ -92,6 +105,8 @@ def draw_clip(
             distance, light, share, flicker[i] * tint, lines,
         )  # fmt: skip
         image, face = draw_person(portrait, script.weights[i], view, room)
+        if hand is not None:
+            image = hand.cover(image, face, view.scale, i)
         shown.append(image)
         middles.append(face.mean(0))
     if mirrored:

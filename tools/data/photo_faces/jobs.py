@@ -47,6 +47,8 @@ class Job:
         intensity: Smallest intensity of an expression at its apex.
         others: People whose skin is mixed into that of the person.
         mix: Largest share of their skin.
+        variety: Probability of a further variant of the class.
+        hands: Probability of a hand in front of the face.
     """
 
     person: Person
@@ -61,6 +63,8 @@ class Job:
     intensity: float
     others: tuple[Person, ...] = ()
     mix: float = 0.0
+    variety: float = 0.0
+    hands: float = 0.0
 
 
 _model: HeadModel | None = None
@@ -179,7 +183,8 @@ def do_job(job: Job) -> dict[str, Any]:
             frames, strength, drawn = draw_clip(
                 shown, shapes, _framing, rng, label - 1, job.frames, job.size,
                 job.change,
-                job.intensity,
+                job.intensity, job.variety, job.hands,
+                np.random.default_rng([*key, 8]),
             )  # fmt: skip
             drawn |= mixed
         else:
@@ -219,6 +224,7 @@ def plan_jobs(
     people: list[Person], labels: list[int], each: int, root: Path,
     seed: int, size: int, frames: int, mode: str, change: float = 0.0,
     intensity: float = LEAST, mix: float = 0.0, folds: Mapping[str, int] | None = None,
+    variety: float = 0.0, hands: float = 0.0,
 ) -> list[Job]:  # fmt: skip
     """Return the job of each person; a shuffled id tells neither class nor subject."""
     others = choose_others(people, folds, seed) if mix and folds else {}
@@ -230,7 +236,7 @@ def plan_jobs(
             person, subject,
             [(int(n), *kind) for n, kind in zip(numbers[subject], kinds, strict=True)],
             seed, size, frames, root, mode, change, intensity,
-            others.get(person.name, ()), mix,
+            others.get(person.name, ()), mix, variety, hands,
         )
         for subject, person in enumerate(people)
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from .actions import (
     draw_expression,
     draw_rest,
 )
+from .variety import draw_closure, draw_further, draw_style
 
 Array = np.ndarray
 
@@ -137,14 +138,33 @@ def write_script(
     label: int,
     frames: int,
     least: float = LEAST,
+    variety: float = 0.0,
+    further: np.random.Generator | None = None,
 ) -> Script:
-    """Draw what happens in a clip of a class (its index), of at least an intensity."""
+    """Draw what happens in a clip.
+
+    Args:
+        rng: Random numbers.
+        shapes: Weights of the head model's shapes.
+        label: Index of the class.
+        frames: Number of frames, T.
+        least: Smallest intensity of the expression at its apex.
+        variety: Probability of a further variant of the class (``variety.py``).
+        further: Random numbers of what the variety adds, so that the rest of the clip
+            is the same without it; None for no variety.
+    """
     variant, gains = draw_expression(rng, label)
+    if further is not None and further.random() < variety:
+        variant, gains = draw_further(further, label) or (variant, gains)
+    lids = gains.pop('43', 0.0)
     timing, course = draw_envelope(rng, frames)
     intensity = least + (1 - least) * rng.random() ** 0.5  # rather strong than weak
     lean = rng.normal(0, 0.1)
     strength = intensity * course * (label != NEUTRAL)
-    weights = strength[:, None] * shapes.combine(gains, lean)
+    shown = shapes.combine(gains, lean)
+    if further is not None:
+        shown = draw_style(further, shapes, shown)
+    weights = strength[:, None] * shown
     drawn: dict[str, Any] = {
         'variant': variant or '-', 'timing': timing if label != NEUTRAL else '-',
         'intensity': intensity if label != NEUTRAL else 0.0, 'second': '-',
@@ -176,7 +196,10 @@ def write_script(
         unit = shapes.unit(str(rng.choice(TWITCHES)), rng.normal(0, 0.3))
         weights = weights + rng.uniform(0.15, 0.45) * bump[:, None] * unit
     weights = np.clip(weights, 0, 1.15) + draw_rest(rng, shapes)
-    blinks = _blinks(rng, frames)[:, None]
+    blinks = np.maximum(_blinks(rng, frames), np.clip(1.6 * lids * strength, 0, 1))
+    if further is not None:
+        blinks = np.maximum(blinks, draw_closure(further, frames))
+    blinks = blinks[:, None]
     blink = shapes.unit('45')
     # A lid that closes leaves no wide or narrow eye.
     weights = weights * (1 - blinks * shapes.around_eyes) + blinks * blink

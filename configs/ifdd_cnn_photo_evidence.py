@@ -1,0 +1,7 @@
+# The model of real faces with indexes by what the first stage has learned: the frames
+# that its classifier finds least neutral are the dynamics (docs/content.md).
+_base_ = ['ifdd_cnn_photo.py']
+
+model = dict(
+    neck=dict(frozen_aggregation=True, split=dict(type='EvidenceSplit', num_classes=7))
+)

@@ -2,6 +2,4 @@
 # that its classifier finds least neutral are the dynamics (docs/content.md).
 _base_ = ['ifdd_cnn_photo.py']
 
-model = dict(
-    neck=dict(frozen_aggregation=True, split=dict(type='EvidenceSplit', num_classes=7))
-)
+model = dict(neck=dict(frozen_aggregation=True, split=dict(type='EvidenceSplit')))

@@ -227,8 +227,10 @@ def _to_onnx(program: torch.export.ExportedProgram, metadata: dict[str, str]) ->
         raise InputError(f'ONNX cannot express it: {_first_line(error)}') from error
 
 
-def _first_line(error: Exception) -> str:
-    """Return the kind of an error and the first line of what it says."""
+def _first_line(error: BaseException) -> str:
+    """Return the kind of an error's first cause and the first line of what it says."""
+    while error.__cause__:
+        error = error.__cause__
     lines = str(error).strip().splitlines() or ['']
     return f'{type(error).__name__}: {lines[0]}'
 

@@ -74,13 +74,19 @@ def train_static_first(
     frames = load_config(zoo_root() / FRAMES[known_intensity], base=config)
     frames.merge_from_dict(dict(frame_options or {}))
     clips.merge_from_dict(dict(cfg_options or {}))
-    kwargs |= dict(resume=True, data_root=data_root)
-    of_frames = kwargs | dict(data_root=frames_root or data_root)
-    learned = train(frames, work_dir=work_dir / 'frames', **of_frames)
+    learned = train(
+        frames,
+        work_dir=work_dir / 'frames',
+        data_root=frames_root or data_root,
+        resume=True,
+        **kwargs,
+    )
     weights = str(latest_checkpoint(learned.work_dir)[0])
     clips.load_from = weights
     set_classifier(clips, weights)
-    return train(clips, work_dir=work_dir / 'clips', **kwargs)
+    return train(
+        clips, work_dir=work_dir / 'clips', data_root=data_root, resume=True, **kwargs
+    )
 
 
 def set_classifier(cfg: Config, weights: str) -> None:

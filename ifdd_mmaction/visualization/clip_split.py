@@ -68,8 +68,9 @@ def plot_clip_split(clips: Sequence[ClipSplit]) -> Figure:
     strip = FRAME * count
     timed = any(clip.envelope is not None for clip in clips)
     height = FRAME + (CURVE if timed else 0) + MARKS + AXIS
-    row = max(height, MATRIX) + TOP + BOTTOM
-    width = LEFT + strip + GAP + MATRIX + RIGHT
+    correlated = any(clip.correlation is not None for clip in clips)
+    row = max(height, MATRIX if correlated else 0) + TOP + BOTTOM
+    width = LEFT + strip + (GAP + MATRIX if correlated else 0) + RIGHT
     total = row * len(clips)
     figure = Figure(figsize=(width, total))
 

@@ -28,6 +28,18 @@ SHAPES = (
 )
 
 
+def shape_names() -> tuple[str, ...]:
+    """Return the names of all shapes that the tool moves, of both sides each.
+
+    The tool's folder must be on the path.
+    """
+    from photo_faces.actions import FURTHER_UNITS, UNITS
+
+    shapes = {shape for unit in (UNITS | FURTHER_UNITS).values() for shape in unit}
+    shapes |= {'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeLookDown'}
+    return tuple(f'{shape}{side}' for shape in sorted(shapes) for side in ('_L', '_R'))
+
+
 def multi_pie() -> np.ndarray:
     """Return 68 landmarks ``(68, 2)``, y up."""
 

@@ -12,7 +12,9 @@ import pytest
 from tests.helpers.golden import ROOT, load_tool
 
 DOCTOR = ROOT / 'tools' / 'doctor.py'
-doctor = load_tool('doctor.py')
+doctor = load_tool('doctor.py')  # its folder is on the path now
+
+from doctor_checks import distributions, packages  # noqa: E402
 
 
 def run(*words, before=None, flags=(), script=DOCTOR, **env):
@@ -183,7 +185,7 @@ def test_a_fork_is_named(tmp_path, monkeypatch):
     distribution(tmp_path, 'onedl-mmcv', '2.3.6', 'mmcv')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     monkeypatch.setattr(sys, 'path', [str(tmp_path)])  # without the original
-    check = doctor.check_module('mmcv')
+    check = packages.check_module('mmcv')
     assert check == ('mmcv', 'ok', '2.3.6 (onedl-mmcv 2.3.6), full', '')
 
 
@@ -196,9 +198,9 @@ def test_operators_for_another_torch_are_a_warning(tmp_path, monkeypatch):
     module(tmp_path, 'torch', '__version__ = "2.13.0+cu130"')
     distribution(tmp_path, 'mmcv', '2.1.0', 'mmcv')
     # Before the installed mmcv-lite, which is not seen.
-    monkeypatch.setattr(doctor, 'providers', lambda name: {'mmcv': '2.1.0'})
+    monkeypatch.setattr(packages, 'providers', lambda name: {'mmcv': '2.1.0'})
     monkeypatch.setenv('PYTHONPATH', path(tmp_path))
-    check = doctor.check_module('mmcv')
+    check = packages.check_module('mmcv')
     assert check.verdict == 'warning' and 'undefined symbol: _ZN3c10' in check.found
     assert check.remedy.startswith(
         'install a full mmcv that is built for torch 2.13.0+cu130, or pip uninstall -y '
@@ -209,9 +211,9 @@ def test_operators_for_another_torch_are_a_warning(tmp_path, monkeypatch):
 @pytest.mark.parametrize('name', ['mmcv', 'cv2'])
 def test_an_old_version_is_a_warning(tmp_path, monkeypatch, name):
     module(tmp_path, name, '__version__ = "2.0.1"\nimencode = imdecode = lambda *x: x')
-    monkeypatch.setattr(doctor, 'providers', lambda name: {'mmcv': '2.0.1'})
+    monkeypatch.setattr(packages, 'providers', lambda name: {'mmcv': '2.0.1'})
     monkeypatch.setenv('PYTHONPATH', path(tmp_path))
-    check = doctor.check_module(name)
+    check = packages.check_module(name)
     assert check.verdict == 'warning' and ': tested with ' in check.found
     assert re.match(r"pip install 'mmcv.*>=\d", check.remedy)
 
@@ -249,7 +251,7 @@ def test_a_version_out_of_the_declared_bounds_is_a_warning(tmp_path, monkeypatch
     ('3.9', '>=3.10', False), ('1.5', '!=1.5,>1', False), ('7', '', True),
 ])  # fmt: skip
 def test_versions_are_compared_as_numbers(version, bounds, expected):
-    assert doctor.within(version, bounds) is expected
+    assert distributions.within(version, bounds) is expected
 
 
 def limit():
@@ -354,7 +356,7 @@ def test_jpegs_are_decoded_by_opencv_without_the_extra(
     if with_opencv:
         module(tmp_path, 'cv2', '__version__ = "4.11.0"')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-    check = doctor.check_jpeg()
+    check = packages.check_jpeg()
     assert check.verdict == ('ok' if with_opencv else 'warning')
     said = 'OpenCV 4.11.0; the extra' if with_opencv else 'not checked: opencv cannot'
     assert check.found.startswith(said)

@@ -14,7 +14,11 @@ from ifdd_mmaction.apis import (
     OnnxPredictor,
     TorchPredictor,
     build_predictor,
+    export,
     exporting,
+    get_checkpoint,
+    get_config,
+    list_models,
 )
 from ifdd_mmaction.errors import InputError
 from tests.helpers.figures import DFEW
@@ -75,6 +79,27 @@ def test_the_files_agree_with_pytorch(exported):
     (scores,) = session.run(None, {'clips': inputs.numpy()})
     with torch.no_grad():
         assert_close(program(inputs), scores, depth)
+
+
+@pytest.mark.parametrize('name', list_models('*_photo', pretrained=True))
+def test_models_of_real_faces_are_exported_for_any_number_of_clips(tmp_path, name):
+    (path,) = export(name, out=tmp_path / 'x.onnx')
+    torch_engine = TorchPredictor(get_config(name), get_checkpoint(name), 'cpu')
+    onnx_engine = build_predictor(get_config(name), path)
+    clip_shape = onnx_engine.clip_shape
+    clips = torch.randint(0, 256, (5, 1, 3, *clip_shape), dtype=torch.uint8)
+    depth = depth_of(torch_engine.model)
+    assert_close(onnx_engine(clips), torch_engine(clips), depth)
+
+
+@pytest.mark.parametrize('kind', ['EvidenceSplit', 'TopKSplit', 'WeightingSplit'])
+def test_other_splits_are_exported(tmp_path, kind):
+    config, checkpoint = tiny('cnn', tmp_path, neck=dict(split=dict(type=kind)))
+    (path,) = export(config, checkpoint, tmp_path / 'x.onnx', clip_shape=(8, 32, 32))
+    clips = torch.randint(0, 256, (3, 1, 3, 8, 32, 32), dtype=torch.uint8)
+    torch_engine = TorchPredictor(config, checkpoint, 'cpu')
+    found = build_predictor(config, path)(clips)
+    assert_close(found, torch_engine(clips), depth_of(torch_engine.model))
 
 
 def test_the_files_say_how_to_use_them(exported):
@@ -203,6 +228,17 @@ def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path, capfd, monkeyp
 
     # The pipeline of this config leaves frames as large as they are.
     assert 'cannot follow PyramidMViT at clips of (8, 512, 512)' in refused()
+
+    class Bessel(torch.nn.Module):
+        def forward(self, clips):
+            return torch.special.bessel_j0(clips)
+
+    program = torch.export.export(Bessel(), (torch.zeros(2),))
+    with monkeypatch.context() as context:
+        context.setattr(exporting, '_trace', lambda scorer, shape: program)
+        said = refused(*SHAPE)
+    assert said.startswith('ONNX cannot express it: DispatchError: No ONNX function')
+    assert 'bessel_j0' in said
     monkeypatch.setattr(exporting, '_trace', lambda scorer, shape: None)
 
     def drifted(data):

@@ -14,7 +14,7 @@ from photo_faces.heads import LANDMARKS, HeadModel  # noqa: E402
 from photo_faces.landmarks import Anchors  # noqa: E402
 from photo_faces.raster import draw_triangles, vertex_normals  # noqa: E402
 
-from tests.helpers.photo_sources import multi_pie  # noqa: E402
+from tests.helpers.photo_sources import multi_pie, shape_names  # noqa: E402
 
 
 def draw(points, triangles, texture, uv, shade=None, edge=8):
@@ -107,14 +107,7 @@ def test_fit_finds_pose_and_shape():
     assert np.abs(seen - pixels).max() < 3
 
 
-NAMES = tuple(
-    f'{shape}{side}'
-    for shape in sorted(
-        {shape for unit in actions.UNITS.values() for shape in unit}
-        | {'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeLookDown'}
-    )
-    for side in ('_L', '_R')
-)
+NAMES = shape_names()
 
 
 @pytest.mark.parametrize('label', range(7))

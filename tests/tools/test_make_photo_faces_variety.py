@@ -11,18 +11,9 @@ load_tool('data/make_photo_faces.py')  # its folder is on the path now
 from photo_faces import actions, script, variety  # noqa: E402
 from photo_faces.hand import AWAY, Hand  # noqa: E402
 
-NAMES = tuple(
-    f'{shape}{side}'
-    for shape in sorted(
-        {
-            shape
-            for unit in (actions.UNITS | actions.FURTHER_UNITS).values()
-            for shape in unit
-        }
-        | {'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeLookDown'}
-    )
-    for side in ('_L', '_R')
-)
+from tests.helpers.photo_sources import shape_names  # noqa: E402
+
+NAMES = shape_names()
 SHAPES = actions.Shapes(NAMES, (1.0, 1.0))
 
 
@@ -64,16 +55,14 @@ def test_variety_changes_the_expression_and_nothing_else(label):
 
 def test_who_weeps_closes_the_eyes():
     closing = [SHAPES.index['eyeBlink_L'], SHAPES.index['eyeBlink_R']]
-    seen = 0
-    for seed in range(60):
+    closed = []
+    for seed in range(100):
         made = write(seed, actions.LABELS.index('Sad'), 1.0)
         if made.drawn['variant'].endswith('43'):
-            seen += 1
             apex = made.strength.argmax()
-            # At an intensity of 0.9 with a gain of 0.7 at least, unless it is missing.
-            if made.weights[apex, closing].min() < 0.9:
-                seen -= 1
-    assert seen > 10
+            closed.append(made.weights[apex, closing].min() > 0.9)
+    # Each unit beyond the first two is missing in a few clips.
+    assert len(closed) > 15 and np.mean(closed) > 1 - 3 * actions.MISSING
 
 
 def test_people_show_an_expression_in_ways_of_their_own():
@@ -126,7 +115,7 @@ def test_a_hand_hides_a_part_of_the_face_and_takes_its_color():
         before = image.copy()
         covered = hand.cover(image, face, scale, i)
         assert np.array_equal(image, before)  # the frame is not changed in place
-        assert covered.dtype == np.float32 and covered.min() >= 0 <= 1 - covered.max()
+        assert covered.dtype == np.float32 and 0 <= covered.min() <= covered.max() <= 1
         # The room is blue, the hand is not, nor its shadow more than a little.
         hidden = inside & (np.abs(covered - image).max(axis=2) > 0.05)
         shares.append(hidden[inside].mean())

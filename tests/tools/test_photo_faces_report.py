@@ -24,6 +24,8 @@ PEOPLE = [
     ('london_004', '', 'male', '', 2),
     ('london_005', '26', 'male', 'east_asian', 2),
 ]
+#: Strength of the smile of each.
+SMILES = 0.05, 0.01, 0.03, 0.02, 0.04
 FRAMES = """
 _base_ = ['{base}']
 model = dict(neck=dict(split=None, lifting=None))
@@ -40,12 +42,12 @@ def write_set(root, mode, labels, people=PEOPLE, folds=None):
     rng = np.random.default_rng(len(mode))
     facts = dict(generator='make_photo_faces', mode=mode, size=32, frames=8)
     write_atomic(root / 'sample.json', json.dumps(facts).encode())
-    clips, tests = [('id', 'label', 'subject')], {1: [], 2: []}
+    clips, tests = [('id', 'label', 'subject', 'smile')], {1: [], 2: []}
     for i, person in enumerate(people):
         fold = (folds or {}).get(person[0], person[4])
         for label in labels:
             number = len(clips)
-            clips.append((number, label, i))
+            clips.append((number, label, i, SMILES[i] if label == 1 else 0))
             tests[fold].append((number, label))
             folder = root / 'Clip' / 'clip_32x32_8f' / f'{number:05d}'
             folder.mkdir(parents=True)
@@ -141,7 +143,30 @@ def test_the_report(main, models, tmp_path):
     ]
     assert photos['largest_gap']['minus_all']['mean'] == min(gaps)
     assert photos['largest_gap_of_enough_people'] is None
+    smiles = photos['smiles']
+    assert [part['strength'] for part in smiles.values()] == [
+        [0.01, 0.02], [0.03, 0.04], [0.05, 0.05]
+    ]  # fmt: skip
+    counts = [
+        {name: group['smiles'] for name, group in part['groups'].items()}
+        for part in smiles.values()
+    ]
+    assert counts == [
+        dict(everybody=2, female=0, male=2), dict(everybody=2, female=1, male=1),
+        dict(everybody=1, female=1, male=0),
+    ]  # fmt: skip
+    for part, people in zip(smiles.values(), ((2, 4), (3, 5), (1,)), strict=True):
+        told = [
+            row['prediction'] == 'happy'
+            for row in rows
+            if row['set'] == 'photos' and row['label'] == 'happy'
+            and row['model'] == 'IFDD' and int(row['person'][-3:]) in people
+        ]  # fmt: skip
+        assert part['groups']['everybody']['recall']['mean'] == np.mean(told)
+    assert smiles['strongest third']['groups']['male']['recall'] is None
+
     text = (tmp_path / f'{STEM}.md').read_text()
+    assert '| weakest third | 0.010 to 0.020 |' in text
     assert '| frames, averaged |' in text and '| IFDD | held out | 4 |' in text
     assert (tmp_path / f'{STEM}.png').stat().st_size > 10000
 

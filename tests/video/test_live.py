@@ -1,6 +1,7 @@
 """Reading the newest frames of cameras and streams."""
 
 import socket
+import subprocess
 import time
 from threading import Event
 
@@ -9,11 +10,24 @@ import pytest
 
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import Camera, LiveVideo, LostError, live, live_source
+from tests.helpers.golden import ROOT
 from tests.helpers.processes import fork, free_port
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 from tests.helpers.stream_server import serve
 
 pytest.importorskip('av')
+
+#: The bindings of GStreamer are packages of the system.
+SYSTEM_PYTHON = '/usr/bin/python3'
+RTSP_SERVER = ROOT / 'tests' / 'helpers' / 'rtsp_server.py'
+
+
+def has_rtsp_server():
+    words = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    try:
+        return subprocess.run([SYSTEM_PYTHON, '-c', words], timeout=60).returncode == 0
+    except OSError:
+        return False
 
 
 class Script:
@@ -33,12 +47,25 @@ def images(*grays):
         yield time.monotonic(), np.full((4, 6, 3), gray, np.uint8)
 
 
-def start_server(port, rate=100.0, count=100_000, playlist=''):
-    process = fork(serve, port, rate, count, playlist)
+def wait_for(port):
     while True:
         with socket.socket() as client:
             if client.connect_ex(('127.0.0.1', port)) == 0:
-                return process
+                return
+
+
+def start_server(port, rate=100.0, count=100_000, playlist=''):
+    process = fork(serve, port, rate, count, playlist)
+    wait_for(port)
+    return process
+
+
+def start_rtsp_server(port):
+    caps = 'video/x-raw,format=I420,width=64,height=48,framerate=25/1'
+    words = f'videotestsrc is-live=true ! {caps} ! jpegenc ! rtpjpegpay name=pay0'
+    process = subprocess.Popen([SYSTEM_PYTHON, RTSP_SERVER, str(port), words])
+    wait_for(port)
+    return process
 
 
 def test_a_slow_reader_gets_the_newest_frame_and_no_queue():
@@ -90,6 +117,31 @@ def test_a_stream_whose_server_restarts_is_opened_again(path):
     assert (np.diff([f.seconds for f in seen]) > 0).all()
     lost, back = said
     assert f'http://127.0.0.1:{port}/{path}: lost (' in lost and 'back after' in back
+
+
+@pytest.mark.skipif(not has_rtsp_server(), reason='no GStreamer RTSP server for Python')
+def test_a_camera_that_speaks_rtsp_is_opened_again():
+    port, said = free_port(), []
+    server, seen = start_rtsp_server(port), []
+    url = f'rtsp://anna:secret@127.0.0.1:{port}/live'
+    with LiveVideo(url, reconnect=60, report=said.append) as video:
+        for frame in video:
+            if frame is None and said and server.poll() is not None:
+                server = start_rtsp_server(port)
+            if frame is None:
+                continue
+            seen.append(frame)
+            if len(seen) == 5:
+                server.kill()
+                server.wait()
+            if video.reopened and len(seen) > 10:
+                break
+    server.kill()
+    server.wait()
+    assert frame.image.shape == (48, 64, 3) and np.ptp(frame.image) > 200  # color bars
+    assert (np.diff([f.seconds for f in seen]) > 0).all()
+    lost, back = said
+    assert f'rtsp://127.0.0.1:{port}/live: lost (' in lost and 'back after' in back
 
 
 def test_what_is_lost_for_too_long_is_named_without_its_password(monkeypatch):

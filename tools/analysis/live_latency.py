@@ -3,10 +3,10 @@
 The video, forward and backward in turns, is used in two ways. First each of
 ``--frames`` frames is detected, predicted, drawn and encoded, however long it takes:
 the CPU time is counted, which other work on the machine hardly changes. Then it is
-played as a stream of ``--fps`` frames per second and watched by the session of ``ifdd
-infer`` for ``--seconds``, once for each of ``--draw``: written are delays from the
-arrival of a frame and frames per second, as in live.json, and how memory, open files
-and threads grow; see soak.py for what counts as flat.
+played as a stream of ``--fps`` frames per second, or ``--stream`` is opened, and
+watched by the session of ``ifdd infer`` for ``--seconds``, once for each of ``--draw``:
+written are delays from the arrival of a frame and frames per second, as in live.json,
+and how memory, open files and threads grow; see soak.py for what counts as flat.
 
 Exit codes: 0 measured, 1 memory, files or threads grow, 2 wrong arguments, or a video
 or model that cannot be used.
@@ -37,7 +37,7 @@ from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.fileio import write_atomic
 from ifdd_mmaction.provenance import provenance
 from ifdd_mmaction.video import FileVideo, Frame, LiveVideo, Stream, VideoWriter
-from ifdd_mmaction.video.live_sources import Arrival
+from ifdd_mmaction.video.live_sources import Arrival, without_password
 from ifdd_mmaction.visualization.live import LiveAnnotator
 
 
@@ -94,12 +94,12 @@ class Sampler:
 
 def watch(
     inferencer: DFERInferencer,
-    source: Repeated,
+    source: Repeated | str,
     folder: Path,
     draw: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Watch a file played like a stream; return what is written of it."""
+    """Watch a stream; return what is written of it."""
     session = LiveSession(inferencer, folder, draw)
     begin = time.process_time()
     with Sampler(folder, every=1.0) as sampler:
@@ -168,6 +168,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--checkpoint', help='its weights (those of the zoo)')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--fps', type=float, default=25.0)
+    parser.add_argument('--stream', help='URL of a stream to watch, not the video')
     parser.add_argument('--seconds', type=float, default=60.0)
     parser.add_argument(
         '--frames', type=int, default=500, help='used one by one (%(default)s)'
@@ -196,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             folder = Path(name)
             path = folder / 'stream.mp4'
             forward_and_backward(args.video, path, args.fps)
-            source = Repeated(path, Path(args.video).name)
+            source = args.stream or Repeated(path, Path(args.video).name)
             step = keep_step(inferencer, path, folder, args.fps, args.frames)
             print(
                 f'keeping step: {step["cpu_ms_per_frame"]} ms of CPU time a frame, '
@@ -215,6 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = dict(
         config=args.config,
         video=Path(args.video).name,
+        stream=args.stream and without_password(args.stream),
         fps=args.fps,
         keeping_step=step,
         runs=runs,

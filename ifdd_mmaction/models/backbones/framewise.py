@@ -31,7 +31,8 @@ class Framewise(BaseModule):
         chunk: Parts of clips that are computed at a time, all by default. On a CPU, the
             maps of a few of them stay in its cache, those of a batch of clips do not;
             a GPU is faster with all at once. No layer may depend on the batch, as
-            batch norms in training do.
+            batch norms in training do. Compiled and exported models compute all at
+            once: their graph may not depend on the number of clips.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``.
 
     Returns of ``forward``: a tuple of maps ``(N, C_i, T / frames * t, H_i, W_i)``, as
@@ -85,8 +86,11 @@ class Framewise(BaseModule):
             )
         parts = x.reshape(n, c, t // self.frames, self.frames, h, w)
         parts = parts.transpose(1, 2).flatten(0, 1)
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        whole = traced or self.chunk is None
         chunks = [
-            self.backbone(chunk) for chunk in parts.split(self.chunk or len(parts))
+            self.backbone(chunk)
+            for chunk in ([parts] if whole else parts.split(self.chunk))
         ]
         if isinstance(chunks[0], Tensor):
             chunks = [(chunk,) for chunk in chunks]

@@ -40,7 +40,8 @@ class EvidenceSplit(TemporalSplit):
             first stage have the prefix ``'cls_head.fc_cls.'``.
 
     Raises:
-        ValueError: If ``neutral`` is no class, or ``window`` is not odd.
+        ValueError: If ``neutral`` is no class, ``window`` is not odd, or the input has
+            another C or T.
 
     Example:
         >>> from ifdd_mmaction.models.necks import EvidenceSplit
@@ -80,15 +81,28 @@ class EvidenceSplit(TemporalSplit):
         self.register_buffer('bias', torch.zeros(num_classes))
 
     def init_weights(self) -> None:
-        """Initialize the weights, and say so if there is no classifier."""
+        """Initialize the weights, and say so if there is no classifier.
+
+        Raises:
+            ValueError: If ``init_cfg`` leads to no classifier of this shape.
+        """
         super().init_weights()
-        if not self.weight.any():
-            print_log(
-                'EvidenceSplit has no classifier of frames, and takes the even and odd '
-                'frames: train with tools/static_first.py, or give the split init_cfg',
-                logger='current',
-                level=logging.WARNING,
+        if self.weight.any():
+            return
+        if self.init_cfg:
+            classes, channels = self.weight.shape
+            raise ValueError(
+                f'EvidenceSplit(num_classes={classes}, in_channels={channels}): '
+                f'{self.init_cfg} gives it no weights of {classes} x {channels}: set '
+                'num_classes to that of the head which has learned frames, whose '
+                "prefix is 'cls_head.fc_cls.'"
             )
+        print_log(
+            'EvidenceSplit has no classifier of frames, and takes the even and odd '
+            'frames: train with tools/static_first.py, or give the split init_cfg',
+            logger='current',
+            level=logging.WARNING,
+        )
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``(N, C, T, H, W)``, T even, into ``(N, C, T/2, H, W)`` each."""

@@ -54,8 +54,12 @@ def rank_halves(scores: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Frames ``(N, T/2)`` of each half, in temporal order.
     """
-    order = scores.argsort(dim=1, descending=True, stable=True)
-    higher, lower = (half.sort(dim=1).values for half in order.chunk(2, dim=1))
+    # Counted rather than sorted: ONNX has no stable sort.
+    frames = torch.arange(scores.shape[1], device=scores.device)
+    row, column = scores[:, :, None], scores[:, None, :]
+    before = (column > row) | ((column == row) & (frames < frames[:, None]))
+    is_lower = before.sum(dim=2) >= len(frames) // 2
+    higher, lower = (frames + is_lower * len(frames)).argsort(dim=1).chunk(2, dim=1)
     return higher, lower
 
 

@@ -58,6 +58,9 @@ def test_the_classifier_is_kept_in_checkpoints_and_not_trained(tmp_path):
     other.init_weights()
     for name, value in split.state_dict().items():
         assert torch.equal(other.state_dict()[name], value + 1)
+    # Of another number of classes: it would split by nothing.
+    with pytest.raises(ValueError, match=r'num_classes=7, .*no weights of 7 x 4'):
+        EvidenceSplit(4, 4, init_cfg=init).init_weights()
 
 
 def test_no_classifier_is_said(caplog):

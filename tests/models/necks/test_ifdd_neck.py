@@ -124,3 +124,13 @@ def test_a_config_is_left_as_it_was():
     for _ in range(2):
         MODELS.build({**config, 'lifting': lifting})
     assert split == dict(type='ISSM') and lifting == dict(type='LADM', num_heads=2)
+
+
+def test_a_frozen_aggregation_is_neither_trained_nor_in_the_mode_of_training():
+    module = neck(frozen_aggregation=True).train()
+    assert not any(part.training for part in module.aggregation.modules())
+    assert module.split.training and module.lifting.training
+    feature, _ = module(pyramid())
+    feature.square().sum().backward()
+    trained = {n for n, p in module.named_parameters() if p.grad is not None}
+    assert trained and not any(name.startswith('aggregation') for name in trained)

@@ -13,6 +13,7 @@ from ifdd_mmaction.evaluation import calibration_scores
 
 from .predictions import ClipScores
 from .sets import ATTRIBUTES, UNKNOWN, PhotoSet
+from .smiles import score_smiles
 
 #: Groups of fewer people are reported, too, but their gaps are mostly chance.
 FEW = 5
@@ -48,7 +49,10 @@ def score_photos(
     return {
         name: _scores(_some(scores, chosen), photos, classes) if chosen.any() else None
         for name, chosen in parts.items()
-    } | _groups(scores, photos, classes)
+    } | dict(
+        _groups(scores, photos, classes),
+        smiles=score_smiles(scores, photos, list(classes).index('happy')),
+    )
 
 
 def compared(

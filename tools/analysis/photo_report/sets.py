@@ -28,12 +28,16 @@ class Person:
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """A set: its folder, that of its clips, people by subject, subject by clip."""
+    """A set: its folder, that of its clips, people by subject, subject by clip.
+
+    ``smiles`` is the strength of the smile of each clip, where the set has it.
+    """
 
     root: Path
     clips: Path
     people: dict[str, Person]
     subjects: dict[str, str]
+    smiles: dict[str, float]
 
     def person(self, clip: str) -> Person:
         """Return the person of a clip."""
@@ -68,6 +72,7 @@ def read_set(root: str | Path, photos: bool) -> PhotoSet:
             ),
             {row['subject']: _person(row) for row in people},
             {str(int(row['id'])): row['subject'] for row in rows},
+            {str(int(r['id'])): float(r['smile']) for r in rows if 'smile' in r},
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

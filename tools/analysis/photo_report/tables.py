@@ -54,6 +54,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     lines += ['', *_group_tables(name, held_out)]
     if photos:
         lines += ['', *_photo_tables(report), '', *_group_tables(name, photos)]
+        lines += _smile_table(name, photos['smiles'])
     return '\n'.join(lines) + '\n'
 
 
@@ -119,6 +120,28 @@ def _group_tables(name: str, found: Mapping[str, Any]) -> Iterator[str]:
                 f'(people: {gap["people"]}), {cell(gap["minus_all"], signed=True)} '
                 'points.'
             )
+
+
+def _smile_table(name: str, smiles: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the table of smiles by their strength."""
+    if smiles is None:
+        return
+    groups = list(next(iter(smiles.values()))['groups'])
+    yield ''
+    yield (
+        f'Smiles that are recognized, {name}, by their strength: by how much the mouth '
+        'gets wider, in distances of the eyes.'
+    )
+    yield ''
+    yield row('smiles', 'strength', *groups)
+    yield row(*['---'] * (2 + len(groups)))
+    for part, found in smiles.items():
+        low, high = found['strength']
+        recalls = [
+            f'{cell(group["recall"])} of {group["smiles"]}'
+            for group in found['groups'].values()
+        ]
+        yield row(part, f'{low:.3f} to {high:.3f}', *recalls)
 
 
 def _temperature(model: Mapping[str, Any]) -> str:

@@ -37,18 +37,20 @@ def photo_clips(
     """Return a clip of a person's photos; see ``clips.draw_clip``.
 
     Both photos are moved to the same place, scale and roll by their five landmarks; the
-    frames drift by about a pixel, as a face does that is held still.
+    frames drift by about a pixel, as a face does that is held still. What is drawn has
+    the strength of the smile: by how much the mouth gets wider, in distances of the
+    eyes.
 
     Raises:
         InputError: If no face is found in a photo.
     """
-    first, place = _still(person.photo, photo, framing, None)
-    second = first
+    first, place, width = _still(person.photo, photo, framing, None)
+    second, smile_width = first, width
     if label == HAPPY:
         if person.smile is None:
             raise InputError(f'{person.photo} has no photo of a smile beside it')
         smile = read_photo(person.smile)
-        second, _ = _still(person.smile, smile, framing, place)
+        second, _, smile_width = _still(person.smile, smile, framing, place)
     begin, fade = rng.uniform(*START), rng.uniform(*FADE)
     course = np.clip((np.linspace(0, 1, frames) - begin) / fade, 0, 1)
     course = course * (label != NEUTRAL)
@@ -65,13 +67,17 @@ def photo_clips(
     if boxes is None:
         raise InputError(f'{person.photo}: no face was found in the clip')
     drawn = {'start': begin, 'fade': fade, 'detected': found}
+    drawn['smile'] = smile_width - width
     return framing.crop(shown, boxes, size), course, drawn
 
 
 def _still(
     path, photo: Array, framing: Framing, place: Array | None
-) -> tuple[Array, Array]:
-    """A photo (EDGE, EDGE, 3) with its landmarks at a place (5, 2), and that place."""
+) -> tuple[Array, Array, float]:
+    """A photo (EDGE, EDGE, 3), the place (5, 2) of its landmarks, width of the mouth.
+
+    The width is that between its corners, in distances of the eyes.
+    """
     points = framing.landmarks(photo)
     if points is None:
         raise InputError(f'{path}: the detector found no face in it')
@@ -93,4 +99,5 @@ def _still(
         photo, matrix, (EDGE, EDGE), flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    return still.astype(np.float32), place
+    eyes, mouth = (np.hypot(*(points[i + 1] - points[i])) for i in (0, 3))
+    return still.astype(np.float32), place, float(mouth / eyes)

@@ -12,11 +12,11 @@ Array = np.ndarray
 #: W: Darwin, The Expression of the Emotions in Man and Animals (1872), chapters VI and
 #: VII, in units of FACS: who weeps closes the eyes (43), contracts the muscles around
 #: them (6, 7), draws the brows together (4), and the mouth is squared or its corners
-#: are drawn down (10, 15, 20); chapter VIII: laughter narrows and closes the eyes. C:
-#: composed here, lips that are drawn sideways (12w) more than up.
+#: are drawn down (10, 15, 20); chapter VIII: laughter narrows and closes the eyes. O:
+#: our own, lips that are drawn sideways (12w) more than up.
 FURTHER: dict[str, tuple[str, ...]] = {
     'Happy': (
-        '12w', '6+12w', '12w+25s', '6+12w+25s',  # C
+        '12w', '6+12w', '12w+25s', '6+12w+25s',  # O
         '6+7+12+25s+26s+43', '6+12+25s+27s',  # W
     ),
     'Sad': (

@@ -1,7 +1,6 @@
 """What ``ifdd doctor`` runs in processes of their own, and how it asks them.
 
-Each probe is a program that sets ``facts``; it may end in any error, or crash. Like
-tools/doctor.py, this file needs nothing but Python.
+Each probe is a program that sets ``facts``; it may end in any error, or crash.
 """
 
 from __future__ import annotations

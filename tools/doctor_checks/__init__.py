@@ -1,0 +1,1 @@
+"""The checks of doctor.py. Like it, they need nothing but Python."""

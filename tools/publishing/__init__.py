@@ -1,0 +1,1 @@
+"""What publish_model.py checks and writes."""

@@ -1,6 +1,5 @@
 """Reading the newest frames of cameras and streams."""
 
-import socket
 import subprocess
 import time
 from threading import Event
@@ -11,7 +10,7 @@ import pytest
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import Camera, LiveVideo, LostError, live, live_source
 from tests.helpers.golden import ROOT
-from tests.helpers.processes import fork, free_port
+from tests.helpers.processes import fork, free_port, wait_for
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 from tests.helpers.stream_server import serve
 
@@ -45,13 +44,6 @@ class Script:
 def images(*grays):
     for gray in grays:
         yield time.monotonic(), np.full((4, 6, 3), gray, np.uint8)
-
-
-def wait_for(port):
-    while True:
-        with socket.socket() as client:
-            if client.connect_ex(('127.0.0.1', port)) == 0:
-                return
 
 
 def start_server(port, rate=100.0, count=100_000, playlist=''):

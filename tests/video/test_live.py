@@ -21,12 +21,24 @@ SYSTEM_PYTHON = '/usr/bin/python3'
 RTSP_SERVER = ROOT / 'tests' / 'helpers' / 'rtsp_server.py'
 
 
+#: Exits with 0 if there is all that the server of the test needs.
+NEEDED = """
+import gi
+gi.require_version('Gst', '1.0')
+gi.require_version('GstRtspServer', '1.0')
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+assert all(map(Gst.ElementFactory.find, ('videotestsrc', 'jpegenc', 'rtpjpegpay')))
+"""
+
+
 def has_rtsp_server():
-    words = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    command = [SYSTEM_PYTHON, '-c', NEEDED]
     try:
-        return subprocess.run([SYSTEM_PYTHON, '-c', words], timeout=60).returncode == 0
-    except OSError:
+        done = subprocess.run(command, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
 
 
 class Script:

@@ -51,6 +51,14 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
+def wait_for(port: int) -> None:
+    """Wait until a server of this machine listens."""
+    while True:
+        with socket.socket() as client:
+            if client.connect_ex(('127.0.0.1', port)) == 0:
+                return
+
+
 def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process:
     """Start a function of an importable module in a process of its own.
 

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from tests.helpers.golden import load_tool
+from tests.helpers.processes import fork, free_port, wait_for
 from tests.helpers.scenes import scene, write_video
+from tests.helpers.stream_server import serve
 
 tool = load_tool('analysis/live_latency.py')
 
@@ -28,6 +30,27 @@ def test_a_stream_is_measured_for_a_time(tmp_path, capsys):
     assert run['frames_arrived'] > 10  # the ten frames were played again
     assert run['seconds'] > 2 and run['draw'] == 'none'
     assert run['cpu_ms_per_frame'] > 0 and run['frame_delay_ms']['median'] > 0
+
+
+def test_a_stream_of_ones_own_is_watched(tmp_path, monkeypatch):
+    video = write_video(tmp_path / 'a.mp4', [scene([(160, 180, 70)])] * 10)
+    out, port = tmp_path / 'a.json', free_port()
+    server = fork(serve, port, 10.0, 100_000)
+    url = f'http://127.0.0.1:{port}/ts'
+    words = ['--config', 'ifdd_vit_sample', '--seconds', '3', '--frames', '10']
+    words += ['--stream', url.replace('//', '//anna:secret@'), '--draw', 'none']
+    words = [str(video), str(out), *words]
+    monkeypatch.setattr('sys.argv', ['live_latency.py', *words])
+    try:
+        wait_for(port)
+        assert tool.main(words) == 0
+    finally:
+        server.kill()
+        server.join()
+    told = json.loads(out.read_text())
+    assert told['stream'] == url and 'secret' not in out.read_text()
+    (run,) = told['runs']
+    assert run['frames_arrived'] > 5 and run['tracks'] == 0  # gray frames
 
 
 def test_what_cannot_be_used_is_named(tmp_path, capsys):

@@ -185,9 +185,8 @@ def test_photo_clips(sources: tuple[Path, Path], made: Path, tmp_path: Path) -> 
     happy = [clip['label'] for clip in clips].index('1')
     assert envelope[happy, 0] == 0 and envelope[happy, -1] == 1
     assert not envelope[1 - happy].any()
-    assert (
-        0 < float(clips[happy]['smile']) < 0.2 and float(clips[1 - happy]['smile']) == 0
-    )
+    assert 0 < float(clips[happy]['smile']) < 0.2
+    assert float(clips[1 - happy]['smile']) == 0
 
     def change(i: int) -> float:
         folder = out / 'Clip' / 'clip_112x112_16f' / f'{int(clips[i]["id"]):05d}'

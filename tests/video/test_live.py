@@ -1,6 +1,5 @@
 """Reading the newest frames of cameras and streams."""
 
-import socket
 import subprocess
 import time
 from threading import Event
@@ -11,7 +10,7 @@ import pytest
 from ifdd_mmaction.errors import InputError
 from ifdd_mmaction.video import Camera, LiveVideo, LostError, live, live_source
 from tests.helpers.golden import ROOT
-from tests.helpers.processes import fork, free_port
+from tests.helpers.processes import fork, free_port, wait_for
 from tests.helpers.scenes import numbered_frames, numbers_of, write_video
 from tests.helpers.stream_server import serve
 
@@ -22,12 +21,24 @@ SYSTEM_PYTHON = '/usr/bin/python3'
 RTSP_SERVER = ROOT / 'tests' / 'helpers' / 'rtsp_server.py'
 
 
+#: Exits with 0 if there is all that the server of the test needs.
+NEEDED = """
+import gi
+gi.require_version('Gst', '1.0')
+gi.require_version('GstRtspServer', '1.0')
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+assert all(map(Gst.ElementFactory.find, ('videotestsrc', 'jpegenc', 'rtpjpegpay')))
+"""
+
+
 def has_rtsp_server():
-    words = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    command = [SYSTEM_PYTHON, '-c', NEEDED]
     try:
-        return subprocess.run([SYSTEM_PYTHON, '-c', words], timeout=60).returncode == 0
-    except OSError:
+        done = subprocess.run(command, capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
 
 
 class Script:
@@ -45,13 +56,6 @@ class Script:
 def images(*grays):
     for gray in grays:
         yield time.monotonic(), np.full((4, 6, 3), gray, np.uint8)
-
-
-def wait_for(port):
-    while True:
-        with socket.socket() as client:
-            if client.connect_ex(('127.0.0.1', port)) == 0:
-                return
 
 
 def start_server(port, rate=100.0, count=100_000, playlist=''):

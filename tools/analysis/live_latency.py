@@ -213,15 +213,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     for run in runs:
         checkpoint = Path(run['settings']['checkpoint']).name
         run['settings'] = {**run['settings'], 'checkpoint': checkpoint}
+    stream = args.stream and without_password(args.stream)
     result = dict(
         config=args.config,
         video=Path(args.video).name,
-        stream=args.stream and without_password(args.stream),
+        stream=stream,
         fps=args.fps,
         keeping_step=step,
         runs=runs,
         **provenance(),
     )
+    if stream:
+        result['command'] = result['command'].replace(args.stream, stream)
     result['environment'] |= describe_environment()
     write_atomic(args.out, (json.dumps(result, indent=1) + '\n').encode())
     print(f'wrote {args.out}')

@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
 
+from ifdd_mmaction.models.necks.temporal_split import rank_halves
 from tests.helpers.numeric import assert_close, depth_of
 
 EVERY = [
@@ -96,3 +97,14 @@ def test_one_frame_says_that_both_groups_are_the_same(options, caplog):
     groups = module.split_indexes(torch.randn(1, 4, 1, 3, 3))
     read = [module.frames_read(index) for index in (groups.static, groups.dynamic)]
     assert torch.equal(*read)
+
+
+@pytest.mark.parametrize(
+    'scores, higher',
+    [([3.0, 1, 2, 4], [0, 3]), ([1.0, 1, 1, 1], [0, 1]), ([1.0, 2, 1, 1], [0, 1])],
+    ids=str,
+)
+def test_frames_of_equal_score_are_ranked_in_temporal_order(scores, higher):
+    halves = rank_halves(torch.tensor([scores]))
+    lower = [frame for frame in range(4) if frame not in higher]
+    assert [half.tolist() for half in halves] == [[higher], [lower]]

@@ -31,7 +31,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--data-root',
         nargs='+',
-        help='data root of all loaders; of several, trains on all, tests on the first',
+        help='data root of all loaders; of several, trains on all, validates on the '
+        'first',
     )
     parser.add_argument(
         '--frames-root', nargs='+', help='data roots of the frames, if they are others'

@@ -33,7 +33,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--data-root',
         nargs='+',
-        help='data root of all loaders; of several, trains on all, tests on the first',
+        help='data root of all loaders; of several, trains on all, validates on the '
+        'first',
     )
     parser.add_argument(
         '--resume',

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..datasets.folds import innermost
 from ..engine import latest_checkpoint, load_config
+from ..models.necks import EvidenceSplit
 from .training import train
 from .zoo import get_config, zoo_root
 
@@ -77,7 +80,7 @@ def train_static_first(
     learned = train(
         frames,
         work_dir=work_dir / 'frames',
-        data_root=frames_root or data_root,
+        data_root=data_root if frames_root is None else frames_root,
         resume=True,
         **kwargs,
     )
@@ -90,9 +93,19 @@ def train_static_first(
 
 
 def set_classifier(cfg: Config, weights: str) -> None:
-    """Give an :class:`EvidenceSplit` the head of a checkpoint of frames."""
+    """Give an :class:`EvidenceSplit` the head of a checkpoint of frames.
+
+    What the config says of the split stays: ``init_cfg``, ``num_classes``, ``neutral``.
+    The latter two are those of the classes of the training set otherwise.
+    """
     split = (cfg.model.get('neck') or {}).get('split')
-    if split and split.get('type') == 'EvidenceSplit':
-        split.init_cfg = dict(
-            type='Pretrained', checkpoint=weights, prefix='cls_head.fc_cls.'
-        )
+    if not split or MODELS.get(str(split.get('type'))) is not EvidenceSplit:
+        return
+    dataset = next(innermost(cfg.train_dataloader))
+    classes = [
+        name.casefold() for name in DATASETS.get(dataset['type']).METAINFO['classes']
+    ]
+    split.setdefault('num_classes', len(classes))
+    split.setdefault('neutral', classes.index('neutral'))
+    head = dict(type='Pretrained', checkpoint=weights, prefix='cls_head.fc_cls.')
+    split.setdefault('init_cfg', head)

@@ -23,7 +23,7 @@ def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> 
     datasets of all of them.
 
     Raises:
-        DatasetError: If there is no root.
+        DatasetError: If there is no root, or a loader has several datasets already.
 
     Example:
         >>> from mmengine.config import Config
@@ -38,6 +38,16 @@ def set_data_root(cfg: Config, data_root: str | Path | Sequence[str | Path]) -> 
     if not roots:
         raise DatasetError(f'data_root={data_root!r}: name at least one folder')
     for loader in LOADERS:
+        found = [
+            str(dataset.get('data_root'))
+            for dataset in innermost(cfg.get(loader) or {})
+        ]
+        if len(found) > 1:
+            raise DatasetError(
+                f'data_root={data_root!r}: {loader} has datasets of '
+                f'{", ".join(found)} already: give no data_root, or the config of one '
+                'dataset'
+            )
         _set_root(cfg.get(loader), roots[0])
     if len(roots) > 1:
         loaders = [copy.deepcopy(cfg.train_dataloader) for _ in roots]

@@ -5,6 +5,8 @@ import re
 import pytest
 import torch
 
+from ifdd_mmaction.apis import get_config
+from ifdd_mmaction.apis.static_first import set_classifier
 from ifdd_mmaction.engine import load_config
 from tests.helpers.golden import ROOT
 from tests.helpers.tiny_models import draw_set
@@ -89,6 +91,25 @@ def test_a_frozen_backbone_learns_frames_of_more_sets_and_stays_as_it_is(
     assert not torch.equal(
         clips['cls_head.fc_cls.weight'], frames['cls_head.fc_cls.weight']
     )
+
+
+@pytest.mark.parametrize('kind', ['EvidenceSplit', 'mmaction.EvidenceSplit'])
+@pytest.mark.parametrize(
+    'name, classes, neutral',
+    [('ifdd_cnn_dfew', 7, 2), ('ifdd_cnn_ferv39k', 7, 4), ('ifdd_cnn_mafw', 11, 4)],
+)
+def test_the_classifier_has_the_classes_of_the_data(name, classes, neutral, kind):
+    config = get_config(name)
+    config.model.neck.split = dict(type=kind)
+    set_classifier(config, 'frames.pth')
+    split = config.model.neck.split
+    assert (split.num_classes, split.neutral) == (classes, neutral)
+    assert split.init_cfg.checkpoint == 'frames.pth'
+    # What the config says stays.
+    config.model.neck.split = dict(type=kind, neutral=1, init_cfg=dict(type='Mine'))
+    set_classifier(config, 'frames.pth')
+    assert config.model.neck.split.neutral == 1
+    assert config.model.neck.split.init_cfg.type == 'Mine'
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,13 @@ def test_several_sets_are_joined_for_training_however_they_are_stored(tmp_path):
     assert config.val_dataloader.dataset.data_root == str(data)
 
 
+def test_sets_that_are_joined_already_are_not_replaced():
+    config = get_config('ifdd_vit_sample')
+    set_data_root(config, ['one', 'two'])
+    with pytest.raises(DatasetError, match='train_dataloader has datasets of one, two'):
+        set_data_root(config, 'three')
+
+
 def test_no_root_is_refused():
     with pytest.raises(DatasetError, match=r'data_root=\[\]: name at least one folder'):
         set_data_root(get_config('ifdd_vit_sample'), [])

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import types
 import warnings
 from collections.abc import Mapping, Sequence
@@ -52,11 +53,18 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    """Wait until a server of this machine listens."""
-    while True:
+    """Wait until a server of this machine listens.
+
+    Raises:
+        TimeoutError: If none does within a minute.
+    """
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         with socket.socket() as client:
             if client.connect_ex(('127.0.0.1', port)) == 0:
                 return
+        time.sleep(0.01)
+    raise TimeoutError(f'nothing listens at port {port}')
 
 
 def fork(target, *args, group: bool = True, **kwargs) -> multiprocessing.Process:

@@ -410,6 +410,7 @@ def test_processes_that_cannot_start(
         (('--heads', '.', '--mix', '2'), '--mix is 2'),
         (('--heads', '.', '--variety', '2'), '--variety is 2'),
         (('--heads', '.', '--hands', '-1'), '--hands is -1'),
+        (('--photo-clips', '--hands', '0.1'), 'not --photo-clips'),
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: tuple[str, ...], seen: str) -> None:

@@ -64,12 +64,23 @@ def start_server(port, rate=100.0, count=100_000, playlist=''):
     return process
 
 
-def start_rtsp_server(port):
+@pytest.fixture
+def rtsp_server():
+    """Return what starts a server at a port, and kill all that it started."""
     caps = 'video/x-raw,format=I420,width=64,height=48,framerate=25/1'
     words = f'videotestsrc is-live=true ! {caps} ! jpegenc ! rtpjpegpay name=pay0'
-    process = subprocess.Popen([SYSTEM_PYTHON, RTSP_SERVER, str(port), words])
-    wait_for(port)
-    return process
+    started = []
+
+    def start(port):
+        command = [SYSTEM_PYTHON, RTSP_SERVER, str(port), words]
+        started.append(subprocess.Popen(command))
+        wait_for(port)
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def test_a_slow_reader_gets_the_newest_frame_and_no_queue():
@@ -124,14 +135,14 @@ def test_a_stream_whose_server_restarts_is_opened_again(path):
 
 
 @pytest.mark.skipif(not has_rtsp_server(), reason='no GStreamer RTSP server for Python')
-def test_a_camera_that_speaks_rtsp_is_opened_again():
+def test_a_camera_that_speaks_rtsp_is_opened_again(rtsp_server):
     port, said = free_port(), []
-    server, seen = start_rtsp_server(port), []
+    server, seen = rtsp_server(port), []
     url = f'rtsp://anna:secret@127.0.0.1:{port}/live'
     with LiveVideo(url, reconnect=60, report=said.append) as video:
         for frame in video:
             if frame is None and said and server.poll() is not None:
-                server = start_rtsp_server(port)
+                server = rtsp_server(port)
             if frame is None:
                 continue
             seen.append(frame)
@@ -140,8 +151,6 @@ def test_a_camera_that_speaks_rtsp_is_opened_again():
                 server.wait()
             if video.reopened and len(seen) > 10:
                 break
-    server.kill()
-    server.wait()
     assert frame.image.shape == (48, 64, 3) and np.ptp(frame.image) > 200  # color bars
     assert (np.diff([f.seconds for f in seen]) > 0).all()
     lost, back = said

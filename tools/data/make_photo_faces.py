@@ -81,7 +81,9 @@ def describe(args: argparse.Namespace, people: list[Person]) -> dict[str, Any]:
             for person in people
         },
     }
-    if not args.photo_clips:
+    if args.photo_clips:
+        facts['smile'] = 'how much wider the mouth gets, in distances of the eyes'
+    else:
         facts['attribution'].append(HEADS)
         heads = model_checksum(args.heads)
         facts |= {'heads': heads, 'prototypes': PROTOTYPES, 'units': UNITS}
@@ -270,6 +272,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.heads is None and not args.photo_clips:
         parser.error('--heads is missing: the folder of a clone of ICT-FaceKit')
+    if args.photo_clips and (args.variety or args.hands):
+        parser.error('--variety and --hands are for computed clips, not --photo-clips')
     ranges = (
         ('clips', 1, 99, 'ids have five digits'),
         ('people', 0, 9999, '0 is all'),

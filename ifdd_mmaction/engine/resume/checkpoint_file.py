@@ -101,8 +101,9 @@ def latest_checkpoint(folder: str | os.PathLike) -> tuple[Path | None, list[str]
     """Find the newest undamaged checkpoint of a work dir.
 
     It is the one that ``last_checkpoint`` of the work dir names, where it is there:
-    copying a folder may change the times of its files. Otherwise it is that with the
-    newest time.
+    copying a folder may change the times of its files. Otherwise, and where the one
+    with the newest time has a higher number, as a run that was killed in between leaves
+    it, it is that with the newest time.
 
     Args:
         folder: Work dir of the training.

@@ -39,7 +39,7 @@ class Framewise(BaseModule):
     many as the backbone returns.
 
     Raises:
-        ValueError: If T is not a multiple of ``frames``.
+        ValueError: If T is not a multiple of ``frames``, or ``chunk`` is below 1.
 
     Example:
         >>> from ifdd_mmaction.models.backbones import Framewise
@@ -61,6 +61,10 @@ class Framewise(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if chunk is not None and chunk < 1:
+            raise ValueError(
+                f'Framewise(chunk={chunk}): give 1 or more, or None for all'
+            )
         self.backbone = MODELS.build(backbone)
         self.frames = frames
         self.chunk = chunk

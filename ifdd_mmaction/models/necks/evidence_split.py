@@ -26,14 +26,16 @@ class EvidenceSplit(TemporalSplit):
     models that are trained static first (our design, docs/content.md): W and b are
     those of the head that has learned single frames, and are not trained here. The
     features must stay those that it knows, so that backbone and aggregation are not
-    trained either. Of frames with equal scores the odd ones are dynamics, so that
-    without weights it is :class:`IntervalSplit`.
+    trained either. Of frames whose scores differ by less than 1e-6 the odd ones are
+    dynamics: without weights it is :class:`IntervalSplit`, and so it is among frames of
+    which the classifier is sure.
 
     Args:
         in_channels: Channels C of the input.
         num_frames: Temporal length T of the input.
-        num_classes: Number of classes K of the classifier.
-        neutral: Number of the class without an expression.
+        num_classes: Number of classes K of the classifier; DFEW's by default.
+        neutral: Number of the class without an expression; DFEW's by default.
+            ``tools/static_first.py`` takes both from the training set.
         window: Odd number of frames over which scores are averaged: blinks and speech
             are briefer than expressions.
         init_cfg: Initial weights, as of any ``mmengine.model.BaseModule``; those of the
@@ -94,8 +96,8 @@ class EvidenceSplit(TemporalSplit):
             raise ValueError(
                 f'EvidenceSplit(num_classes={classes}, in_channels={channels}): '
                 f'{self.init_cfg} gives it no weights of {classes} x {channels}: set '
-                'num_classes to that of the head which has learned frames, whose '
-                "prefix is 'cls_head.fc_cls.'"
+                'num_classes, and neutral, to those of the head which has learned '
+                "frames, whose prefix is 'cls_head.fc_cls.'"
             )
         print_log(
             'EvidenceSplit has no classifier of frames, and takes the even and odd '

@@ -103,7 +103,8 @@ class IFDDNeck(BaseModule):
     configs, so that they need to be written once.
 
     Raises:
-        InputError: If ``in_channels`` or ``input_size`` is neither given nor inferred.
+        InputError: If ``in_channels`` or ``input_size`` is neither given nor inferred,
+            or there is no aggregation that could be frozen.
 
     Example:
         >>> from ifdd_mmaction.models.necks import IFDDNeck
@@ -138,6 +139,12 @@ class IFDDNeck(BaseModule):
                 'clip_shape=(T, H, W) of the clips to the neck of a recognizer, which '
                 'infers both, or write both: `python tools/analysis/get_flops.py '
                 'CONFIG` prints them'
+            )
+        if frozen_aggregation and aggregation is None:
+            raise InputError(
+                f'IFDDNeck(aggregation={aggregation}, frozen_aggregation='
+                f'{frozen_aggregation}): there is no aggregation to freeze: give one, '
+                'or frozen_aggregation=False'
             )
         stages = list(in_channels)
         channels, size = stages[-1], tuple(input_size)

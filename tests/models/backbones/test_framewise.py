@@ -47,6 +47,11 @@ def test_a_clip_of_a_part_of_the_frames_is_refused():
         build(frames=4)(torch.rand(1, 3, 6, 32, 32))
 
 
+def test_a_chunk_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r'chunk=0\): give 1 or more'):
+        build(chunk=0)
+
+
 def test_a_frozen_backbone_is_not_trained_and_drops_nothing():
     backbone = build(frozen=True).train()
     assert backbone.training and not any(

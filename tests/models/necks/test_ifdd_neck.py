@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from ifdd_mmaction.models.necks import IntervalSplit, NoLifting
+from ifdd_mmaction.errors import InputError
+from ifdd_mmaction.models.necks import IFDDNeck, IntervalSplit, NoLifting
 from ifdd_mmaction.models.necks.ladm import context_gap
 from tests.helpers.golden import load_golden, ours, pick
 from tests.helpers.numeric import assert_close, depth_of
@@ -134,3 +135,8 @@ def test_a_frozen_aggregation_is_neither_trained_nor_in_the_mode_of_training():
     feature.square().sum().backward()
     trained = {n for n, p in module.named_parameters() if p.grad is not None}
     assert trained and not any(name.startswith('aggregation') for name in trained)
+
+
+def test_an_absent_aggregation_cannot_be_frozen():
+    with pytest.raises(InputError, match='there is no aggregation to freeze'):
+        IFDDNeck([8], (4, 2, 2), aggregation=None, frozen_aggregation=True)

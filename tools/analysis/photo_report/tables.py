@@ -54,7 +54,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     lines += ['', *_group_tables(name, held_out)]
     if photos:
         lines += ['', *_photo_tables(report), '', *_group_tables(name, photos)]
-        lines += _smile_table(name, photos['smiles'])
+        lines += ['', *_smile_table(name, photos['smiles'])]
     return '\n'.join(lines) + '\n'
 
 
@@ -125,9 +125,9 @@ def _group_tables(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 def _smile_table(name: str, smiles: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield the table of smiles by their strength."""
     if smiles is None:
+        yield 'Fewer than three smiles have a strength: sets of older tools have none.'
         return
     groups = list(next(iter(smiles.values()))['groups'])
-    yield ''
     yield (
         f'Smiles that are recognized, {name}, by their strength: by how much the mouth '
         'gets wider, in distances of the eyes.'

@@ -19,8 +19,6 @@ pytest.importorskip('av')
 #: The bindings of GStreamer are packages of the system.
 SYSTEM_PYTHON = '/usr/bin/python3'
 RTSP_SERVER = ROOT / 'tests' / 'helpers' / 'rtsp_server.py'
-
-
 #: Exits with 0 if there is all that the server of the test needs.
 NEEDED = """
 import gi
@@ -109,52 +107,52 @@ def test_a_slow_reader_gets_the_newest_frame_and_no_queue():
     assert video.arrived == 201
 
 
-@pytest.mark.parametrize('path', ['mjpeg', 'ts'])
-def test_a_stream_whose_server_restarts_is_opened_again(path):
-    port, said = free_port(), []
-    server, seen = start_server(port), []
-    url = f'http://anna:secret@127.0.0.1:{port}/{path}'
+def watch_a_restart(url, start, wait):
+    """Read a stream whose server is killed after five frames; return the last image."""
+    said, seen = [], []
+    server, is_killed = start(), False
     with LiveVideo(url, reconnect=60, report=said.append) as video:
         for frame in video:
-            if frame is None and said and not server.is_alive():
-                server = start_server(port)
+            if frame is None and said and is_killed:
+                server, is_killed = start(), False
             if frame is None:
                 continue
             seen.append(frame)
             if len(seen) == 5:
                 server.kill()
-                server.join()
+                wait(server)
+                is_killed = True
             if video.reopened and len(seen) > 10:
                 break
     server.kill()
-    assert frame.image.shape == (48, 64, 3)
+    wait(server)
     assert [f.index for f in seen] == sorted({f.index for f in seen})
     assert (np.diff([f.seconds for f in seen]) > 0).all()
     lost, back = said
-    assert f'http://127.0.0.1:{port}/{path}: lost (' in lost and 'back after' in back
+    assert f'{url.replace("anna:secret@", "")}: lost (' in lost and 'back after' in back
+    return frame.image
+
+
+@pytest.mark.parametrize('path', ['mjpeg', 'ts'])
+def test_a_stream_whose_server_restarts_is_opened_again(path):
+    port = free_port()
+    image = watch_a_restart(
+        f'http://anna:secret@127.0.0.1:{port}/{path}',
+        lambda: start_server(port),
+        lambda server: server.join(),
+    )
+    assert image.shape == (48, 64, 3)
 
 
 @pytest.mark.skipif(not has_rtsp_server(), reason='no GStreamer RTSP server for Python')
 def test_a_camera_that_speaks_rtsp_is_opened_again(rtsp_server):
-    port, said = free_port(), []
-    server, seen = rtsp_server(port), []
-    url = f'rtsp://anna:secret@127.0.0.1:{port}/live'
-    with LiveVideo(url, reconnect=60, report=said.append) as video:
-        for frame in video:
-            if frame is None and said and server.poll() is not None:
-                server = rtsp_server(port)
-            if frame is None:
-                continue
-            seen.append(frame)
-            if len(seen) == 5:
-                server.kill()
-                server.wait()
-            if video.reopened and len(seen) > 10:
-                break
-    assert frame.image.shape == (48, 64, 3) and np.ptp(frame.image) > 200  # color bars
-    assert (np.diff([f.seconds for f in seen]) > 0).all()
-    lost, back = said
-    assert f'rtsp://127.0.0.1:{port}/live: lost (' in lost and 'back after' in back
+    port = free_port()
+    image = watch_a_restart(
+        f'rtsp://anna:secret@127.0.0.1:{port}/live',
+        lambda: rtsp_server(port),
+        lambda server: server.wait(),
+    )
+    assert image.shape == (48, 64, 3) and np.ptp(image) > 200  # color bars
 
 
 def test_what_is_lost_for_too_long_is_named_without_its_password(monkeypatch):
